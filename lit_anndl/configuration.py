@@ -1,0 +1,197 @@
+"""Command-line words in, a validated configuration out."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, Namespace
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from torch.optim import Optimizer
+
+from lit_anndl import exercises
+from lit_anndl.errors import InputError
+from lit_anndl.explain import explain
+from lit_anndl.layers import flatten, is_class, lay_over, look_up, nest
+from lit_anndl.training.checkpoint import Checkpoint
+
+TRAINER_DEFAULTS = {
+    "trainer.logger": True,
+    "trainer.enable_progress_bar": True,
+    "trainer.enable_checkpointing": True,
+    "trainer.num_sanity_val_steps": 0,
+    "trainer.log_every_n_steps": 1,
+}
+
+PARSER_ERRORS = (ArgumentError, ValueError, TypeError)
+
+Option = tuple[str, ...]
+"""An option as typed: `--key=value`, or `--key` and its values."""
+
+
+class CommandLine(LightningCLI):
+    """LightningCLI as a parser: it reads the configuration and leaves it to `run` to build from it.
+
+    Args:
+        base: the configuration that the options are laid over, as read from YAML.
+        options: `--key=value` words.
+    """
+
+    def __init__(self, base: dict[str, Any], options: Sequence[str]) -> None:
+        self.base = base
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            seed_everything_default=0,
+            parser_kwargs={"exit_on_error": False, "allow_abbrev": False},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=list(options),
+            run=False,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds what a run has beside model, data and trainer."""
+        parser.add_lightning_class_args(Checkpoint, "checkpoint")
+        parser.add_argument("--threads", type=int | None, help="CPU threads (default: one for small nets, else all)")
+        parser.add_argument("--resume", type=str | None, metavar="RUN_ID", help="go on with an interrupted run")
+        parser.set_defaults(TRAINER_DEFAULTS)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parses the options on top of the base."""
+        self.config = parser.parse_args(args, namespace=parser.parse_object(self.base))
+        if not 0 <= (seed := self.config.seed_everything) < 2**32:
+            raise ValueError(f"seed_everything: {seed} was given, expected a whole number from 0 to {2**32 - 1}")
+
+    def instantiate_classes(self) -> None:
+        """Nothing yet: `run` seeds first."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A validated configuration of one exercise."""
+
+    exercise: str
+    parser: LightningArgumentParser
+    values: Namespace
+
+    @cached_property
+    def yaml(self) -> str:
+        """The text of a `--config` file that gives this configuration again."""
+        text: str = self.parser.dump(self.values, skip_none=False, format="yaml")
+        return text
+
+    def parameters(self) -> dict[str, Any]:
+        """Every setting by its command-line name, such as `model.optimizer.lr`."""
+        return flatten(yaml.safe_load(self.yaml))
+
+    def differences(self) -> dict[str, Any]:
+        """The settings that differ from the exercise's own, the seed aside."""
+        preset = flatten(read_yaml(exercises.preset(self.exercise)))
+        defaults = {key: self.parser.get_defaults().get(key) for key in self.parameters()}
+        return {key: value for key, value in self.parameters().items() if value != preset.get(key, defaults[key])}
+
+    def instantiate(self) -> Namespace:
+        """Model, data and callbacks, built; they may raise InputError themselves."""
+        objects: Namespace = self.parser.instantiate_classes(self.values)
+        return objects
+
+
+def parse(exercise: str, words: Sequence[str]) -> Configuration:
+    """The configuration of an exercise: its preset, then the `--config` files, then the options.
+
+    Files go below options in whatever order they were typed; of two values for one key the later counts.
+
+    Raises:
+        InputError: an unknown key (with the nearest valid one), a value that does not fit, an unreadable file.
+        SystemExit: after `--help` or `--print_config` have printed what they are asked for.
+    """
+    files, options = split_words(words)
+    preset = read_yaml(exercises.preset(exercise))
+    base = reduce(lay_over, (read_yaml(Path(file)) for file in files), preset)
+    base, options = place_classes(base, options)
+    try:
+        return interpret(exercise, base, options)
+    except PARSER_ERRORS as error:
+        optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
+        raise InputError(explain(str(error), known_keys(exercise, base, preset), optimizers)) from error
+
+
+def interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = ()) -> Configuration:
+    """The configuration that options give on top of a base; raises what the parser raises."""
+    command_line = CommandLine(base, [word for option in options for word in option])
+    return Configuration(exercise, command_line.parser, command_line.config)
+
+
+def known_keys(exercise: str, *bases: dict[str, Any]) -> list[str]:
+    """The keys of the first of the bases that is valid."""
+    for base in bases:
+        with contextlib.suppress(*PARSER_ERRORS):
+            return list(interpret(exercise, base).parameters())
+    return []
+
+
+def split_words(words: Sequence[str]) -> tuple[list[str], list[Option]]:
+    """The `--config` files, and the other options, each with its values; `--print_config` comes last."""
+    options: list[Option] = []
+    for word in words:
+        if word.startswith("--") or not options:
+            options.append((word,))
+        else:
+            options[-1] = (*options[-1], word)
+    for option in options:
+        if not values(option) and not any(is_option(option, flag) for flag in ("print_config", "help")):
+            raise InputError(f"{option[0]}: a value is expected after it")
+    files = [value for option in options if is_option(option, "config") for value in values(option)]
+    others = [option for option in options if not is_option(option, "config")]
+    return files, sorted(others, key=lambda option: is_option(option, "print_config"))
+
+
+def place_classes(base: dict[str, Any], options: list[Option]) -> tuple[dict[str, Any], list[Option]]:
+    """Moves options that name a class into the base, so that the arguments of the class before do not outlive it.
+
+    jsonargparse would keep those whose names agree: Adam's learning rate for SGD.
+    """
+    others = []
+    for option in options:
+        key, given = option[0].lstrip("-").partition("=")[0], values(option)
+        if len(given) == 1 and is_class(look_up(base, key)) and given[0].replace(".", "").isidentifier():
+            base = lay_over(base, nest(key, given[0]))
+        else:
+            others.append(option)
+    return base, others
+
+
+def is_option(option: Option, key: str) -> bool:
+    """Whether an option as typed is that of a key."""
+    return option[0].partition("=")[0] == f"--{key}"
+
+
+def values(option: Option) -> list[str]:
+    """The values typed for an option."""
+    _, sign, value = option[0].partition("=")
+    return [*([value] if sign else []), *option[1:]]
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The contents of a configuration file.
+
+    Raises:
+        InputError: it can't be read, or holds no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"--config {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"--config {path}: expected settings as `key: value`, found {type(content).__name__}")
+    return content

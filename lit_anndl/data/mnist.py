@@ -1,0 +1,78 @@
+"""MNIST and Fashion-MNIST."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from lit_anndl.data import digit_files
+from lit_anndl.errors import InputError
+from lit_anndl.training.batches import Batch
+from lit_anndl.training.data import InMemoryData
+
+
+class MNISTData(InMemoryData):
+    """Grey images of ten classes, pixels/255: images float (n, 1, 28, 28), labels int64 (n,).
+
+    Args:
+        dataset: "mnist" or its drop-in "fashion".
+        directory: a folder of the four IDX files (raw or .gz), instead of the data directory, which is filled
+            from the internet or the package index.
+        train_size: images taken from the 60 000 training images, at random by `seed`; null for all, in order.
+        test_size: images taken from the 10 000 test images, likewise.
+        validation_fraction: share of the training images, the last ones, held out for validation.
+        batch_size: training images per optimizer step.
+        steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
+        seed: of the subsets, null for the run's seed.
+    """
+
+    def __init__(
+        self,
+        dataset: Literal["mnist", "fashion"] = "mnist",
+        directory: str | None = None,
+        train_size: PositiveInt | None = None,
+        test_size: PositiveInt | None = None,
+        validation_fraction: ClosedUnitInterval = 0.1,
+        batch_size: PositiveInt = 128,
+        steps_per_execution: PositiveInt | None = 8,
+        seed: NonNegativeInt | None = None,
+    ) -> None:
+        super().__init__(batch_size, steps_per_execution, seed)
+        self.dataset = dataset
+        self.directory = Path(directory).expanduser() if directory else None
+        self.train_size = train_size
+        self.test_size = test_size
+        self.validation_fraction = validation_fraction
+
+    def prepare_data(self) -> None:
+        """Fetches what is not in the data directory yet."""
+        if self.directory is None:
+            digit_files.fetch(self.dataset)
+
+    def setup(self, stage: str) -> None:
+        """Reads the files, draws the subsets and splits off the validation images."""
+        if hasattr(self, "train"):
+            return
+        digits = digit_files.read(self.directory or digit_files.fetch(self.dataset))
+        images, labels = self._subset("train_size", digits.train_images, digits.train_labels)
+        kept = len(images) - round(self.validation_fraction * len(images))
+        if kept == 0:
+            raise InputError(
+                f"data.validation_fraction {self.validation_fraction} leaves nothing to train on: "
+                f"there are {len(images)} training images"
+            )
+        self.train = (images[:kept], labels[:kept])
+        self.validation = (images[kept:], labels[kept:]) if kept < len(images) else ()
+        self.test = self._subset("test_size", digits.test_images, digits.test_labels)
+
+    def _subset(self, option: str, images: Tensor, labels: Tensor) -> Batch:
+        """`self.option` images at random, or all in order, scaled to [0, 1]."""
+        size = getattr(self, option)
+        if size is not None:
+            if size > len(images):
+                raise InputError(f"data.{option} {size} is more than the {len(images)} images there are")
+            chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed))[:size]
+            images, labels = images[chosen], labels[chosen]
+        return images.unsqueeze(1).float().div_(255), labels

@@ -1,0 +1,93 @@
+"""Train and test one exercise: python -m lit_anndl.fit EXERCISE [--key value …]."""
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from lit_anndl import exercises
+from lit_anndl.errors import InputError
+
+DONE, FAILURE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+USAGE = """\
+usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
+       python -m lit_anndl.fit EXERCISE --help | --print_config[=skip_default]
+       python -m lit_anndl.fit --list
+
+Trains an exercise, tests it, and records the run in MLflow. Keys are dotted as in the printed configuration:
+
+  python -m lit_anndl.fit surface --model.optimizer SGD --model.optimizer.lr 0.1 --data.batch_size 40
+  python -m lit_anndl.fit mnist_cnn --data.train_size 4000 --trainer.max_epochs 10 --seed_everything 3
+
+Exercises:
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 interrupted."""
+    started = time.time()
+    try:
+        if not words or words[0] in ("--help", "-h", "--list"):
+            print(("" if words == ["--list"] else USAGE) + listing())
+            return DONE
+        return fit(exercise_named(words[0]), words[1:], started)
+    except InputError as error:
+        print(f"fit: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def listing() -> str:
+    """Each exercise and a line on it."""
+    width = max(len(name) for name in exercises.names())
+    return "\n".join(f"  {name:{width}}  {exercises.summary(name)}" for name in exercises.names())
+
+
+def exercise_named(word: str) -> str:
+    """The exercise of that name.
+
+    Raises:
+        InputError: there is none; says which is nearest.
+    """
+    names = exercises.names()
+    if word in names:
+        return word
+    if word.startswith("-"):
+        raise InputError(f"the exercise comes first, before {word}; one of {', '.join(names)}")
+    nearest = get_close_matches(word, names, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
+    raise InputError(f"there is no exercise {word}; {hint}")
+
+
+def fit(exercise: str, words: Sequence[str], started: float) -> int:
+    """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
+    from lit_anndl.configuration import parse
+    from lit_anndl.run import run
+
+    quieten()
+    result = run(parse(exercise, words), started)
+    print(table(result.metrics))
+    if result.run_id:
+        print(f"\nrun {result.run_id}\nsee it: mlflow ui --host 127.0.0.1 --backend-store-uri {result.tracking_uri}")
+    return DONE
+
+
+def quieten() -> None:
+    """Leaves the terminal to what the user asked for."""
+    warnings.filterwarnings("ignore")
+    for library in ("lightning.pytorch", "lightning.fabric", "mlflow", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def table(metrics: dict[str, float]) -> str:
+    """Metrics, one a line, names sorted."""
+    width = max(len(name) for name in metrics)
+    return "\n".join(f"{name:{width}}  {value:.6g}" for name, value in sorted(metrics.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

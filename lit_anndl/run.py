@@ -1,0 +1,157 @@
+"""One run from configuration to metrics: the only place that composes seed, data, model, Trainer and tracker."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from lit_anndl import provenance
+from lit_anndl.configuration import Configuration
+from lit_anndl.errors import InputError
+from lit_anndl.tracking import Tracker, first_line
+from lit_anndl.training.progress import Progress
+from lit_anndl.training.threads import ThreadChoice
+from lit_anndl.training.timing import Timing
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run leaves: its metrics, and where the tracker keeps it (None without one)."""
+
+    metrics: dict[str, float]
+    run_id: str | None
+    tracking_uri: str | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is composed of."""
+
+    model: LightningModule
+    data: LightningDataModule
+    trainer: Trainer
+    timing: Timing
+    tracker: Tracker | None
+
+
+def run(configuration: Configuration, started: float | None = None) -> Result:
+    """Trains and tests as configured, with the tracker's record told the truth whatever happens.
+
+    Args:
+        configuration: what to run.
+        started: when the user's command started, as `time.time()`, for `seconds/first_step`; now by default.
+
+    Raises:
+        InputError: a part refuses its settings; then no run is left behind.
+    """
+    started = time.time() if started is None else started
+    seed_everything(configuration.values.seed_everything, workers=True, verbose=False)
+    parts = compose(configuration, started)
+    if parts.tracker is None:
+        return Result(train_and_test(parts), None, None)
+    return tracked(parts, configuration)
+
+
+def compose(configuration: Configuration, started: float) -> Parts:
+    """Builds and checks everything that can be wrong before a run is recorded."""
+    values = configuration.values
+    try:
+        objects = configuration.instantiate()
+        objects.data.prepare_data()
+        objects.data.setup("fit")
+        check(objects)
+        objects.model.configure_optimizers()
+        timing = Timing(started)
+        tracker = Tracker(configuration.exercise) if recorded(values) and rank_zero_only.rank == 0 else None
+        trainer = make_trainer(objects, [timing, ThreadChoice(values.threads)], tracker)
+    except (MisconfigurationException, ValueError) as error:
+        raise error if isinstance(error, InputError) else InputError(" ".join(str(error).split())) from error
+    return Parts(objects.model, objects.data, trainer, timing, tracker)
+
+
+def recorded(values: Namespace) -> bool:
+    """Whether the run is to leave a record: `--trainer.logger false` asks for none, checkpoints included."""
+    return values.trainer.logger is not False
+
+
+def check(objects: Namespace) -> None:
+    """Refuses what Lightning would only notice in the middle, or not at all."""
+    for option in ("gradient_clip_val", "accumulate_grad_batches"):
+        if objects.trainer[option] not in (None, 0, 1):
+            raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
+    if objects.checkpoint.monitor.startswith("val/") and getattr(objects.data, "validation", None) == ():
+        raise InputError(f"checkpoint.monitor {objects.checkpoint.monitor} needs validation data: hold some out, or monitor train/…")
+
+
+def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:
+    """The Trainer, with the project's callbacks after the user's."""
+    options: dict[str, Any] = vars(objects.trainer)
+    callbacks = [*(options["callbacks"] or []), *callbacks]
+    if options["enable_progress_bar"]:
+        callbacks.append(Progress())
+    if checkpoints := options["enable_checkpointing"] and recorded(objects):
+        callbacks.append(objects.checkpoint)
+    return Trainer(
+        **{
+            **options,
+            "callbacks": callbacks,
+            "logger": tracker or False,
+            "enable_checkpointing": checkpoints,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }
+    )
+
+
+def train_and_test(parts: Parts) -> dict[str, float]:
+    """Fits, tests the final weights once, and returns all metrics."""
+    trainer = parts.trainer
+    trainer.fit(parts.model, datamodule=parts.data)
+    metrics = dict(trainer.callback_metrics)
+    trainer.test(parts.model, datamodule=parts.data, verbose=False)
+    metrics |= trainer.callback_metrics
+    return {name: float(value) for name, value in metrics.items()} | parts.timing.metrics()
+
+
+def tracked(parts: Parts, configuration: Configuration) -> Result:
+    """A recorded run: started, figures and tables added, ended with its true status."""
+    tracker = parts.tracker
+    assert tracker is not None
+    values = configuration.values
+    tags = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
+    tracker.start(run_name(configuration), configuration.parameters(), tags)
+    try:
+        tracker.log_text("config.yaml", configuration.yaml)
+        if parts.trainer.checkpoint_callback:
+            parts.trainer.checkpoint_callback.dirpath = str(tracker.checkpoint_directory())
+        metrics = train_and_test(parts)
+        metrics["parameters"] = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
+        record_results(parts, tracker, metrics)
+    except (KeyboardInterrupt, SystemExit):
+        tracker.close("KILLED")
+        raise
+    except BaseException as error:
+        tracker.close("FAILED", {"error": f"{type(error).__name__}: {first_line(error)}"})
+        raise
+    tracker.close("FINISHED")
+    return Result(metrics, tracker.run_id, tracker.uri)
+
+
+def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) -> None:
+    """Logs what is known only at the end: size, seconds, figures, tables."""
+    final = {name: value for name, value in metrics.items() if name == "parameters" or name.startswith("seconds/")}
+    tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
+    for name, figure in parts.model.figures(tracker.history):
+        tracker.log_figure(name, figure)
+    for name, table in parts.model.tables():
+        tracker.log_table(name, table)
+
+
+def run_name(configuration: Configuration) -> str:
+    """The exercise with what distinguishes this run: what differs from the preset, and the seed."""
+    differences = [f"{key.rpartition('.')[2]}={value}" for key, value in configuration.differences().items()]
+    return " ".join([configuration.exercise, *differences, f"seed={configuration.values.seed_everything}"])

@@ -1,0 +1,88 @@
+"""Mini-batches cut from tensors in memory."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, ...]
+"""Inputs, targets, …: tensors whose first dimension counts the examples."""
+
+
+class TensorBatches:
+    """Mini-batches cut from tensors by index, on the device that holds them; nothing is collated or copied over.
+
+    The order of epoch e is a pure function of (seed, e). With `steps_per_execution` k each item is a list of k
+    batches (fewer at the end of an epoch), for a training step that takes k optimizer steps at once; with None it
+    is a list of all batches of the epoch. Under data parallelism rank r of w sees every w-th example of the
+    same order, and each rank gets equally many.
+
+    Args:
+        tensors: the data, first dimensions equal.
+        batch_size: examples per optimizer step and rank; the last batch of an epoch may be smaller.
+        seed: of the order.
+        steps_per_execution: batches per item, None for the whole epoch.
+        rank: this process among those that share the data.
+        world_size: how many they are.
+    """
+
+    def __init__(
+        self,
+        tensors: Batch,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        steps_per_execution: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.tensors = tensors
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.examples = len(tensors[0]) // world_size
+        self.steps = math.ceil(self.examples / batch_size)
+        self.steps_per_execution = min(steps_per_execution or self.steps, self.steps)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Items per epoch."""
+        return math.ceil(self.steps / self.steps_per_execution)
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        """One epoch in its own order; the next call gives the next epoch."""
+        order = self.order(self.epoch)
+        self.epoch += 1
+        for indices in order.split(self.batch_size * self.steps_per_execution):
+            pieces = (tensor[indices].split(self.batch_size) for tensor in self.tensors)
+            yield list(zip(*pieces, strict=True))
+
+    def order(self, epoch: int) -> Tensor:
+        """The indices of this rank's examples in the order of an epoch: int64, (examples,)."""
+        total = len(self.tensors[0])
+        device = self.tensors[0].device
+        if self.batch_size >= total:  # full batch: the order changes nothing
+            return torch.arange(total, device=device)
+        (state,) = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(state))
+        order = torch.randperm(total, generator=generator).to(device)
+        return order[self.rank :: self.world_size][: self.examples]
+
+
+class EvaluationBatches:
+    """Batches in the given order. Under data parallelism every rank sees them all, so that results stay exact."""
+
+    def __init__(self, tensors: Batch, batch_size: int) -> None:
+        self.tensors = tensors
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        """Batches in all."""
+        return math.ceil(len(self.tensors[0]) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches, in order."""
+        return zip(*(tensor.split(self.batch_size) for tensor in self.tensors), strict=True)

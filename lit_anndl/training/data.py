@@ -1,0 +1,73 @@
+"""The LightningDataModule of data sets that fit in memory."""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+
+from lit_anndl.training.batches import Batch, EvaluationBatches, TensorBatches
+
+EVALUATION_BATCH_SIZE = 1000
+"""Examples per validation and test step: no gradients, so memory allows more than in training."""
+
+
+class InMemoryData(LightningDataModule):
+    """Data held as tensors on the training device, handed out by index.
+
+    Subclasses load `train`, `validation` and `test` (tuples of tensors; validation may stay empty) in `setup`.
+
+    Args:
+        batch_size: examples per optimizer step (and per device under data parallelism).
+        steps_per_execution: optimizer steps handed to one training step, None for a whole epoch; more saves the
+            framework's cost per step, fewer lets callbacks look in more often.
+        seed: of whatever the data set draws, None for the run's own seed.
+    """
+
+    train: Batch
+    validation: Batch = ()
+    test: Batch
+
+    def __init__(self, batch_size: int, steps_per_execution: int | None, seed: int | None) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.steps_per_execution = steps_per_execution
+        self.given_seed = seed
+
+    @property
+    def seed(self) -> int:
+        """The seed for drawing data: given, or else the one that the run was seeded with."""
+        return torch.initial_seed() if self.given_seed is None else self.given_seed
+
+    @abstractmethod
+    def setup(self, stage: str) -> None:
+        """Loads the tensors; called once per stage, so it has to be cheap the second time."""
+
+    def train_dataloader(self) -> TensorBatches:
+        """The training batches, in lists of `steps_per_execution`."""
+        return TensorBatches(
+            self._on_device(self.train),
+            self.batch_size,
+            seed=torch.initial_seed(),
+            steps_per_execution=self.steps_per_execution,
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+
+    def val_dataloader(self) -> EvaluationBatches | list[Any]:
+        """The validation batches; none without validation data."""
+        return self._evaluation_batches(self.validation) if self.validation else []
+
+    def test_dataloader(self) -> EvaluationBatches:
+        """The test batches."""
+        return self._evaluation_batches(self.test)
+
+    def transfer_batch_to_device(self, batch: Any, *_: Any) -> Any:
+        """The batch itself: it is on the device already, and Lightning would walk through it to find out."""
+        return batch
+
+    def _evaluation_batches(self, tensors: Batch) -> EvaluationBatches:
+        return EvaluationBatches(self._on_device(tensors), EVALUATION_BATCH_SIZE)
+
+    def _on_device(self, tensors: Batch) -> Batch:
+        return tuple(tensor.to(self.trainer.strategy.root_device) for tensor in tensors)

@@ -1,0 +1,48 @@
+"""How many CPU threads a net is worth."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.utils.flop_counter import FlopCounterMode
+
+from lit_anndl.training.batches import Batch
+
+SINGLE_THREAD_FLOPS = 40e6
+"""Below this many floating-point operations per optimizer step, waking a second thread costs more than it brings."""
+
+
+class ThreadChoice(Callback):
+    """Runs small nets on one thread, larger ones on all.
+
+    The choice depends on the operations of one optimizer step alone, never on a timing, so that two runs of one
+    configuration choose alike.
+
+    Args:
+        threads: a fixed number instead, None to choose.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+        self.default = torch.get_num_threads()
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Sets the number of threads."""
+        self.default = torch.get_num_threads()
+        small = self.threads is None and step_flops(pl_module, trainer) < SINGLE_THREAD_FLOPS
+        torch.set_num_threads(1 if small else self.threads or self.default)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Gives the process its threads back."""
+        torch.set_num_threads(self.default)
+
+
+def step_flops(module: Any, trainer: Trainer) -> int:
+    """Floating-point operations of an optimizer step: three times those of the forward pass over a batch."""
+    batches: list[Batch] = next(iter(trainer.datamodule.train_dataloader()))
+    inputs, *_ = trainer.precision_plugin.convert_input(batches[0])
+    module.eval()  # no dropout, which would draw random numbers, and no change of running statistics
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module.net(inputs)
+    module.train()
+    return 3 * counter.get_total_flops()
