@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from torchvision.utils import make_grid
 
 
 
@@ -19,6 +21,7 @@ def curves(history: Mapping[str, Sequence[tuple[int, float]]], names: Sequence[s
             epochs, values = zip(*points, strict=True)
             axes.plot(epochs, values, label=name, marker="." if len(points) <= 50 else None)
     axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
@@ -26,7 +29,8 @@ def curves(history: Mapping[str, Sequence[tuple[int, float]]], names: Sequence[s
 
 def surfaces(panels: Mapping[str, NDArray[np.float32]], extent: float) -> Figure:
     """Surfaces z = f(x, y) over [-extent, extent]² side by side, on one scale: arrays (x, y)."""
-    figure = Figure(figsize=(4 * len(panels), 4), layout="constrained")
+    figure = Figure(figsize=(4 * len(panels), 4))  # the constrained layout cuts titles of 3D axes
+    figure.subplots_adjust(left=0.01, right=0.96, bottom=0.05, top=0.92, wspace=0.08)
     low, high = min(z.min() for z in panels.values()), max(z.max() for z in panels.values())
     for number, (title, z) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), number, projection="3d")
@@ -75,8 +79,6 @@ def images(pixels: NDArray[np.float32], captions: Sequence[str], title: str) -> 
 
 def filters(weights: torch.Tensor) -> Figure:
     """Filters (n, 1, height, width) as a grid of images, positive red and negative blue, on one scale."""
-    from torchvision.utils import make_grid  # costs a second to import, and only this figure needs it
-
     limit = float(weights.abs().max())
     grid = make_grid(weights, nrow=8, padding=1, pad_value=float("nan"))[0]
     figure = Figure(figsize=(6, 0.75 * -(-len(weights) // 8) + 0.5), layout="constrained")

@@ -13,6 +13,7 @@ from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError
 from lit_anndl.tracking import Tracker, first_line
+from lit_anndl.training.checkpoint import Checkpoint
 from lit_anndl.training.progress import Progress
 from lit_anndl.training.threads import ThreadChoice
 from lit_anndl.training.timing import Timing
@@ -53,7 +54,7 @@ def run(configuration: Configuration, started: float | None = None) -> Result:
     parts = compose(configuration, started)
     if parts.tracker is None:
         return Result(train_and_test(parts), None, None)
-    return tracked(parts, configuration)
+    return tracked(parts, parts.tracker, configuration)
 
 
 def compose(configuration: Configuration, started: float) -> Parts:
@@ -83,8 +84,13 @@ def check(objects: Namespace) -> None:
     for option in ("gradient_clip_val", "accumulate_grad_batches"):
         if objects.trainer[option] not in (None, 0, 1):
             raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
-    if objects.checkpoint.monitor.startswith("val/") and getattr(objects.data, "validation", None) == ():
+    if objects.checkpoint.monitor.startswith("val/") and not has_validation(objects.data):
         raise InputError(f"checkpoint.monitor {objects.checkpoint.monitor} needs validation data: hold some out, or monitor train/…")
+
+
+def has_validation(data: LightningDataModule) -> bool:
+    """Whether the data module holds out examples for validation."""
+    return getattr(data, "validation", None) != ()
 
 
 def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:
@@ -100,6 +106,7 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
             **options,
             "callbacks": callbacks,
             "logger": tracker or False,
+            "limit_val_batches": options["limit_val_batches"] if has_validation(objects.data) else 0,
             "enable_checkpointing": checkpoints,
             "enable_progress_bar": False,
             "enable_model_summary": False,
@@ -114,22 +121,15 @@ def train_and_test(parts: Parts) -> dict[str, float]:
     metrics = dict(trainer.callback_metrics)
     trainer.test(parts.model, datamodule=parts.data, verbose=False)
     metrics |= trainer.callback_metrics
+    metrics["parameters"] = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     return {name: float(value) for name, value in metrics.items()} | parts.timing.metrics()
 
 
-def tracked(parts: Parts, configuration: Configuration) -> Result:
-    """A recorded run: started, figures and tables added, ended with its true status."""
-    tracker = parts.tracker
-    assert tracker is not None
-    values = configuration.values
-    tags = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
-    tracker.start(run_name(configuration), configuration.parameters(), tags)
+def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Result:
+    """A recorded run: begun, trained, tested, figures and tables added, ended with its true status."""
+    begin(parts, tracker, configuration)
     try:
-        tracker.log_text("config.yaml", configuration.yaml)
-        if parts.trainer.checkpoint_callback:
-            parts.trainer.checkpoint_callback.dirpath = str(tracker.checkpoint_directory())
         metrics = train_and_test(parts)
-        metrics["parameters"] = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
         record_results(parts, tracker, metrics)
     except (KeyboardInterrupt, SystemExit):
         tracker.close("KILLED")
@@ -139,6 +139,16 @@ def tracked(parts: Parts, configuration: Configuration) -> Result:
         raise
     tracker.close("FINISHED")
     return Result(metrics, tracker.run_id, tracker.uri)
+
+
+def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> None:
+    """Opens the record: settings, tags, the configuration that reproduces the run, a place for checkpoints."""
+    seed = str(configuration.values.seed_everything)
+    tags = {"exercise": configuration.exercise, "seed": seed, **provenance.tags()}
+    tracker.start(run_name(configuration), configuration.parameters(), tags)
+    tracker.log_text("config.yaml", configuration.yaml)
+    if isinstance(checkpoint := parts.trainer.checkpoint_callback, Checkpoint):
+        checkpoint.dirpath = str(tracker.checkpoint_directory())
 
 
 def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) -> None:

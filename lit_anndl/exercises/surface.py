@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lit_anndl import plots
 from lit_anndl.data.surface import EXTENT
+from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
 from lit_anndl.nets.mlp import MLP
 from lit_anndl.training.module import History, SupervisedModule
 
@@ -28,7 +29,9 @@ class Surface(SupervisedModule):
     objective = "mse"
 
     def __init__(self, optimizer: OptimizerCallable, hidden: PositiveInt = 50) -> None:
-        super().__init__(MLP((2, hidden, hidden, 1)), optimizer)
+        net = MLP((2, hidden, hidden, 1))
+        backpropagate = SquaredErrorBackpropagation(net)
+        super().__init__(net, optimizer, lambda inputs, targets: {"mse": backpropagate(inputs, targets)})
 
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """The mean squared error."""

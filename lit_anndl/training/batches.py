@@ -54,21 +54,20 @@ class TensorBatches:
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """One epoch in its own order; the next call gives the next epoch."""
-        order = self.order(self.epoch)
-        self.epoch += 1
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        if self.batch_size >= len(self.tensors[0]):
+            yield [self.tensors]
+            return
+        order = self.order(epoch)
         for indices in order.split(self.batch_size * self.steps_per_execution):
             pieces = (tensor[indices].split(self.batch_size) for tensor in self.tensors)
             yield list(zip(*pieces, strict=True))
 
     def order(self, epoch: int) -> Tensor:
         """The indices of this rank's examples in the order of an epoch: int64, (examples,)."""
-        total = len(self.tensors[0])
-        device = self.tensors[0].device
-        if self.batch_size >= total:  # full batch: the order changes nothing
-            return torch.arange(total, device=device)
         (state,) = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state))
-        order = torch.randperm(total, generator=generator).to(device)
+        order = torch.randperm(len(self.tensors[0]), generator=generator).to(self.tensors[0].device)
         return order[self.rank :: self.world_size][: self.examples]
 
 

@@ -25,6 +25,11 @@ class Checkpoint(ModelCheckpoint):
             save_on_train_epoch_end=True,
         )
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks at every n-th epoch; the others cost nothing."""
+        if (trainer.current_epoch + 1) % self._every_n_epochs == 0:
+            super().on_train_epoch_end(trainer, pl_module)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the last epoch too, when it is not one of every n."""
         if self._last_global_step_saved != trainer.global_step:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from lit_anndl.training.batches import Batch
 
 History = Mapping[str, Sequence[tuple[int, float]]]
 Table = dict[str, list[Any]]
+Measures = dict[str, Tensor]
+Differentiate = Callable[[Tensor, Tensor], Measures]
+"""From inputs and targets to measures, leaving the objective's gradient in the parameters' `grad`."""
 
 
 class SupervisedModule(LightningModule):
@@ -31,21 +35,26 @@ class SupervisedModule(LightningModule):
     Args:
         net: maps a batch of inputs to outputs.
         optimizer: makes the optimizer from the parameters.
+        backpropagate: takes the place of automatic differentiation on a single device, for nets so small that
+            differentiating costs more than computing.
     """
 
     objective: str
     """The name of the measure that training minimises."""
 
-    def __init__(self, net: nn.Module, optimizer: OptimizerCallable) -> None:
+    def __init__(
+        self, net: nn.Module, optimizer: OptimizerCallable, backpropagate: Differentiate | None = None
+    ) -> None:
         super().__init__()
         self.net = net
         self.automatic_optimization = False
         self.make_optimizer = optimizer
-        self.epoch_measures: list[dict[str, Tensor]] = []
+        self.backpropagate = backpropagate
+        self.epoch_measures: list[Measures] = []
         self.test_outputs: list[Tensor] = []
 
     @abstractmethod
-    def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
         """The objective and what else is reported, each a scalar mean over the examples; a pure function."""
 
     def figures(self, history: History) -> Iterator[tuple[str, Figure]]:
@@ -66,10 +75,15 @@ class SupervisedModule(LightningModule):
 
     def training_step(self, batches: list[Batch], _: int) -> None:
         """Takes one optimizer step per batch."""
-        optimizer, backward = self._optimizer_and_backward()
+        bare = self._runs_bare()
+        optimizer = self.optimizers(use_pl_optimizer=not bare)
+        if bare and self.backpropagate:
+            differentiate = self.backpropagate
+        else:
+            differentiate = partial(self._autograd, optimizer, Tensor.backward if bare else self.manual_backward)
         for batch in batches:
-            self.epoch_measures.append(self._take_step(optimizer, backward, batch))
-        if isinstance(optimizer, Optimizer):
+            self.epoch_measures.append(self._take_step(optimizer, differentiate, batch))
+        if bare:
             self._count_steps(len(batches))
 
     def on_train_epoch_end(self) -> None:
@@ -91,7 +105,7 @@ class SupervisedModule(LightningModule):
         """Logs the test measures and keeps the outputs for the figures."""
         self.test_outputs.append(self._evaluate("test", batch).float().cpu())
 
-    def log_epoch(self, metrics: dict[str, Tensor]) -> None:
+    def log_epoch(self, metrics: Measures) -> None:
         """Hands an epoch's metrics to loggers and callbacks, for a fifth of what `self.log` costs per epoch."""
         if self.trainer.world_size > 1:
             metrics = {name: self.trainer.strategy.reduce(value, reduce_op="mean") for name, value in metrics.items()}
@@ -107,34 +121,36 @@ class SupervisedModule(LightningModule):
         self.log_dict(measures, batch_size=len(inputs), sync_dist=self.trainer.world_size > 1)
         return outputs
 
-    def _take_step(
-        self, optimizer: Any, backward: Callable[[Tensor], None], batch: Batch
-    ) -> dict[str, Tensor]:
-        """One optimizer step; returns the measures at its first closure call, that is before the step."""
-        inputs, targets = batch
-        first: dict[str, Tensor] = {}
+    def _take_step(self, optimizer: Any, differentiate: Differentiate, batch: Batch) -> Measures:
+        """One optimizer step; returns the measures before it."""
+        if isinstance(optimizer, torch.optim.LBFGS):
+            return self._take_closure_step(optimizer, differentiate, batch)
+        measures = differentiate(*batch)
+        optimizer.step()
+        return {name: value.detach() for name, value in measures.items()}
+
+    def _take_closure_step(self, optimizer: Any, differentiate: Differentiate, batch: Batch) -> Measures:
+        """A step of an optimizer that evaluates the objective several times; its first evaluation counts."""
+        evaluations: list[Measures] = []
 
         def closure() -> Tensor:
-            optimizer.zero_grad()
-            measures = self.measure(self.net(inputs), targets)
-            loss = measures[self.objective]
-            backward(loss)
-            if not first:
-                first.update((name, value.detach()) for name, value in measures.items())
-            return loss
+            evaluations.append(differentiate(*batch))
+            return evaluations[-1][self.objective]
 
         optimizer.step(closure)
-        return first
+        return {name: value.detach() for name, value in evaluations[0].items()}
 
-    def _optimizer_and_backward(self) -> tuple[Any, Callable[[Tensor], None]]:
-        """The bare optimizer and backward where nothing hooks in, for they halve the cost of a tiny step."""
-        wrapped = self.optimizers()
-        if not self._runs_bare():
-            return wrapped, self.manual_backward
-        return wrapped.optimizer, Tensor.backward
+    def _autograd(
+        self, optimizer: Any, backward: Callable[[Tensor], None], inputs: Tensor, targets: Tensor
+    ) -> Measures:
+        """Gradients by automatic differentiation, as a Differentiate."""
+        optimizer.zero_grad()
+        measures = self.measure(self.net(inputs), targets)
+        backward(measures[self.objective])
+        return measures
 
     def _runs_bare(self) -> bool:
-        """Whether Lightning's wrappers would do nothing: one device, no gradient scaling."""
+        """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
         precision = self.trainer.precision_plugin
         return isinstance(self.trainer.strategy, SingleDeviceStrategy) and type(precision) in (
             Precision,
