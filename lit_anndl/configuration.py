@@ -66,7 +66,7 @@ class CommandLine(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses the options on top of the base."""
-        self.config = parser.parse_args(args, namespace=parser.parse_object(self.base))
+        self.config = parser.parse_args(list(args or []), namespace=parser.parse_object(self.base))
         if not 0 <= (seed := self.config.seed_everything) < 2**32:
             raise ValueError(f"seed_everything: {seed} was given, expected a whole number from 0 to {2**32 - 1}")
 
@@ -147,6 +147,8 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[Option]]:
         else:
             options[-1] = (*options[-1], word)
     for option in options:
+        if not option[0].startswith("--"):
+            raise InputError(f"{option[0]}: not expected here; settings are given as --key value")
         if not values(option) and not any(is_option(option, flag) for flag in ("print_config", "help")):
             raise InputError(f"{option[0]}: a value is expected after it")
     files = [value for option in options if is_option(option, "config") for value in values(option)]

@@ -27,13 +27,13 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
     path = ".".join(re.findall(r'Parser key "([^"]+)"', error))
     if option := re.search(r"Option '([^']+)' is not accepted", error):
         return unknown_key(f"{path}.{option[1]}".lstrip("."), keys)
-    if words := re.search(r"unrecognized arguments: (.*)", error):
-        return unknown_argument(words[1], keys)
+    if words := re.search(r"unrecognized arguments: --([^\s=]*)", error):
+        return unknown_key(words[1], keys)
     if key := re.search(r"Key '([^']+)' is not expected|[Nn]o action for key [\"']([^\"']+)", error):
         return unknown_key(key[1] or key[2], keys)
-    if name := re.search(r"Expected a dot import path string: (\w[\w.]*)", error):
-        if not re.search(r"Expected a <class '(int|float|bool)'>", error):
-            return f"{path}: there is no class {name[1]}{suggestion(name[1], classes)}"
+    name = re.search(r"Expected a dot import path string: (\w[\w.]*)", error)
+    if name and not re.search(r"Expected a <class '(int|float|bool)'>", error):
+        return f"{path}: there is no class {name[1]}{suggestion(name[1], classes)}"
     return invalid_value(path, error)
 
 
@@ -46,14 +46,6 @@ def invalid_value(path: str, error: str) -> str:
         wanted = " or ".join(EXPECTATIONS.get(name, name) for name in names)
         return f"{path}: {' '.join(filter(None, values[-1]))} was given, expected {wanted}"
     return re.sub(r"\s+", " ", error).strip()
-
-
-def unknown_argument(words: str, keys: Iterable[str]) -> str:
-    """The line for words that no option takes."""
-    word = words.split()[0]
-    if word.startswith("--"):
-        return unknown_key(word.lstrip("-").partition("=")[0], keys)
-    return f"{word}: not expected here; settings are given as --key value"
 
 
 def unknown_key(key: str, keys: Iterable[str]) -> str:

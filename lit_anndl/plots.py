@@ -9,10 +9,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from torchvision.utils import make_grid
 
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+"""(epoch, value) pairs by name."""
 
 
-
-def curves(history: Mapping[str, Sequence[tuple[int, float]]], names: Sequence[str], ylabel: str, *, log: bool = False) -> Figure:
+def curves(history: Curves, names: Sequence[str], ylabel: str, *, log: bool = False) -> Figure:
     """Metrics against the epoch, those of `names` that were logged."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError
 from lit_anndl.tracking import Tracker, first_line
 from lit_anndl.training.checkpoint import Checkpoint
+from lit_anndl.training.exercise import Exercise
 from lit_anndl.training.progress import Progress
 from lit_anndl.training.threads import ThreadChoice
 from lit_anndl.training.timing import Timing
@@ -32,7 +33,7 @@ class Result:
 class Parts:
     """What a run is composed of."""
 
-    model: LightningModule
+    model: Exercise
     data: LightningDataModule
     trainer: Trainer
     timing: Timing
@@ -67,7 +68,9 @@ def compose(configuration: Configuration, started: float) -> Parts:
         check(objects)
         objects.model.configure_optimizers()
         timing = Timing(started)
-        tracker = Tracker(configuration.exercise) if recorded(values) and rank_zero_only.rank == 0 else None
+        tracker = (
+            Tracker(configuration.exercise) if recorded(values) and getattr(rank_zero_only, "rank", 0) == 0 else None
+        )
         trainer = make_trainer(objects, [timing, ThreadChoice(values.threads)], tracker)
     except (MisconfigurationException, ValueError) as error:
         raise error if isinstance(error, InputError) else InputError(" ".join(str(error).split())) from error
@@ -81,11 +84,13 @@ def recorded(values: Namespace) -> bool:
 
 def check(objects: Namespace) -> None:
     """Refuses what Lightning would only notice in the middle, or not at all."""
-    for option in ("gradient_clip_val", "accumulate_grad_batches"):
-        if objects.trainer[option] not in (None, 0, 1):
+    for option, neutral in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
+        if objects.trainer[option] not in (neutral, 0):
             raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
     if objects.checkpoint.monitor.startswith("val/") and not has_validation(objects.data):
-        raise InputError(f"checkpoint.monitor {objects.checkpoint.monitor} needs validation data: hold some out, or monitor train/…")
+        raise InputError(
+            f"checkpoint.monitor {objects.checkpoint.monitor} needs validation data: hold some out, or monitor train/…"
+        )
 
 
 def has_validation(data: LightningDataModule) -> bool:
@@ -118,11 +123,12 @@ def train_and_test(parts: Parts) -> dict[str, float]:
     """Fits, tests the final weights once, and returns all metrics."""
     trainer = parts.trainer
     trainer.fit(parts.model, datamodule=parts.data)
-    metrics = dict(trainer.callback_metrics)
+    measured = dict(trainer.callback_metrics)
     trainer.test(parts.model, datamodule=parts.data, verbose=False)
-    metrics |= trainer.callback_metrics
+    measured |= trainer.callback_metrics
+    metrics = {name: float(value) for name, value in measured.items()}
     metrics["parameters"] = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
-    return {name: float(value) for name, value in metrics.items()} | parts.timing.metrics()
+    return metrics | parts.timing.metrics()
 
 
 def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Result:
@@ -131,9 +137,9 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Res
     try:
         metrics = train_and_test(parts)
         record_results(parts, tracker, metrics)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as interruption:
         tracker.close("KILLED")
-        raise
+        raise KeyboardInterrupt from interruption  # Lightning makes a SystemExit of it
     except BaseException as error:
         tracker.close("FAILED", {"error": f"{type(error).__name__}: {first_line(error)}"})
         raise
@@ -155,7 +161,7 @@ def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) ->
     """Logs what is known only at the end: size, seconds, figures, tables."""
     final = {name: value for name, value in metrics.items() if name == "parameters" or name.startswith("seconds/")}
     tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
-    for name, figure in parts.model.figures(tracker.history):
+    for name, figure in parts.model.figures(parts.data, tracker.history):
         tracker.log_figure(name, figure)
     for name, table in parts.model.tables():
         tracker.log_table(name, table)

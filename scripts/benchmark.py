@@ -178,9 +178,7 @@ def surface_round(name: str) -> dict[str, float]:
         "lean": timed(
             lambda: lean_epoch(lean_net, lean_optimizer, mse_loss, data.train, batch_size), FAST_EPOCHS, threads=1
         ),
-        "course": timed(
-            lambda: course_epoch(course_net, course_optimizer, mse_loss, loader), SLOW_EPOCHS, ALL_THREADS
-        ),
+        "course": timed(lambda: course_epoch(course_net, course_optimizer, mse_loss, loader), SLOW_EPOCHS, ALL_THREADS),
         "plain": plain(module, SLOW_EPOCHS, loader),
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval
+from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -11,8 +12,10 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.functional import confusion_matrix
 
 from lit_anndl import plots
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.nets.cnn import ConvNet
-from lit_anndl.training.module import History, SupervisedModule
+from lit_anndl.training.exercise import History
+from lit_anndl.training.module import SupervisedModule
 
 CLASSES = 10
 WORST = 25
@@ -42,16 +45,17 @@ class MNISTCNN(SupervisedModule):
             "accuracy": (outputs.argmax(dim=1) == targets).float().mean(),
         }
 
-    def figures(self, history: History) -> Iterator[tuple[str, Figure]]:
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves, confusion matrix, the worst mistakes and the first layer's filters."""
-        images, labels = (tensor.cpu() for tensor in self.trainer.datamodule.test)
+        assert isinstance(data, MNISTData)
+        images, labels = data.test
         scores = torch.cat(self.test_outputs).softmax(dim=1)
         yield "loss", plots.curves(history, ["train/loss", "val/loss"], "cross-entropy [nats]", log=True)
         yield "accuracy", plots.curves(history, ["train/accuracy", "val/accuracy"], "accuracy")
         matrix = confusion_matrix(scores, labels, task="multiclass", num_classes=CLASSES)
         yield "confusion_matrix", plots.confusion(matrix.numpy())
         yield "worst_mistakes", worst_mistakes(images, labels, scores)
-        yield "filters", plots.filters(self.net[0].weight.detach().cpu())
+        yield "filters", plots.filters(self.net.get_parameter("0.weight").detach().cpu())
 
 
 def worst_mistakes(images: Tensor, labels: Tensor, scores: Tensor) -> Figure:
@@ -59,8 +63,6 @@ def worst_mistakes(images: Tensor, labels: Tensor, scores: Tensor) -> Figure:
     top, predicted = scores.max(dim=1)
     wrong = (predicted != labels).nonzero().squeeze(1)
     worst = wrong[top[wrong].argsort(descending=True)][:WORST]
-    captions = [
-        f"{labels[i]} as {predicted[i]}\n{scores[i, labels[i]]:.3f} | {top[i]:.3f}" for i in worst.tolist()
-    ]
+    captions = [f"{labels[i]} as {predicted[i]}\n{scores[i, labels[i]]:.3f} | {top[i]:.3f}" for i in worst.tolist()]
     title = f"{len(wrong)} of {len(labels)} wrong; the surest: true as predicted, score of true | of predicted"
     return plots.images(images[worst].squeeze(1).numpy(), captions, title)

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 import torch
 from jsonargparse.typing import PositiveInt
+from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl import plots
-from lit_anndl.data.surface import EXTENT
+from lit_anndl.data.surface import EXTENT, SurfaceData
 from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
 from lit_anndl.nets.mlp import MLP
-from lit_anndl.training.module import History, SupervisedModule
+from lit_anndl.training.exercise import History
+from lit_anndl.training.module import SupervisedModule
 
 
 class Surface(SupervisedModule):
@@ -37,9 +39,9 @@ class Surface(SupervisedModule):
         """The mean squared error."""
         return {"mse": torch.nn.functional.mse_loss(outputs, targets)}
 
-    def figures(self, history: History) -> Iterator[tuple[str, Figure]]:
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
         """Training curve, the surfaces side by side, squared residuals."""
-        data = self.trainer.datamodule
+        assert isinstance(data, SurfaceData)
         shape = (data.grid_size, data.grid_size)
         clean, noisy, fit = (z.view(shape).numpy() for z in (data.test[1], data.noisy, torch.cat(self.test_outputs)))
         yield "curves", plots.curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 
 from lit_anndl.training.batches import Batch, EvaluationBatches, TensorBatches
 
@@ -45,13 +45,14 @@ class InMemoryData(LightningDataModule):
 
     def train_dataloader(self) -> TensorBatches:
         """The training batches, in lists of `steps_per_execution`."""
+        trainer = self._attached_trainer()
         return TensorBatches(
             self._on_device(self.train),
             self.batch_size,
             seed=torch.initial_seed(),
             steps_per_execution=self.steps_per_execution,
-            rank=self.trainer.global_rank,
-            world_size=self.trainer.world_size,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
         )
 
     def val_dataloader(self) -> EvaluationBatches | list[Any]:
@@ -70,4 +71,8 @@ class InMemoryData(LightningDataModule):
         return EvaluationBatches(self._on_device(tensors), EVALUATION_BATCH_SIZE)
 
     def _on_device(self, tensors: Batch) -> Batch:
-        return tuple(tensor.to(self.trainer.strategy.root_device) for tensor in tensors)
+        return tuple(tensor.to(self._attached_trainer().strategy.root_device) for tensor in tensors)
+
+    def _attached_trainer(self) -> Trainer:
+        assert self.trainer is not None, "loaders are asked for by a Trainer"
+        return self.trainer

@@ -1,29 +1,26 @@
 """What the supervised exercises share: training steps that take several optimizer steps at once, and measures."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_anndl.training.batches import Batch
+from lit_anndl.training.exercise import Exercise, Table
 
-History = Mapping[str, Sequence[tuple[int, float]]]
-Table = dict[str, list[Any]]
 Measures = dict[str, Tensor]
 Differentiate = Callable[[Tensor, Tensor], Measures]
 """From inputs and targets to measures, leaving the objective's gradient in the parameters' `grad`."""
 
 
-class SupervisedModule(LightningModule):
+class SupervisedModule(Exercise):
     """A network with a loss, whose `training_step` takes one optimizer step per batch of a list.
 
     Lightning's own cost per step is several times that of a step of a small net; a list of batches pays it
@@ -57,16 +54,8 @@ class SupervisedModule(LightningModule):
     def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
         """The objective and what else is reported, each a scalar mean over the examples; a pure function."""
 
-    def figures(self, history: History) -> Iterator[tuple[str, Figure]]:
-        """Names and figures of a tested run, each drawn when it is asked for.
-
-        Args:
-            history: for each logged metric its (epoch, value) pairs.
-        """
-        yield from ()
-
     def tables(self) -> Iterator[tuple[str, Table]]:
-        """Names and tables of a tested run: columns by heading."""
+        """The parameters per layer."""
         yield "parameters", parameters_per_layer(self.net)
 
     def configure_optimizers(self) -> Optimizer:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.training.batches import Batch
@@ -39,10 +39,11 @@ class ThreadChoice(Callback):
 
 def step_flops(module: Any, trainer: Trainer) -> int:
     """Floating-point operations of an optimizer step: three times those of the forward pass over a batch."""
-    batches: list[Batch] = next(iter(trainer.datamodule.train_dataloader()))
+    data: LightningDataModule = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
+    batches: list[Batch] = next(iter(data.train_dataloader()))
     inputs, *_ = trainer.precision_plugin.convert_input(batches[0])
     module.eval()  # no dropout, which would draw random numbers, and no change of running statistics
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module.net(inputs)
     module.train()
-    return 3 * counter.get_total_flops()
+    return int(3 * counter.get_total_flops())

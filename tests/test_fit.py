@@ -1,0 +1,266 @@
+"""The command `fit`, as its users type it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from lit_anndl import exercises
+from lit_anndl.exercises.surface import Surface
+
+FIT = [sys.executable, "-m", "lit_anndl.fit"]
+QUICK = ["surface", "--trainer.max_epochs", "3"]
+
+
+def artifacts(client: MlflowClient, run_id: str, folder: str = "") -> set[str]:
+    found = set()
+    for item in client.list_artifacts(run_id, folder):
+        found |= artifacts(client, run_id, item.path) if item.is_dir else {item.path}
+    return found
+
+
+def read_artifact(client: MlflowClient, run_id: str, name: str, folder: Path) -> str:
+    return Path(client.download_artifacts(run_id, name, str(folder))).read_text()
+
+
+@pytest.mark.parametrize("words", [["--list"], ["--help"], []])
+def test_listing_needs_no_torch(words):
+    code = f"import sys; from lit_anndl.fit import main; c = main({words}); print('torch' in sys.modules); sys.exit(c)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert all(name in done.stdout for name in exercises.names())
+
+
+def test_every_exercise_has_module_and_summary():
+    folder = exercises.FOLDER
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(exercises.names())
+    assert all(exercises.summary(name) for name in exercises.names())
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_every_exercise_runs(name, command):
+    run = command.run(name, "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
+    assert run.info.status == "FINISHED"
+    assert {"parameters", "seconds/fit", "seconds/epoch", "seconds/first_step"} <= run.data.metrics.keys()
+    assert any(metric.startswith("test/") for metric in run.data.metrics)
+
+
+def test_mistyped_exercise_as_a_process():
+    done = subprocess.run([*FIT, "surfaec"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "fit: there is no exercise surfaec; did you mean surface?\n"
+
+
+def test_a_process_leaves_a_clean_terminal(tmp_path):
+    done = subprocess.run([*FIT, *QUICK], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stderr == ""
+    names = [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()]
+    assert names == sorted(names) and "test/mse" in names
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.hiden", "3"], "model.hiden: there is no such setting; did you mean model.hidden?"),
+        (["--trainer.max_epoch", "3"], "trainer.max_epoch: there is no such setting; did you mean trainer.max_epochs?"),
+        (["--dta.noise", "3"], "dta.noise: there is no such setting; did you mean data.noise?"),
+        (["--model.hidden", "many"], "model.hidden: many was given, expected a whole number > 0"),
+        (["--data.noise", "-0.1"], "data.noise: -0.1 was given, expected a number ≥ 0"),
+        (["--data.batch_size", "0"], "data.batch_size: 0 was given, expected a whole number > 0"),
+        (["--data.seed", "1.5"], "data.seed: 1.5 was given, expected a whole number ≥ 0"),
+        (["--trainer.max_epochs", "ten"], "trainer.max_epochs: ten was given, expected a whole number"),
+        (["--model.optimizer.lr", "fast"], "model.optimizer.lr: fast was given, expected a number"),
+        (["--model.optimizer.lr", "-1"], "Invalid learning rate: -1"),
+        (["--model.optimizer", "SGDD"], "model.optimizer: there is no class SGDD; did you mean SGD?"),
+        (["--model.optimizer.momentum", "0.9"], "model.optimizer.momentum: there is no such setting"),
+        (["--data.noise"], "--data.noise: a value is expected after it"),
+        (["0.3"], "0.3: not expected here; settings are given as --key value"),
+        (["--seed_everything", "-1"], "seed_everything: -1 was given, expected a whole number from 0 to 4294967295"),
+        (["--config", "nowhere.yaml"], "--config nowhere.yaml: No such file or directory"),
+        (["--trainer.accelerator", "abacus"], "abacus"),
+        (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val has no effect here"),
+        (["--data.validation_size", "1600"], "data.validation_size 1600 leaves nothing to train on"),
+        (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse needs validation data"),
+    ],
+)
+def test_wrong_input_gets_one_line_and_leaves_no_run(words, message, command):
+    before = len(command.runs())
+    code, out, err = command("surface", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("fit: ") and err.count("\n") == 1
+    assert message in err
+    assert len(command.runs()) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {hiden: 3}", "model.hiden: there is no such setting; did you mean model.hidden?"),
+        ("trianer: {max_epochs: 3}", "trianer.max_epochs: there is no such setting; did you mean trainer.max_epochs?"),
+        ("data: {noise: [", "is not valid YAML"),
+        ("just words", "expected settings as `key: value`"),
+    ],
+)
+def test_wrong_file(text, message, command, tmp_path):
+    (tmp_path / "extra.yaml").write_text(text)
+    code, _, err = command("surface", "--config", str(tmp_path / "extra.yaml"))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_too_large_a_subset(command, digits):
+    code, _, err = command("mnist_cnn", "--data.directory", str(digits), "--data.train_size", "401")
+    assert (code, err) == (2, "fit: data.train_size 401 is more than the 400 images there are\n")
+
+
+def test_data_directory_that_cannot_be_written(command, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LIT_ANNDL_DATA", str(tmp_path / "file" / "data"))
+    code, _, err = command("mnist_cnn")
+    assert code == 2
+    assert str(tmp_path / "file" / "data") in err and "LIT_ANNDL_DATA" in err and err.count("\n") == 1
+
+
+def test_tracking_store_that_cannot_be_written(command, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")
+    code, _, err = command(*QUICK)
+    assert code == 2
+    assert str(tmp_path) in err and err.count("\n") == 1
+
+
+def test_surface_run_holds_everything(command, client):
+    run = command.run(*QUICK, "--seed_everything", "5")
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.optimizer"] == "torch.optim.Adam"
+    assert run.data.params["model.hidden"] == "50"
+    assert run.data.params["data.noise"] == "0.1"
+    assert {"exercise": "surface", "seed": "5"}.items() <= run.data.tags.items()
+    assert {"version.torch", "python", "cpu"} <= run.data.tags.keys()
+    history = client.get_metric_history(run.info.run_id, "train/mse")
+    assert [metric.step for metric in history] == [0, 1, 2]
+    assert run.data.metrics["parameters"] == 2751
+    assert artifacts(client, run.info.run_id) == {
+        "config.yaml",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "figures/curves.png",
+        "figures/surfaces.png",
+        "figures/squared_residuals.png",
+        "tables/parameters.json",
+    }
+
+
+def test_mnist_run_holds_everything(command, client, digits, tmp_path):
+    run = command.run("mnist_cnn", "--data.directory", str(digits), "--trainer.max_epochs", "2")
+    assert {"figures/loss.png", "figures/accuracy.png", "figures/confusion_matrix.png"} <= artifacts(
+        client, run.info.run_id
+    )
+    assert {"figures/worst_mistakes.png", "figures/filters.png"} <= artifacts(client, run.info.run_id)
+    table = json.loads(read_artifact(client, run.info.run_id, "tables/parameters.json", tmp_path))
+    assert [row[2] for row in table["data"]] == [320, 18496, 16010, 34826]
+    for name in ("train/loss", "train/accuracy", "val/loss", "val/accuracy"):
+        assert [metric.step for metric in client.get_metric_history(run.info.run_id, name)] == [0, 1]
+    assert 0 <= run.data.metrics["test/accuracy"] <= 1
+
+
+def test_mnist_learns(command, digits):
+    words = ["--data.directory", str(digits), "--data.batch_size", "20", "--trainer.max_epochs", "3"]
+    assert command.run("mnist_cnn", *words).data.metrics["test/accuracy"] > 0.9
+
+
+def test_config_yaml_reproduces_the_run(command, client, tmp_path):
+    first = command.run(*QUICK, "--model.optimizer", "SGD", "--model.optimizer.lr", "0.2", "--seed_everything", "7")
+    read_artifact(client, first.info.run_id, "config.yaml", tmp_path)
+    second = command.run("surface", "--config", str(tmp_path / "config.yaml"))
+    assert second.data.params == first.data.params
+    assert second.data.metrics["test/mse"] == first.data.metrics["test/mse"]
+
+
+def test_seed_decides_the_result(command):
+    results = [command.run(*QUICK, "--seed_everything", seed).data.metrics["test/mse"] for seed in "001"]
+    assert results[0] == results[1] != results[2]
+
+
+def test_files_and_options_in_any_order(command, tmp_path):
+    (tmp_path / "extra.yaml").write_text("model: {hidden: 7}\ndata: {noise: 0.5}\n")
+    file = ["--config", str(tmp_path / "extra.yaml")]
+    runs = [
+        command.run(*QUICK, *file, "--model.hidden", "8"),
+        command.run(*QUICK, "--model.hidden", "8", *file),
+    ]
+    assert [(run.data.params["model.hidden"], run.data.params["data.noise"]) for run in runs] == [("8", "0.5")] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "lr"),
+    [
+        (["--model.optimizer", "Adadelta"], "1.0"),
+        (["--model.optimizer", "torch.optim.Adadelta"], "1.0"),
+        (["--model.optimizer", "LBFGS", "--model.optimizer.line_search_fn", "strong_wolfe"], "1.0"),
+        (["--model.optimizer.lr", "0.5", "--model.optimizer", "SGD"], "0.5"),
+        (["--model.optimizer=SGD", "--model.optimizer.lr=0.5"], "0.5"),
+        (["--model.optimizer", "Adam"], "0.001"),
+    ],
+)
+def test_an_optimizer_comes_with_its_own_arguments(words, lr, command):
+    run = command.run(*QUICK, *words)
+    assert float(run.data.params["model.optimizer.lr"]) == float(lr)
+
+
+def test_print_config_is_a_config(command, tmp_path):
+    code, out, _ = command("surface", "--print_config", "--model.hidden", "9")
+    assert code == 0
+    assert yaml.safe_load(out)["model"]["init_args"]["hidden"] == 9
+    (tmp_path / "printed.yaml").write_text(out)
+    run = command.run("surface", "--config", str(tmp_path / "printed.yaml"), "--trainer.max_epochs", "1")
+    assert run.data.params["model.hidden"] == "9"
+
+
+def test_help_of_an_exercise_names_its_settings(command):
+    code, out, _ = command("surface", "--help")
+    assert code == 0
+    assert "--trainer.max_epochs" in out and "--checkpoint.monitor" in out
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError("lost"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
+def test_the_status_tells_the_truth(error, status, command, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Surface, "training_step", fail)
+    before = {run.info.run_id for run in command.runs()}
+    if isinstance(error, RuntimeError):
+        with pytest.raises(RuntimeError, match="lost"):
+            command(*QUICK)
+    else:
+        assert command(*QUICK)[0] == 130
+    (run,) = [run for run in command.runs() if run.info.run_id not in before]
+    assert run.info.status == status
+    assert (run.data.tags.get("error") == "RuntimeError: lost") == (status == "FAILED")
+
+
+def test_without_tracking_nothing_is_recorded(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = len(command.runs())
+    code, out, _ = command(*QUICK, "--trainer.logger", "false")
+    assert code == 0 and "test/mse" in out
+    assert len(command.runs()) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_experiment_name_from_the_environment(command, client, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "homework")
+    run = command.run(*QUICK)
+    assert client.get_experiment(run.info.experiment_id).name == "homework"
+
+
+def test_real_digits(command):
+    words = ["--data.train_size", "1000", "--data.test_size", "500", "--trainer.max_epochs", "2"]
+    assert command.run("mnist_cnn", *words).data.metrics["test/accuracy"] > 0.6
