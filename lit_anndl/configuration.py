@@ -1,7 +1,7 @@
 """Command-line words in, a validated configuration out."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -85,7 +85,9 @@ class Configuration:
     @cached_property
     def yaml(self) -> str:
         """The text of a `--config` file that gives this configuration again."""
-        text: str = self.parser.dump(self.values, skip_none=False, format="yaml")
+        values = self.values.clone()
+        values.resume = None
+        text: str = self.parser.dump(values, skip_none=False, format="yaml")
         return text
 
     def parameters(self) -> dict[str, Any]:
@@ -104,10 +106,11 @@ class Configuration:
         return objects
 
 
-def parse(exercise: str, words: Sequence[str]) -> Configuration:
-    """The configuration of an exercise: its preset, then the `--config` files, then the options.
+def parse(exercise: str, words: Sequence[str], base: Mapping[str, Any] | None = None) -> Configuration:
+    """The configuration of an exercise: a base, then the `--config` files, then the options.
 
     Files go below options in whatever order they were typed; of two values for one key the later counts.
+    The base is the exercise's preset unless another is given.
 
     Raises:
         InputError: an unknown key (with the nearest valid one), a value that does not fit, an unreadable file.
@@ -115,7 +118,7 @@ def parse(exercise: str, words: Sequence[str]) -> Configuration:
     """
     files, options = split_words(words)
     preset = read_yaml(exercises.preset(exercise))
-    base = reduce(lay_over, (read_yaml(Path(file)) for file in files), preset)
+    base = reduce(lay_over, (read_yaml(Path(file)) for file in files), dict(base or preset))
     base, options = place_classes(base, options)
     try:
         return interpret(exercise, base, options)
@@ -154,6 +157,12 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[Option]]:
     files = [value for option in options if is_option(option, "config") for value in values(option)]
     others = [option for option in options if not is_option(option, "config")]
     return files, sorted(others, key=lambda option: is_option(option, "print_config"))
+
+
+def option_value(words: Sequence[str], key: str) -> str | None:
+    """The last value typed for an option, None if it was not typed."""
+    given = [value for option in split_words(words)[1] if is_option(option, key) for value in values(option)]
+    return given[-1] if given else None
 
 
 def place_classes(base: dict[str, Any], options: list[Option]) -> tuple[dict[str, Any], list[Option]]:

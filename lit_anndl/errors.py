@@ -1,9 +1,12 @@
-"""The one exception that means: what the user asked for cannot be done as given."""
+"""How commands end other than well. Each message is one line; commands print it without a traceback."""
 
 
 class InputError(ValueError):
-    """The user's input is wrong.
+    """The user's input is wrong: says what was given and what was expected.
 
-    The message is one line that says what was given and what was expected. Commands print it and exit with 2;
-    no run is created, nothing is written.
+    Exit code 2; no run is created, nothing is written.
     """
+
+
+class RunFailure(RuntimeError):
+    """A run cannot go on, for a reason that one line explains. Exit code 1; the run is FAILED."""

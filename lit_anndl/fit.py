@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from lit_anndl import exercises
-from lit_anndl.errors import InputError
+from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.interruption import Interruption, raise_on_signals
 
-DONE, FAILURE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILURE, WRONG_INPUT = 0, 1, 2
 
 USAGE = """\
 usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
+       python -m lit_anndl.fit EXERCISE --resume RUN_ID [--trainer.max_epochs MORE]
        python -m lit_anndl.fit EXERCISE --help | --print_config[=skip_default]
        python -m lit_anndl.fit --list
 
@@ -27,18 +29,33 @@ Exercises:
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 interrupted."""
+    """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
     started = time.time()
+    raise_on_signals()
     try:
         if not words or words[0] in ("--help", "-h", "--list"):
-            print(("" if words == ["--list"] else USAGE) + listing())
+            print(("" if words[:1] == ["--list"] else USAGE) + listing())
             return DONE
         return fit(exercise_named(words[0]), words[1:], started)
     except InputError as error:
-        print(f"fit: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return ended(str(error), WRONG_INPUT)
+    except RunFailure as error:
+        return ended(str(error), FAILURE)
+    except Interruption as interruption:
+        return ended(how_to_resume(words[0], interruption), interruption.exit_code)
+
+
+def ended(message: str, code: int) -> int:
+    """Says in one line how a command ended that did not do its work."""
+    print(f"fit: {message}", file=sys.stderr)
+    return code
+
+
+def how_to_resume(exercise: str, interruption: Interruption) -> str:
+    """What an interrupted user does next; the run id is the interruption's note, if a run had begun."""
+    run_ids = getattr(interruption, "__notes__", [])
+    advice = f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_ids[0]}" if run_ids else ""
+    return f"interrupted by {interruption}{advice}"
 
 
 def listing() -> str:
@@ -65,11 +82,11 @@ def exercise_named(word: str) -> str:
 
 def fit(exercise: str, words: Sequence[str], started: float) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
-    from lit_anndl.configuration import parse
+    from lit_anndl.resume import parse_command
     from lit_anndl.run import run
 
     quieten()
-    result = run(parse(exercise, words), started)
+    result = run(parse_command(exercise, words), started)
     print(table(result.metrics))
     if result.run_id:
         print(f"\nrun {result.run_id}\nsee it: mlflow ui --host 127.0.0.1 --backend-store-uri {result.tracking_uri}")

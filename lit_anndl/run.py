@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
@@ -12,8 +13,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError
-from lit_anndl.tracking import Tracker, first_line
-from lit_anndl.training.checkpoint import Checkpoint
+from lit_anndl.interruption import Interruption
+from lit_anndl.tracking import Store, Tracker, first_line
+from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
 from lit_anndl.training.exercise import Exercise
 from lit_anndl.training.progress import Progress
 from lit_anndl.training.threads import ThreadChoice
@@ -68,9 +70,8 @@ def compose(configuration: Configuration, started: float) -> Parts:
         check(objects)
         objects.model.configure_optimizers()
         timing = Timing(started)
-        tracker = (
-            Tracker(configuration.exercise) if recorded(values) and getattr(rank_zero_only, "rank", 0) == 0 else None
-        )
+        leads = getattr(rank_zero_only, "rank", 0) == 0
+        tracker = Tracker(configuration.exercise, Store()) if recorded(values) and leads else None
         trainer = make_trainer(objects, [timing, ThreadChoice(values.threads)], tracker)
     except (MisconfigurationException, ValueError) as error:
         raise error if isinstance(error, InputError) else InputError(" ".join(str(error).split())) from error
@@ -113,16 +114,17 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
             "logger": tracker or False,
             "limit_val_batches": options["limit_val_batches"] if has_validation(objects.data) else 0,
             "enable_checkpointing": checkpoints,
+            "plugins": [*(options["plugins"] or []), AtomicCheckpointIO()],
             "enable_progress_bar": False,
             "enable_model_summary": False,
         }
     )
 
 
-def train_and_test(parts: Parts) -> dict[str, float]:
-    """Fits, tests the final weights once, and returns all metrics."""
+def train_and_test(parts: Parts, checkpoint: Path | None = None) -> dict[str, float]:
+    """Fits, from a checkpoint if one is given, tests the final weights once, and returns all metrics."""
     trainer = parts.trainer
-    trainer.fit(parts.model, datamodule=parts.data)
+    trainer.fit(parts.model, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
     measured = dict(trainer.callback_metrics)
     trainer.test(parts.model, datamodule=parts.data, verbose=False)
     measured |= trainer.callback_metrics
@@ -132,29 +134,38 @@ def train_and_test(parts: Parts) -> dict[str, float]:
 
 
 def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Result:
-    """A recorded run: begun, trained, tested, figures and tables added, ended with its true status."""
-    begin(parts, tracker, configuration)
+    """A recorded run: begun or gone on with, trained, tested, shown, ended with its true status."""
+    checkpoint = begin(parts, tracker, configuration)
     try:
-        metrics = train_and_test(parts)
+        metrics = train_and_test(parts, checkpoint)
         record_results(parts, tracker, metrics)
-    except (KeyboardInterrupt, SystemExit) as interruption:
-        tracker.close("KILLED")
-        raise KeyboardInterrupt from interruption  # Lightning makes a SystemExit of it
+    except (Interruption, KeyboardInterrupt) as interruption:
+        tracker.close("KILLED", {"error": f"interrupted by {interruption or 'Ctrl-C'}"})
+        interruption.add_note(tracker.run_id)
+        raise
     except BaseException as error:
         tracker.close("FAILED", {"error": f"{type(error).__name__}: {first_line(error)}"})
         raise
     tracker.close("FINISHED")
-    return Result(metrics, tracker.run_id, tracker.uri)
+    return Result(metrics, tracker.run_id, tracker.store.uri)
 
 
-def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> None:
-    """Opens the record: settings, tags, the configuration that reproduces the run, a place for checkpoints."""
-    seed = str(configuration.values.seed_everything)
-    tags = {"exercise": configuration.exercise, "seed": seed, **provenance.tags()}
-    tracker.start(run_name(configuration), configuration.parameters(), tags)
-    tracker.log_text("config.yaml", configuration.yaml)
-    if isinstance(checkpoint := parts.trainer.checkpoint_callback, Checkpoint):
-        checkpoint.dirpath = str(tracker.checkpoint_directory())
+def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> Path | None:
+    """Opens the record, or opens it again for a run to go on; returns the checkpoint to go on from, if any."""
+    values = configuration.values
+    tags = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
+    checkpoint = None
+    if values.resume:
+        run = tracker.store.run(values.resume)
+        checkpoint = tracker.store.last_checkpoint(run)
+        if checkpoint:
+            check_checkpoint(checkpoint, configuration.exercise)
+        tracker.resume(run, configuration.yaml, tags)
+    else:
+        tracker.start(run_name(configuration), configuration.yaml, configuration.parameters(), tags)
+    if isinstance(callback := parts.trainer.checkpoint_callback, Checkpoint):
+        callback.dirpath = str(tracker.checkpoint_directory())
+    return checkpoint
 
 
 def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) -> None:

@@ -65,7 +65,7 @@ def ours(exercise: str, epochs: int, *words: str) -> float:
     begin(parts, parts.tracker, configuration)
     start = time.perf_counter()
     parts.trainer.fit(parts.model, datamodule=parts.data)
-    parts.tracker.save()
+    parts.tracker.deliver()
     seconds = (time.perf_counter() - start) / epochs
     parts.tracker.close("FINISHED")
     return seconds

@@ -53,15 +53,23 @@ class TensorBatches:
         return math.ceil(self.steps / self.steps_per_execution)
 
     def __iter__(self) -> Iterator[list[Batch]]:
-        """One epoch in its own order; the next call gives the next epoch."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
+        """The epoch that was set, in its own order."""
         if self.batch_size >= len(self.tensors[0]):
             yield [self.tensors]
             return
-        order = self.order(epoch)
+        order = self.order(self.epoch)
         for indices in order.split(self.batch_size * self.steps_per_execution):
             pieces = (tensor[indices].split(self.batch_size) for tensor in self.tensors)
             yield list(zip(*pieces, strict=True))
+
+    @property
+    def sampler(self) -> "TensorBatches":
+        """Itself: Lightning tells a loader's sampler the epoch, of a resumed run too."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose order comes next."""
+        self.epoch = epoch
 
     def order(self, epoch: int) -> Tensor:
         """The indices of this rank's examples in the order of an epoch: int64, (examples,)."""

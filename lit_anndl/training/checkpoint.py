@@ -1,16 +1,35 @@
-"""When training is written to disk."""
+"""When training is written to disk, and how it is read back."""
 
+import io
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.interruption import Deferral
+
+LONGEST_UNSAVED_SECONDS = 30.0
+"""How much training a power cut may cost, where epochs are shorter."""
 
 
 class Checkpoint(ModelCheckpoint):
     """Keeps `best.ckpt` by a monitored metric and `last.ckpt`, both in the run's `checkpoints/`.
 
+    Checkpoints are written between epochs only, random state and position in the data included, so that a resumed
+    run is the uninterrupted one, bit for bit on a CPU. A signal waits for the end of the epoch.
+
     Args:
         monitor: the metric that `best.ckpt` is chosen by; never a test metric.
         mode: "min" or "max".
         every_n_epochs: how often to look; tiny nets look rarely, for writing costs more than their epoch.
+            `last.ckpt` is written after half a minute at the latest all the same.
     """
 
     def __init__(self, monitor: str = "val/loss", mode: str = "min", every_n_epochs: int = 1) -> None:
@@ -24,15 +43,102 @@ class Checkpoint(ModelCheckpoint):
             enable_version_counter=False,
             save_on_train_epoch_end=True,
         )
+        self._deferral = Deferral()
+        self._written = time.monotonic()
+        self._random_state: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of choosing the best, and of torch's random number generators."""
+        random_state = {"cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            random_state["cuda"] = torch.cuda.get_rng_state()
+        return {**super().state_dict(), "random_state": random_state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the state over; the generators get theirs when the fit starts."""
+        self._random_state = state_dict.pop("random_state")
+        super().load_state_dict(state_dict)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restores the random state, before data loaders may draw from it."""
+        if self._random_state:
+            torch.set_rng_state(self._random_state["cpu"])
+            if "cuda" in self._random_state and torch.cuda.is_available():
+                torch.cuda.set_rng_state(self._random_state["cuda"])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the start, so that there is always something to resume from; from here on signals wait."""
+        super().on_train_start(trainer, pl_module)
+        if trainer.current_epoch == 0:
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+        self._deferral.start()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at every n-th epoch; the others cost nothing."""
+        """Looks at every n-th epoch; writes the others when it is time or a signal waits, which is raised then."""
         if (trainer.current_epoch + 1) % self._every_n_epochs == 0:
             super().on_train_epoch_end(trainer, pl_module)
+        elif self._deferral.pending or time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS:
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+        if self._deferral.pending:
+            raise self._deferral.pending
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the last epoch too, when it is not one of every n."""
+        self._deferral.stop()
         if self._last_global_step_saved != trainer.global_step:
             candidates = self._monitor_candidates(trainer)
             self._save_topk_checkpoint(trainer, candidates)
             self._save_last_checkpoint(trainer, candidates)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Writes nothing: in the middle of an epoch there is nothing that could be resumed exactly."""
+        self._deferral.stop()
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        for logger in trainer.loggers:
+            logger.save()  # first, or a crash right after would leave a gap before the epoch to resume from
+        super()._save_checkpoint(trainer, filepath)
+        self._written = time.monotonic()
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name and moves it there when it is whole and on the disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            RunFailure: it cannot be written; what was under the name before is still there, whole.
+        """
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
+
+
+def check_checkpoint(path: Path, exercise: str) -> None:
+    """Reads a checkpoint to the end, executing nothing that is in it.
+
+    Raises:
+        InputError: it is truncated or altered, or of another exercise.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        content = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged file makes the readers raise
+        raise InputError(f"{path} is no whole checkpoint: {' '.join(str(error).split())[:160]}") from error
+    if damaged:
+        raise InputError(f"{path} was altered: the checksum of {damaged} differs")
+    if content.get("exercise") != exercise:
+        raise InputError(f"{path} is a checkpoint of {content.get('exercise')}, not of {exercise}")

@@ -16,6 +16,10 @@ Table = dict[str, list[Any]]
 class Exercise(LightningModule):
     """A LightningModule with figures and tables of its tested run, each made when it is asked for."""
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes whose checkpoint it is."""
+        checkpoint["exercise"] = type(self).__module__.rpartition(".")[2]
+
     def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
         """Names and figures."""
         yield from ()

@@ -12,6 +12,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lit_anndl.errors import RunFailure
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import Exercise, Table
 
@@ -74,6 +75,7 @@ class SupervisedModule(Exercise):
             self.epoch_measures.append(self._take_step(optimizer, differentiate, batch))
         if bare:
             self._count_steps(len(batches))
+        self._refuse_divergence(self.epoch_measures[-len(batches) :])
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means."""
@@ -146,6 +148,20 @@ class SupervisedModule(Exercise):
             DoublePrecision,
             HalfPrecision,
         )
+
+    def _refuse_divergence(self, measures: list[Measures]) -> None:
+        """Ends a run whose objective is no number any more.
+
+        Raises:
+            RunFailure: says at which step, and what to try.
+        """
+        finite = torch.stack([measure[self.objective] for measure in measures]).isfinite()
+        if not finite.all():
+            step = self.global_step - len(measures) + int(finite.int().argmin())
+            raise RunFailure(
+                f"{self.objective} is {float(measures[int(finite.int().argmin())][self.objective])} at step {step} "
+                f"(epoch {self.current_epoch}): try a smaller learning rate (--model.optimizer.lr)"
+            )
 
     def _count_steps(self, steps: int) -> None:
         """Counts bare steps where Lightning's wrapper would have, so that `global_step` stays true."""

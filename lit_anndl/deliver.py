@@ -1,0 +1,22 @@
+"""Deliver what runs logged while their store was away: python -m lit_anndl.deliver."""
+
+import sys
+
+from lit_anndl.errors import InputError
+
+
+def main() -> int:
+    """Opens the store of MLFLOW_TRACKING_URI, or the project's, which delivers; 2 if it is still away."""
+    from lit_anndl.tracking import Store
+
+    try:
+        store = Store()
+    except InputError as error:
+        print(f"deliver: {error}", file=sys.stderr)
+        return 2
+    print(f"{store.delivered} runs delivered to {store.uri}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

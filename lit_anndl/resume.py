@@ -1,0 +1,52 @@
+"""Going on with a run that was interrupted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from lit_anndl.configuration import Configuration, option_value, parse
+from lit_anndl.errors import InputError
+from lit_anndl.tracking import Store
+
+MAY_GROW = "trainer.max_epochs"
+MAY_DIFFER = {"resume", "trainer.enable_progress_bar"}
+
+
+def parse_command(exercise: str, words: Sequence[str]) -> Configuration:
+    """The configuration that a command asks for: with `--resume RUN_ID` that run's own, else the exercise's preset.
+
+    Raises:
+        InputError: as `parse` does; or the run is unknown, of another exercise, running or complete, or a setting
+            was changed that a resumed run must keep.
+    """
+    run_id = option_value(words, "resume")
+    if run_id is None:
+        return parse(exercise, words)
+    store = Store()
+    run = store.run(run_id)
+    recorded = parse(exercise_of(run.data.tags, exercise, run_id), [], yaml.safe_load(store.configuration(run)))
+    configuration = parse(exercise, words, yaml.safe_load(recorded.yaml))
+    refuse_changes(recorded, configuration)
+    if run.info.status == "RUNNING":
+        raise InputError(f"run {run_id} is still running")
+    if run.info.status == "FINISHED" and configuration.parameters() == recorded.parameters():
+        raise InputError(f"run {run_id} is finished; to train longer, give a larger --{MAY_GROW}")
+    return configuration
+
+
+def exercise_of(tags: dict[str, str], exercise: str, run_id: str) -> str:
+    """The exercise, if the tagged run is one of it."""
+    if tags.get("exercise") != exercise:
+        raise InputError(f"run {run_id} is a run of {tags.get('exercise', 'something else')}, not of {exercise}")
+    return exercise
+
+
+def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
+    """Raises InputError at the first setting that differs, unless it may."""
+    before, now = recorded.parameters(), asked.parameters()
+    for key in sorted(now.keys() | before.keys()):
+        old: Any = before.get(key)
+        new: Any = now.get(key)
+        if old != new and key not in MAY_DIFFER and not (key == MAY_GROW and new > old):
+            raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; only {MAY_GROW} may grow")

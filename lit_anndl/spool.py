@@ -1,0 +1,93 @@
+"""What a run has logged and its store has not got yet, on disk: nothing is lost with the process or the network."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    """A metric: name, value, time in milliseconds, epoch."""
+
+    name: str
+    value: float
+    milliseconds: int
+    epoch: int
+
+
+class Spool:
+    """A folder per run: `metrics.jsonl` (a line per metric), `artifacts/` (as in the store), `facts.json`.
+
+    Metrics may be appended while another thread delivers them. They are on the disk after `write`.
+
+    Args:
+        folder: the run's own folder, made when it is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.artifacts = folder / "artifacts"
+        self._lock = threading.Lock()
+        self._pending: list[Entry] = []
+        self._written = 0
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Takes metrics, in memory for now."""
+        with self._lock:
+            self._pending.extend(entries)
+
+    def pending(self) -> list[Entry]:
+        """The metrics that have not been delivered."""
+        with self._lock:
+            return list(self._pending)
+
+    def write(self) -> None:
+        """Puts what is pending on the disk."""
+        with self._lock:
+            if fresh := self._pending[self._written :]:
+                with self._file.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(entry) + "\n" for entry in fresh)
+                self._written = len(self._pending)
+
+    def drop(self, count: int) -> None:
+        """Forgets the first so many metrics: they are delivered. The file is emptied when none is left."""
+        with self._lock:
+            del self._pending[:count]
+            self._written = max(0, self._written - count)
+            if not self._pending:
+                self._file.unlink(missing_ok=True)
+
+    def load(self) -> None:
+        """Reads back what an earlier process wrote; a last line that it did not finish is no metric."""
+        lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True) if self._file.exists() else []
+        self._pending = [Entry(*json.loads(line)) for line in lines if line.endswith("\n")]
+        self._written = len(self._pending)
+
+    def keep(self, wanted: Callable[[Entry], bool]) -> None:
+        """Drops the metrics that are not wanted, from memory alone."""
+        with self._lock:
+            self._pending = [entry for entry in self._pending if wanted(entry)]
+
+    def note(self, **facts: Any) -> None:
+        """Writes facts that outlive the process: which store the run is in, how it ended."""
+        target = self.folder / "facts.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(".new")
+        temporary.write_text(json.dumps({**self.facts(), **facts}), encoding="utf-8")
+        temporary.replace(target)
+
+    def facts(self) -> Mapping[str, Any]:
+        """The facts noted, none before the first."""
+        path = self.folder / "facts.json"
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found
+
+    def remove(self) -> None:
+        """Deletes the folder: everything is delivered."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "metrics.jsonl"
