@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, Namespace
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from torch.optim import Optimizer
@@ -60,7 +61,9 @@ class CommandLine(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what a run has beside model, data and trainer."""
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        parser.add_argument("--threads", type=int | None, help="CPU threads (default: one for small nets, else all)")
+        parser.add_argument(
+            "--threads", type=PositiveInt | None, help="CPU threads (default: one for small nets, else all)"
+        )
         parser.add_argument("--resume", type=str | None, metavar="RUN_ID", help="go on with an interrupted run")
         parser.set_defaults(TRAINER_DEFAULTS)
 
@@ -76,11 +79,12 @@ class CommandLine(LightningCLI):
 
 @dataclass(frozen=True)
 class Configuration:
-    """A validated configuration of one exercise."""
+    """A validated configuration of one exercise; its name says what was asked for beyond the preset."""
 
     exercise: str
     parser: LightningArgumentParser
     values: Namespace
+    name: str = ""
 
     @cached_property
     def yaml(self) -> str:
@@ -93,12 +97,6 @@ class Configuration:
     def parameters(self) -> dict[str, Any]:
         """Every setting by its command-line name, such as `model.optimizer.lr`."""
         return flatten(yaml.safe_load(self.yaml))
-
-    def differences(self) -> dict[str, Any]:
-        """The settings that differ from the exercise's own, the seed aside."""
-        preset = flatten(read_yaml(exercises.preset(self.exercise)))
-        defaults = {key: self.parser.get_defaults().get(key) for key in self.parameters()}
-        return {key: value for key, value in self.parameters().items() if value != preset.get(key, defaults[key])}
 
     def instantiate(self) -> Namespace:
         """Model, data and callbacks, built; they may raise InputError themselves."""
@@ -119,9 +117,10 @@ def parse(exercise: str, words: Sequence[str], base: Mapping[str, Any] | None = 
     files, options = split_words(words)
     preset = read_yaml(exercises.preset(exercise))
     base = reduce(lay_over, (read_yaml(Path(file)) for file in files), dict(base or preset))
+    name = " ".join([exercise, *(Path(file).stem for file in files), *map(short, options)])
     base, options = place_classes(base, options)
     try:
-        return interpret(exercise, base, options)
+        return replace(interpret(exercise, base, options), name=name)
     except PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
         raise InputError(explain(str(error), known_keys(exercise, base, preset), optimizers)) from error
@@ -183,6 +182,11 @@ def place_classes(base: dict[str, Any], options: list[Option]) -> tuple[dict[str
 def is_option(option: Option, key: str) -> bool:
     """Whether an option as typed is that of a key."""
     return option[0].partition("=")[0] == f"--{key}"
+
+
+def short(option: Option) -> str:
+    """An option without the path to it: lr=0.1."""
+    return f"{option[0].partition('=')[0].rpartition('.')[2].lstrip('-')}={' '.join(values(option))}"
 
 
 def values(option: Option) -> list[str]:

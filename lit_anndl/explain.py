@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 300
 EXPECTATIONS = {
     "PositiveInt": "a whole number > 0",
     "NonNegativeInt": "a whole number ≥ 0",
@@ -12,6 +13,7 @@ EXPECTATIONS = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
+    "'min', 'max'": "min or max",
     "str": "text",
 }
 
@@ -27,6 +29,8 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
     path = ".".join(re.findall(r'Parser key "([^"]+)"', error))
     if option := re.search(r"Option '([^']+)' is not accepted", error):
         return unknown_key(f"{path}.{option[1]}".lstrip("."), keys)
+    if option := re.search(r"Group '([^']+)' does not accept option '([^']+)'", error):
+        return unknown_key(f"{option[1]}.{option[2]}", keys)
     if words := re.search(r"unrecognized arguments: --([^\s=]*)", error):
         return unknown_key(words[1], keys)
     if key := re.search(r"Key '([^']+)' is not expected|[Nn]o action for key [\"']([^\"']+)", error):
@@ -37,15 +41,24 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
     return invalid_value(path, error)
 
 
+VALUES = (
+    r"val='([^']*)'\)\s*$",
+    r"Given value: (?!NestedArg)(.*?)(?:\. Got value.*)?$",
+    r"Got value: (.*)$",
+    r"Not of type \w+: invalid literal .*: '(.*)'$",
+    r"Not of type \w+: (.*) does not conform",
+)
+"""Where an error says which value was given, the surest place first."""
+
+
 def invalid_value(path: str, error: str) -> str:
     """The line for a value that does not fit its key."""
-    values = re.findall(r"val='([^']*)'|Given value: (?!NestedArg)(.*?)(?:\. Got value.*)?$", error, re.MULTILINE)
-    expected = re.findall(r"Not of type (\w+)|Expected a <class '(\w+)'>", error)
-    names = dict.fromkeys(a or b for a, b in expected if "NoneType" not in (a, b))
-    if path and values and names:
-        wanted = " or ".join(EXPECTATIONS.get(name, name) for name in names)
-        return f"{path}: {' '.join(filter(None, values[-1]))} was given, expected {wanted}"
-    return re.sub(r"\s+", " ", error).strip()
+    given = next((found[-1] for place in VALUES if (found := re.findall(place, error, re.MULTILINE))), None)
+    types = re.findall(r"Not of type (\w+)|Expected a <class '(\w+)'>|Expected a typing.Literal\[(.*?)\]", error)
+    expected = dict.fromkeys(EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
+    if path and given is not None and expected:
+        return f"{path}: {given or 'nothing'} was given, expected {' or '.join(expected)}"
+    return re.sub(r"\s+", " ", error).strip()[:LONGEST]
 
 
 def unknown_key(key: str, keys: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from lit_anndl import exercises
 from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.interruption import Interruption, raise_on_signals
+from lit_anndl.interruption import Interruption, raising_on_signals
 
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
 
@@ -31,12 +31,12 @@ Exercises:
 def main(words: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
     started = time.time()
-    raise_on_signals()
+    if not words or words[0] in ("--help", "-h", "--list"):
+        print(("" if words[:1] == ["--list"] else USAGE) + listing())
+        return DONE
     try:
-        if not words or words[0] in ("--help", "-h", "--list"):
-            print(("" if words[:1] == ["--list"] else USAGE) + listing())
-            return DONE
-        return fit(exercise_named(words[0]), words[1:], started)
+        with raising_on_signals():
+            return fit(exercise_named(words[0]), words[1:], started)
     except InputError as error:
         return ended(str(error), WRONG_INPUT)
     except RunFailure as error:

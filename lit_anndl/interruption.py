@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -28,35 +30,45 @@ def raise_interruption(signum: int, _: FrameType | None) -> None:
     raise Interruption(signum)
 
 
-def raise_on_signals() -> None:
-    """From here on a signal raises an Interruption."""
-    for signum in SIGNALS:
-        signal.signal(signum, raise_interruption)
+@contextmanager
+def raising_on_signals() -> Iterator[None]:
+    """Within it a signal raises an Interruption; outside the main thread, which alone gets signals, nothing changes."""
+    with handlers(dict.fromkeys(SIGNALS, raise_interruption)):
+        yield
+
+
+@contextmanager
+def handlers(wanted: Mapping[int, Any]) -> Iterator[None]:
+    """Signal handlers for a while."""
+    if threading.current_thread() is not threading.main_thread():
+        wanted = {}
+    before = {signum: signal.signal(signum, handler) for signum, handler in wanted.items()}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 class Deferral:
     """Notes signals instead of raising, so that training can end where it can be resumed exactly.
 
     It waits no longer than GRACE_SECONDS; after that, or at a second signal, the Interruption is raised anywhere.
-    Outside the main thread, which alone receives signals, it does nothing.
     """
 
     def __init__(self) -> None:
         self.pending: Interruption | None = None
-        self._before: dict[int, Any] = {}
+        self._active = ExitStack()
 
     def start(self) -> None:
         """Takes the handlers over."""
-        if threading.current_thread() is threading.main_thread():
-            self._before = {signum: signal.signal(signum, self._note) for signum in (*SIGNALS, signal.SIGALRM)}
+        self._active.enter_context(handlers(dict.fromkeys((*SIGNALS, signal.SIGALRM), self._note)))
 
     def stop(self) -> None:
         """Gives them back; a signal noted until now is kept in `pending`."""
-        if self._before:
+        if self.pending:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
-        self._before = {}
+        self._active.close()
 
     def _note(self, signum: int, _: FrameType | None) -> None:
         if self.pending is None:

@@ -58,7 +58,8 @@ def is_class(value: Any) -> bool:
     return isinstance(value, Mapping) and "class_path" in value
 
 
-def same_class(path: str, other: str) -> bool:
-    """Whether two names, full or short, mean the same class."""
+def same_class(path: Any, other: Any) -> bool:
+    """Whether two names, full or short, mean the same class; what is no name is the parser's to refuse."""
+    path, other = str(path), str(other)
     short = "." not in path or "." not in other
     return path == other or (short and path.rpartition(".")[2] == other.rpartition(".")[2])

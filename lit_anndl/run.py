@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
-from lit_anndl.errors import InputError
+from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.interruption import Interruption
 from lit_anndl.tracking import Store, Tracker, first_line
 from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
@@ -124,7 +124,10 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
 def train_and_test(parts: Parts, checkpoint: Path | None = None) -> dict[str, float]:
     """Fits, from a checkpoint if one is given, tests the final weights once, and returns all metrics."""
     trainer = parts.trainer
-    trainer.fit(parts.model, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
+    try:
+        trainer.fit(parts.model, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
+    except MisconfigurationException as error:
+        raise RunFailure(" ".join(str(error).split())) from error
     measured = dict(trainer.callback_metrics)
     trainer.test(parts.model, datamodule=parts.data, verbose=False)
     measured |= trainer.callback_metrics
@@ -139,8 +142,8 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Res
     try:
         metrics = train_and_test(parts, checkpoint)
         record_results(parts, tracker, metrics)
-    except (Interruption, KeyboardInterrupt) as interruption:
-        tracker.close("KILLED", {"error": f"interrupted by {interruption or 'Ctrl-C'}"})
+    except Interruption as interruption:
+        tracker.close("KILLED", {"error": f"interrupted by {interruption}"})
         interruption.add_note(tracker.run_id)
         raise
     except BaseException as error:
@@ -162,7 +165,7 @@ def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> Path 
             check_checkpoint(checkpoint, configuration.exercise)
         tracker.resume(run, configuration.yaml, tags)
     else:
-        tracker.start(run_name(configuration), configuration.yaml, configuration.parameters(), tags)
+        tracker.start(configuration.name, configuration.yaml, configuration.parameters(), tags)
     if isinstance(callback := parts.trainer.checkpoint_callback, Checkpoint):
         callback.dirpath = str(tracker.checkpoint_directory())
     return checkpoint
@@ -176,9 +179,3 @@ def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) ->
         tracker.log_figure(name, figure)
     for name, table in parts.model.tables():
         tracker.log_table(name, table)
-
-
-def run_name(configuration: Configuration) -> str:
-    """The exercise with what distinguishes this run: what differs from the preset, and the seed."""
-    differences = [f"{key.rpartition('.')[2]}={value}" for key, value in configuration.differences().items()]
-    return " ".join([configuration.exercise, *differences, f"seed={configuration.values.seed_everything}"])

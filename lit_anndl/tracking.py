@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 # Before MLflow is imported, which reads them.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
@@ -60,7 +61,8 @@ class Store:
             self.client = open_client(uri, self.database)
             self._tidy_up()
         except (MlflowException, OSError) as error:
-            raise InputError(f"tracking store {self.uri} cannot be used: {first_line(error)}") from error
+            reason = first_line(error).replace(uri, self.uri)[:300]
+            raise InputError(f"tracking store {self.uri} cannot be used: {reason}") from error
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of a name, made if need be; a local database has the artifacts beside it."""
@@ -115,7 +117,15 @@ class Store:
         return Spool(self._spools() / run_id)
 
     def deliver(self, run_id: str, spool: Spool) -> None:
-        """Sends everything that waits in a spool, and forgets it; raises MlflowException when the store is away."""
+        """Sends parameters, artifacts and metrics that wait in a spool; raises MlflowException when the store is away.
+
+        Artifacts stay in the spool until the run has ended, for checkpoints among them change.
+        """
+        if parameters := [Param(key, str(value)) for key, value in spool.facts().get("parameters", {}).items()]:
+            for start in range(0, len(parameters), PARAMETERS_PER_CALL):
+                self.client.log_batch(run_id, params=parameters[start : start + PARAMETERS_PER_CALL])
+            self.client.log_artifact(run_id, str(spool.artifacts / CONFIGURATION))
+            spool.note(parameters={})
         while entries := spool.pending()[:METRICS_PER_CALL]:
             metrics = [Metric(entry.name, entry.value, entry.milliseconds, entry.epoch) for entry in entries]
             self.client.log_batch(run_id, metrics=metrics)
@@ -137,20 +147,26 @@ class Store:
         return {name: [(metric.step, metric.value) for metric in history] for name, history in histories.items()}
 
     def _tidy_up(self) -> None:
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        for run in self.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
-            if has_died(run):
-                self.spool(run.info.run_id).note(status="KILLED", tags={"error": "the process died"})
-        for folder in self._spools().glob("*/facts.json"):
-            self.delivered += self._finish_leftover(folder.parent.name)
+        self._spools().mkdir(parents=True, exist_ok=True)
+        with FileLock(self._spools() / ".lock"):
+            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+            for run in self.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
+                if has_died(run.data.tags):
+                    self.spool(run.info.run_id).note(status="KILLED", tags={"error": "the process died"})
+            for path in self._spools().glob("*/facts.json"):
+                self.delivered += self._finish_leftover(path.parent.name)
 
     def _finish_leftover(self, run_id: str) -> bool:
         """Delivers the spool of a run of this store that has ended, without what arrived before its process died."""
         spool = self.spool(run_id)
-        if spool.facts().get("store", self.uri) != self.uri or "status" not in spool.facts():
+        facts = spool.facts()
+        if facts.get("store", self.uri) != self.uri or ("status" not in facts and not has_died(facts)):
             return False
+        run = self.run(run_id)
+        if "status" not in facts:  # its process died, and another machine has seen that first
+            spool.note(status=run.info.status, tags={})
         spool.load()
-        known = {(name, epoch) for name, pairs in self.recorded(self.run(run_id)).items() for epoch, _ in pairs}
+        known = {(name, epoch) for name, pairs in self.recorded(run).items() for epoch, _ in pairs}
         spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
         self.finish(run_id, spool)
         return True
@@ -201,11 +217,7 @@ class Tracker(Logger):
         client = self.store.client
         tags = {**tags, **process_tags(), "mlflow.user": getpass.getuser(), "mlflow.source.type": "LOCAL"}
         self._run = client.create_run(self.store.experiment(self.name), run_name=run_name, tags=tags)
-        entries = [Param(key, str(value)) for key, value in parameters.items()]
-        for start in range(0, len(entries), PARAMETERS_PER_CALL):
-            client.log_batch(self.run_id, params=entries[start : start + PARAMETERS_PER_CALL])
-        client.log_text(self.run_id, configuration, CONFIGURATION)
-        self._begin_delivery()
+        self._begin_delivery(configuration, dict(parameters))
 
     def resume(self, run: Run, configuration: str, tags: Mapping[str, str]) -> None:
         """Goes on with a run, RUNNING again; epochs that it has recorded are not recorded twice."""
@@ -214,9 +226,8 @@ class Tracker(Logger):
         self._known = {(name, epoch) for name, pairs in self.history.items() for epoch, _ in pairs}
         entries = [RunTag(key, value) for key, value in {**tags, **process_tags(), "error": ""}.items()]
         self.store.client.log_batch(self.run_id, tags=entries)
-        self.store.client.log_text(self.run_id, configuration, CONFIGURATION)
         self.store.client.update_run(self.run_id, status="RUNNING")
-        self._begin_delivery()
+        self._begin_delivery(configuration, {})
 
     def checkpoint_directory(self) -> Path:
         """Where this run's checkpoints are written: among its artifacts if those are local, else in the spool."""
@@ -271,9 +282,11 @@ class Tracker(Logger):
             except (MlflowException, OSError) as error:
                 self._warn(error)
 
-    def _begin_delivery(self) -> None:
+    def _begin_delivery(self, configuration: str, parameters: dict[str, Any]) -> None:
         self._spool = self.store.spool(self.run_id)
-        self._spool.note(store=self.store.uri)
+        self._spool.note(store=self.store.uri, parameters=parameters, **process_tags())
+        self._artifact(CONFIGURATION).write_text(configuration, encoding="utf-8")
+        self.deliver()
         threading.Thread(target=self._deliver_regularly, name="tracking", daemon=True).start()
 
     def _deliver_regularly(self) -> None:
@@ -315,9 +328,8 @@ def process_tags() -> dict[str, str]:
     return {"host": socket.gethostname(), "process": process(os.getpid()), "heartbeat": str(time.time())}
 
 
-def has_died(run: Run) -> bool:
-    """Whether the process of a RUNNING run is gone; runs that are not of this project are left alone."""
-    tags = run.data.tags
+def has_died(tags: Mapping[str, str]) -> bool:
+    """Whether the process that tagged a run is gone; what is not tagged by this project is left alone."""
     if not {"host", "process", "heartbeat"} <= tags.keys():
         return False
     if tags["host"] == socket.gethostname():

@@ -53,8 +53,7 @@ class SurfaceData(InMemoryData):
         super().__init__(batch_size, steps_per_execution, seed)
         if validation_size >= grid_size**2:
             raise InputError(
-                f"data.validation_size {validation_size} leaves nothing to train on: "
-                f"the grid has {grid_size**2} points"
+                f"data.validation_size {validation_size} leaves nothing to train on: the grid has {grid_size**2} points"
             )
         self.noise = noise
         self.grid_size = grid_size

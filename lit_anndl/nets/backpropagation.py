@@ -21,10 +21,16 @@ class SquaredErrorBackpropagation:
     back-propagating errors, Nature 323 (1986).
 
     Args:
-        net: a multilayer perceptron with ReLU units.
+        net: a multilayer perceptron with ReLU units; the gradients are left in this very net.
+
+    Raises:
+        ValueError: the net has other units.
     """
 
     def __init__(self, net: MLP) -> None:
+        others = [layer for layer in net if not isinstance(layer, nn.Linear | nn.ReLU)]
+        if others:
+            raise ValueError(f"backpropagation is written out for ReLU units only, not for {others[0]}")
         self.layers = [(layer.weight, layer.bias) for layer in net if isinstance(layer, nn.Linear)]
 
     @torch.no_grad()

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_anndl.errors import InputError
+
 Batch = tuple[Tensor, ...]
 """Inputs, targets, …: tensors whose first dimension counts the examples."""
 
@@ -26,6 +28,9 @@ class TensorBatches:
         steps_per_execution: batches per item, None for the whole epoch.
         rank: this process among those that share the data.
         world_size: how many they are.
+
+    Raises:
+        InputError: there are fewer examples than ranks.
     """
 
     def __init__(
@@ -44,6 +49,8 @@ class TensorBatches:
         self.rank = rank
         self.world_size = world_size
         self.examples = len(tensors[0]) // world_size
+        if self.examples == 0:
+            raise InputError(f"{len(tensors[0])} training examples cannot be shared by {world_size} processes")
         self.steps = math.ceil(self.examples / batch_size)
         self.steps_per_execution = min(steps_per_execution or self.steps, self.steps)
         self.epoch = 0
@@ -54,7 +61,7 @@ class TensorBatches:
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """The epoch that was set, in its own order."""
-        if self.batch_size >= len(self.tensors[0]):
+        if self.steps == 1 and self.world_size == 1:  # the order changes nothing
             yield [self.tensors]
             return
         order = self.order(self.epoch)

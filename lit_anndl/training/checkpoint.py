@@ -5,9 +5,10 @@ import os
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from jsonargparse.typing import PositiveInt
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -32,7 +33,9 @@ class Checkpoint(ModelCheckpoint):
             `last.ckpt` is written after half a minute at the latest all the same.
     """
 
-    def __init__(self, monitor: str = "val/loss", mode: str = "min", every_n_epochs: int = 1) -> None:
+    def __init__(
+        self, monitor: str = "val/loss", mode: Literal["min", "max"] = "min", every_n_epochs: PositiveInt = 1
+    ) -> None:
         super().__init__(
             filename="best",
             monitor=monitor,

@@ -64,7 +64,9 @@ class SupervisedModule(Exercise):
         return self.make_optimizer(self.parameters())
 
     def training_step(self, batches: list[Batch], _: int) -> None:
-        """Takes one optimizer step per batch."""
+        """Takes one optimizer step per batch, no more than `max_steps` in all."""
+        if self.trainer.max_steps > 0:
+            batches = batches[: self.trainer.max_steps - self.global_step]
         bare = self._runs_bare()
         optimizer = self.optimizers(use_pl_optimizer=not bare)
         if bare and self.backpropagate:

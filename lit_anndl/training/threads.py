@@ -29,11 +29,18 @@ class ThreadChoice(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Sets the number of threads."""
         self.default = torch.get_num_threads()
-        small = self.threads is None and step_flops(pl_module, trainer) < SINGLE_THREAD_FLOPS
-        torch.set_num_threads(1 if small else self.threads or self.default)
+        if self.threads is None:
+            small = step_flops(pl_module, trainer) < SINGLE_THREAD_FLOPS
+            torch.set_num_threads(1 if small else self.default)
+        else:
+            torch.set_num_threads(self.threads)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Gives the process its threads back."""
+        torch.set_num_threads(self.default)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Gives them back after a failure too, when Lightning tears nothing down."""
         torch.set_num_threads(self.default)
 
 

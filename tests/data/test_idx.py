@@ -84,9 +84,7 @@ def test_not_an_idx_file(directory: Path, content: bytes) -> None:
     assert "no IDX file" in message
 
 
-@pytest.mark.parametrize(
-    ("content", "count"), [(CONTENTS[idx.TRAIN_LABELS] + b"x", 4), (idx.encode(LABELS)[:-1], 2)]
-)
+@pytest.mark.parametrize(("content", "count"), [(CONTENTS[idx.TRAIN_LABELS] + b"x", 4), (idx.encode(LABELS)[:-1], 2)])
 def test_size_disagrees_with_header(directory: Path, content: bytes, count: int) -> None:
     (directory / idx.TRAIN_LABELS).write_bytes(content)
     assert f"its header announces 3 values, it has {count}" in refusal(directory)

@@ -19,7 +19,6 @@ from lit_anndl.training.data import InMemoryData
 from lit_anndl.training.module import SupervisedModule, parameters_per_layer
 
 # Lightning 2.6 makes its loaders' pytrees by a name that torch has deprecated since.
-pytestmark = pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)`:FutureWarning")
 
 SIZE, BATCH_SIZE, STEPS = 23, 4, 6
 EPOCHS = 3
@@ -121,7 +120,8 @@ def train_by_hand(optimizer: MakeOptimizer, batch_size: int = BATCH_SIZE) -> tup
     data.setup("fit")
     batches = TensorBatches(data.train, batch_size, seed=torch.initial_seed())
     stepper, losses = optimizer(net.parameters()), []
-    for _ in range(EPOCHS):
+    for epoch in range(EPOCHS):
+        batches.set_epoch(epoch)
         losses.append([step(net, stepper, *batch) for item in batches for batch in item])
     return net, losses
 

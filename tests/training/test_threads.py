@@ -13,7 +13,6 @@ from lit_anndl.training.module import SupervisedModule
 from lit_anndl.training.threads import SINGLE_THREAD_FLOPS, ThreadChoice, step_flops
 
 # Lightning 2.6 makes its loaders' pytrees by a name that torch has deprecated since.
-pytestmark = pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)`:FutureWarning")
 
 DEFAULT = 2
 BATCH = 8
@@ -114,7 +113,6 @@ def test_counting_leaves_running_statistics() -> None:
     torch.testing.assert_close(counted[1].running_mean, plain[1].running_mean)
 
 
-@pytest.mark.xfail(strict=True, reason="Lightning calls no teardown after an exception")
 def test_threads_are_given_back_after_a_failure() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         fit(nn.Linear(4, 4), 4, ThreadChoice(), Breaks())

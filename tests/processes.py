@@ -1,0 +1,69 @@
+"""`fit` as a process of its own, to be killed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+FIT = [sys.executable, "-m", "lit_anndl.fit"]
+Histories = dict[str, list[tuple[int, float]]]
+
+
+def start(*words: str, store: str, **environment: str) -> subprocess.Popen[str]:
+    """The command, running."""
+    return subprocess.Popen(
+        [*FIT, *words],
+        env={**os.environ, "MLFLOW_TRACKING_URI": store, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(*words: str, store: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of the command."""
+    process = start(*words, store=store, **environment)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Waits for a condition, and fails when it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        time.sleep(0.02)
+
+
+def runs(client: MlflowClient) -> list[Run]:
+    """All runs of a store, the newest first."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(experiments, order_by=["attributes.start_time DESC"]))
+
+
+def checkpoint(run: Run) -> Path:
+    """A run's last checkpoint."""
+    return Path(run.info.artifact_uri.removeprefix("file://")) / "checkpoints" / "last.ckpt"
+
+
+def training_history(client: MlflowClient, run_id: str) -> Histories:
+    """What a run measured: all metrics but the seconds, in the order of their epochs, doubles included."""
+    names = [name for name in client.get_run(run_id).data.metrics if not name.startswith("seconds/")]
+    return {name: [(m.step, m.value) for m in client.get_metric_history(run_id, name)] for name in sorted(names)}
+
+
+def assert_equal_runs(client: MlflowClient, run_id: str, reference: str) -> None:
+    """Asserts that a run ended with the weights and metrics of another, bit for bit."""
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert training_history(client, run_id) == training_history(client, reference)
+    ours, theirs = (
+        torch.load(checkpoint(client.get_run(each)), weights_only=True)["state_dict"] for each in (run_id, reference)
+    )
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)

@@ -1,0 +1,72 @@
+"""A run killed without warning at any moment, and resumed, is the run that was never killed."""
+
+import os
+import random
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from lit_anndl import fit
+from tests.processes import assert_equal_runs, runs, wait_until
+
+# Forked from a process that has loaded torch: starting forty interpreters would take minutes.
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload(["lit_anndl.resume", "lit_anndl.run", "lit_anndl.exercises.surface"])
+
+MOMENTS = 10
+SECONDS = 2.5
+"""About the length of a run: moments beyond its end must do no harm either."""
+
+
+def words(exercise: str, digits: Path) -> list[str]:
+    if exercise == "surface":
+        return ["surface", "--trainer.max_epochs", "500", "--checkpoint.every_n_epochs", "60"]
+    data = ["--data.directory", str(digits), "--data.batch_size", "16", "--data.steps_per_execution", "4"]
+    return ["mnist_cnn", *data, "--trainer.max_epochs", "8"]
+
+
+def run_command(words: list[str], store: str) -> None:
+    """What a process does."""
+    os.environ["MLFLOW_TRACKING_URI"] = store
+    raise SystemExit(fit.main(words))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('kill') / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def references(store, digits) -> dict[str, str]:
+    """The ids of uninterrupted runs."""
+    client, found = MlflowClient(store), {}
+    for exercise in ("surface", "mnist_cnn"):
+        process = PROCESSES.Process(target=run_command, args=(words(exercise, digits), store))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        found[exercise] = runs(client)[0].info.run_id
+    return found
+
+
+@pytest.mark.parametrize("exercise", ["surface", "mnist_cnn"])
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_killed_and_resumed_is_uninterrupted(exercise, moment, store, references, digits):
+    client = MlflowClient(store)
+    before = {run.info.run_id for run in runs(client)}
+    process = PROCESSES.Process(target=run_command, args=(words(exercise, digits), store))
+    process.start()
+    wait_until(lambda: {run.info.run_id for run in runs(client)} - before)
+    time.sleep(random.Random(f"{exercise} {moment}").uniform(0, SECONDS))
+    process.kill()
+    process.join()
+    (run_id,) = {run.info.run_id for run in runs(client)} - before
+    if client.get_run(run_id).info.status != "FINISHED":
+        process = PROCESSES.Process(target=run_command, args=([exercise, "--resume", run_id], store))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    assert_equal_runs(client, run_id, references[exercise])

@@ -1,0 +1,324 @@
+"""What a run does when something happens to it: the real command, real signals, real servers, a full disk."""
+
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from mlflow import MlflowClient
+
+from tests.processes import (
+    assert_equal_runs,
+    checkpoint,
+    finish,
+    runs,
+    start,
+    training_history,
+    wait_until,
+)
+
+LONG = ["surface", "--model.optimizer", "SGD", "--data.batch_size", "40", "--trainer.max_epochs", "700"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('survival') / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def observer(store) -> MlflowClient:
+    return MlflowClient(store)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(store) -> str:
+    code, out, err = finish(*LONG, store=store)
+    assert code == 0, err
+    return run_id_in(out)
+
+
+def run_id_in(out: str) -> str:
+    (line,) = [line for line in out.splitlines() if line.startswith("run ")]
+    return line.split()[1]
+
+
+def begin(store: str, client: MlflowClient, *words: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+    """A run that has written its first checkpoint, and its id."""
+    before = {run.info.run_id for run in runs(client)} if Path(store.removeprefix("sqlite:///")).exists() else set()
+    process = start(*words, store=store, **environment)
+    found: list[str] = []
+
+    def has_begun() -> bool:
+        assert process.poll() is None, process.communicate()
+        found[:] = [r.info.run_id for r in runs(client) if r.info.run_id not in before and checkpoint(r).exists()]
+        return bool(found)
+
+    wait_until(has_begun)
+    return process, found[0]
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_ends_the_run_and_resuming_completes_it(signum, code, store, observer, uninterrupted):
+    process, run_id = begin(store, observer, *LONG)
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    advice = f"go on with: python -m lit_anndl.fit surface --resume {run_id}"
+    assert err == f"fit: interrupted by {signum.name}; {advice}\n"
+    assert observer.get_run(run_id).info.status == "KILLED"
+    assert torch.load(checkpoint(observer.get_run(run_id)), weights_only=True)["global_step"] > 0
+    code, out, err = finish("surface", "--resume", run_id, store=store)
+    assert code == 0, err
+    assert run_id_in(out) == run_id
+    assert_equal_runs(observer, run_id, uninterrupted)
+
+
+def test_two_signals_end_the_run_at_once(store, observer):
+    process, run_id = begin(store, observer, "surface", "--data.grid_size", "1500", "--trainer.max_epochs", "50")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert observer.get_run(run_id).info.status == "KILLED"
+
+
+def test_signal_before_the_run_has_begun(store, observer):
+    before = len(runs(observer))
+    process = start("surface", store=store)
+    wait_until(lambda: handles_sigterm(process.pid))
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert err == "fit: interrupted by SIGTERM\n"
+    assert len(runs(observer)) == before
+
+
+def handles_sigterm(pid: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (caught,) = [int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")]
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_killed_run_is_marked_by_the_next_command_and_nothing_else(store, observer):
+    process, run_id = begin(store, observer, *LONG)
+    foreign = observer.create_run("0").info.run_id
+    alive = observer.create_run("0", tags=observer.get_run(run_id).data.tags).info.run_id
+    ours = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
+    observer.set_tag(alive, "process", f"{os.getpid()}@{ours}")
+    process.kill()
+    process.communicate()
+    assert observer.get_run(run_id).info.status == "RUNNING"
+    done = subprocess.run(
+        [sys.executable, "-m", "lit_anndl.deliver"], env={**os.environ, "MLFLOW_TRACKING_URI": store}, check=False
+    )
+    assert done.returncode == 0
+    statuses = [observer.get_run(each).info.status for each in (run_id, foreign, alive)]
+    assert statuses == ["KILLED", "RUNNING", "RUNNING"]
+    observer.delete_run(foreign)
+    observer.delete_run(alive)
+
+
+def test_an_exception_fails_the_run(store, observer, tmp_path):
+    (tmp_path / "unlucky.py").write_text(
+        "from lightning.pytorch import Callback\n"
+        "class Unlucky(Callback):\n"
+        "    def on_train_epoch_start(self, trainer, module):\n"
+        "        if trainer.current_epoch == 2: raise RuntimeError('a cable was pulled')\n"
+    )
+    (tmp_path / "extra.yaml").write_text("trainer: {callbacks: [{class_path: unlucky.Unlucky}]}")
+    code, _, err = finish("surface", "--config", str(tmp_path / "extra.yaml"), store=store, PYTHONPATH=str(tmp_path))
+    assert code == 1
+    assert "a cable was pulled" in err.splitlines()[-1]
+    run = runs(observer)[0]
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "RuntimeError: a cable was pulled")
+    assert checkpoint(run).exists()
+
+
+def test_a_diverging_loss_stops_the_run(command):
+    before = {run.info.run_id for run in command.runs()}
+    code, _, err = command("surface", "--model.optimizer", "SGD", "--model.optimizer.lr", "1e9")
+    assert code == 1
+    assert err.count("\n") == 1 and "at step" in err and "smaller learning rate" in err
+    (run,) = [run for run in command.runs() if run.info.run_id not in before]
+    assert run.info.status == "FAILED" and "at step" in run.data.tags["error"]
+
+
+def test_max_epochs_may_grow(command):
+    short = command.run("surface", "--trainer.max_epochs", "3")
+    grown = command.run("surface", "--resume", short.info.run_id, "--trainer.max_epochs", "6")
+    whole = command.run("surface", "--trainer.max_epochs", "6")
+    assert grown.info.run_id == short.info.run_id
+    histories = [training_history(command.client, run.info.run_id)["train/mse"] for run in (grown, whole)]
+    assert histories[0] == histories[1]
+    assert [epoch for epoch, _ in histories[0]] == list(range(6))
+    assert grown.data.metrics["test/mse"] == whole.data.metrics["test/mse"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.hidden", "9"], "model.hidden: a resumed run keeps its 50, 9 was given"),
+        (["--model.optimizer", "SGD"], "model.optimizer: a resumed run keeps its torch.optim.Adam"),
+        (["--trainer.max_epochs", "2"], "trainer.max_epochs: a resumed run keeps its 3, 2 was given"),
+        ([], "is finished; to train longer, give a larger --trainer.max_epochs"),
+    ],
+)
+def test_a_resumed_run_keeps_its_settings(words, message, command):
+    run = command.run("surface", "--trainer.max_epochs", "3")
+    code, _, err = command("surface", "--resume", run.info.run_id, *words)
+    assert code == 2
+    assert message in err and err.count("\n") == 1
+    assert command.client.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+def test_resuming_what_cannot_be_resumed(command):
+    code, _, err = command("surface", "--resume", "0" * 32)
+    assert code == 2 and f"there is no run {'0' * 32}" in err and err.count("\n") == 1
+    run = command.run("surface", "--trainer.max_epochs", "1")
+    code, _, err = command("mnist_cnn", "--resume", run.info.run_id)
+    assert code == 2 and "is a run of surface, not of mnist_cnn" in err
+
+
+class Malice:
+    """Unpickled, it would leave a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def damage(path: Path, how: str, folder: Path) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "altered":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif how == "malicious":
+        torch.save({"exercise": "surface", "payload": Malice(folder / "executed")}, path)
+    elif how == "a bare pickle":
+        path.write_bytes(pickle.dumps(Malice(folder / "executed")))
+    else:
+        torch.save({**torch.load(path, weights_only=True), "exercise": "mnist_cnn"}, path)
+
+
+@pytest.mark.parametrize("how", ["truncated", "altered", "malicious", "a bare pickle", "of another exercise"])
+def test_a_bad_checkpoint_is_refused(how, command, tmp_path):
+    run = command.run("surface", "--trainer.max_epochs", "3")
+    damage(checkpoint(run), how, tmp_path)
+    code, _, err = command("surface", "--resume", run.info.run_id, "--trainer.max_epochs", "5")
+    assert code == 2
+    assert str(checkpoint(run)) in err and err.count("\n") == 1
+    assert not (tmp_path / "executed").exists()
+    assert command.client.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+def test_several_first_starts_at_once(tmp_path):
+    store = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
+    processes = [start("surface", "--trainer.max_epochs", "1", store=store) for _ in range(4)]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert [run.info.status for run in runs(MlflowClient(store))] == ["FINISHED"] * 4
+
+
+@pytest.fixture
+def full_disk(tmp_path) -> Iterator[Path]:
+    """A folder with a few hundred kilobytes."""
+    folder = tmp_path / "store" / "artifacts"
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let tests mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_whole(full_disk):
+    store = f"sqlite:///{full_disk.parent / 'mlflow.db'}"
+    client = MlflowClient(store)
+    process, run_id = begin(store, client, "surface", "--checkpoint.every_n_epochs", "50")
+    with (full_disk / "filler").open("wb") as filler, pytest.raises(OSError, match="No space"):
+        while True:
+            os.write(filler.fileno(), bytes(1024))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "cannot be written (No space left on device)" in err and err.count("\n") == 1
+    path = checkpoint(client.get_run(run_id))
+    assert torch.load(path, weights_only=True)["exercise"] == "surface"
+    assert {other.suffix for other in path.parent.iterdir()} == {".ckpt"}
+    assert client.get_run(run_id).info.status == "FAILED"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """A real tracking server, answering."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/served"]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    server = subprocess.Popen(
+        command + stores, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: answers(port))
+    return server
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+def test_a_server_that_goes_away_loses_nothing(tmp_path, uninterrupted, observer):
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    server = serve(tmp_path, port)
+    remote = MlflowClient(address)
+    process = start(*LONG, store=address)
+    try:
+        wait_until(lambda: runs(remote))
+    finally:
+        stop(server)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert err.count("does not answer") == 1 and "python -m lit_anndl.deliver" in err
+    server = serve(tmp_path, port)
+    try:
+        deliver = [sys.executable, "-m", "lit_anndl.deliver"]
+        done = subprocess.run(
+            deliver, env={**os.environ, "MLFLOW_TRACKING_URI": address}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"1 runs delivered to {address}\n"
+        run = remote.get_run(run_id_in(out))
+        assert run.info.status == "FINISHED"
+        assert training_history(remote, run.info.run_id) == training_history(observer, uninterrupted)
+        names = {item.path for item in remote.list_artifacts(run.info.run_id)}
+        assert names == {"config.yaml", "checkpoints", "figures", "tables"}
+    finally:
+        stop(server)
+
+
+def test_a_server_that_is_not_there(command, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://student:hush@127.0.0.1:{free_port()}")
+    code, out, err = command("surface")
+    assert (code, out) == (2, "")
+    assert err.startswith("fit: tracking store http://student:***@127.0.0.1") and err.count("\n") == 1
+    assert "hush" not in err
