@@ -151,8 +151,9 @@ class Store:
         with FileLock(self._spools() / ".lock"):
             experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
             for run in self.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
-                if has_died(run.data.tags):
-                    self.spool(run.info.run_id).note(status="KILLED", tags={"error": "the process died"})
+                spool = self.spool(run.info.run_id)
+                if has_died(run.data.tags) and "status" not in spool.facts():
+                    spool.note(status="KILLED", tags={"error": "the process died"})
             for path in self._spools().glob("*/facts.json"):
                 self.delivered += self._finish_leftover(path.parent.name)
 
