@@ -185,8 +185,9 @@ def is_option(option: Option, key: str) -> bool:
 
 
 def short(option: Option) -> str:
-    """An option without the path to it: lr=0.1."""
-    return f"{option[0].partition('=')[0].rpartition('.')[2].lstrip('-')}={' '.join(values(option))}"
+    """An option without the path to it: lr=0.1, seed=3."""
+    key = option[0].partition("=")[0].rpartition(".")[2].lstrip("-").replace("seed_everything", "seed")
+    return f"{key}={' '.join(values(option))}"
 
 
 def values(option: Option) -> list[str]:

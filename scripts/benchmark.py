@@ -1,6 +1,6 @@
 """Ours against what a user would run instead: ratios, side by side in one process, medians over rounds.
 
-    python scripts/benchmark.py [surface] [mnist_cnn] [startup] [--rounds 5] [--root DIR]
+    python scripts/benchmark.py [surface] [mnist_cnn] [checkpoint] [startup] [--rounds 5] [--root DIR]
 
 Rounds interleave the contenders, so that a busy machine slows all of them. Nothing is asserted.
 
@@ -10,6 +10,7 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            that DataLoader.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors, and a plain Lightning Trainer over
            torchvision's MNIST with ToTensor.
+checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
 startup    seconds of whole commands, as multiples of importing lightning.pytorch and mlflow.
 """
 
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -231,6 +233,26 @@ def mnist_cnn(rounds: int, root: Path) -> None:
     print_row("one epoch", names, [mnist_round(root) for _ in range(rounds)])
 
 
+def checkpoint(rounds: int, _: Path) -> None:
+    """What checkpointing costs per epoch of mnist_cnn: epochs of one batch, each saved as ever."""
+    words = ["--data.train_size", "2000", "--trainer.limit_train_batches", "1", "--trainer.max_epochs", str(4 * rounds)]
+    configuration = parse("mnist_cnn", words)
+    parts = compose(configuration, time.time())
+    assert parts.tracker is not None and parts.trainer.checkpoint_callback is not None
+    begin(parts, parts.tracker, configuration)
+    save, seconds = parts.trainer.checkpoint_callback.on_train_epoch_end, []
+
+    def timed_save(*arguments: Any) -> None:
+        start = time.perf_counter()
+        save(*arguments)
+        seconds.append(time.perf_counter() - start)
+
+    parts.trainer.checkpoint_callback.on_train_epoch_end = timed_save
+    parts.trainer.fit(parts.model, datamodule=parts.data)
+    parts.tracker.close("FINISHED")
+    print(f"checkpoint {1e3 * median(seconds):8.1f} ms per epoch (largest {1e3 * max(seconds):.1f})")
+
+
 def startup(rounds: int, _: Path) -> None:
     """Whole commands in fresh processes, each with a fresh store, beside the imports alone."""
     fit = [sys.executable, "-m", "lit_anndl.fit"]
@@ -276,7 +298,7 @@ def print_row(label: str, names: Sequence[str], rounds: Sequence[dict[str, float
 
 def main() -> None:
     """Runs the parts asked for, by default all."""
-    parts = {"surface": surface, "mnist_cnn": mnist_cnn, "startup": startup}
+    parts = {"surface": surface, "mnist_cnn": mnist_cnn, "checkpoint": checkpoint, "startup": startup}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*parts, []], help="what to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
