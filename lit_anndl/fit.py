@@ -6,10 +6,14 @@ import time
 import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from lit_anndl import exercises
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.interruption import Interruption, raising_on_signals
+
+if TYPE_CHECKING:
+    from lit_anndl.run import Result
 
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
 
@@ -82,15 +86,24 @@ def exercise_named(word: str) -> str:
 
 def fit(exercise: str, words: Sequence[str], started: float) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
+    from lightning.pytorch.utilities import rank_zero_only
+
     from lit_anndl.resume import parse_command
     from lit_anndl.run import run
 
     quieten()
     result = run(parse_command(exercise, words), started)
+    rank_zero_only(report)(result)
+    return DONE
+
+
+def report(result: "Result") -> None:
+    """Prints the metrics, and where the run is to be seen."""
     print(table(result.metrics))
     if result.run_id:
-        print(f"\nrun {result.run_id}\nsee it: mlflow ui --host 127.0.0.1 --backend-store-uri {result.tracking_uri}")
-    return DONE
+        served = result.tracking_uri if str(result.tracking_uri).startswith("http") else None
+        command = f"mlflow ui --host 127.0.0.1 --backend-store-uri {result.tracking_uri}"
+        print(f"\nrun {result.run_id}\nsee it: {served or command}")
 
 
 def quieten() -> None:

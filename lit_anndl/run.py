@@ -40,6 +40,7 @@ class Parts:
     trainer: Trainer
     timing: Timing
     tracker: Tracker | None
+    checkpoint: Path | None
 
 
 def run(configuration: Configuration, started: float | None = None) -> Result:
@@ -72,10 +73,20 @@ def compose(configuration: Configuration, started: float) -> Parts:
         timing = Timing(started)
         leads = getattr(rank_zero_only, "rank", 0) == 0
         tracker = Tracker(configuration.exercise, Store()) if recorded(values) and leads else None
+        checkpoint = checkpoint_of(configuration) if values.resume else None
         trainer = make_trainer(objects, [timing, ThreadChoice(values.threads)], tracker)
     except (MisconfigurationException, ValueError) as error:
         raise error if isinstance(error, InputError) else InputError(" ".join(str(error).split())) from error
-    return Parts(objects.model, objects.data, trainer, timing, tracker)
+    return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
+
+
+def checkpoint_of(configuration: Configuration) -> Path | None:
+    """The checked checkpoint of the run to go on with, None if it has written none yet; each rank needs it."""
+    store = Store()
+    path = store.last_checkpoint(store.run(configuration.values.resume))
+    if path:
+        check_checkpoint(path, configuration.exercise)
+    return path
 
 
 def recorded(values: Namespace) -> bool:
@@ -88,10 +99,13 @@ def check(objects: Namespace) -> None:
     for option, neutral in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
         if objects.trainer[option] not in (neutral, 0):
             raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
-    if objects.checkpoint.monitor.startswith("val/") and not has_validation(objects.data):
+    monitor = objects.checkpoint.monitor
+    if not monitor.startswith(("train/", "val/")):
         raise InputError(
-            f"checkpoint.monitor {objects.checkpoint.monitor} needs validation data: hold some out, or monitor train/…"
+            f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"
         )
+    if monitor.startswith("val/") and not has_validation(objects.data):
+        raise InputError(f"checkpoint.monitor {monitor} needs validation data: hold some out, or monitor train/…")
 
 
 def has_validation(data: LightningDataModule) -> bool:
@@ -121,11 +135,11 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
     )
 
 
-def train_and_test(parts: Parts, checkpoint: Path | None = None) -> dict[str, float]:
-    """Fits, from a checkpoint if one is given, tests the final weights once, and returns all metrics."""
+def train_and_test(parts: Parts) -> dict[str, float]:
+    """Fits, from the checkpoint if there is one, tests the final weights once, and returns all metrics."""
     trainer = parts.trainer
     try:
-        trainer.fit(parts.model, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(parts.model, datamodule=parts.data, ckpt_path=parts.checkpoint, weights_only=True)
     except MisconfigurationException as error:
         raise RunFailure(" ".join(str(error).split())) from error
     measured = dict(trainer.callback_metrics)
@@ -138,9 +152,9 @@ def train_and_test(parts: Parts, checkpoint: Path | None = None) -> dict[str, fl
 
 def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Result:
     """A recorded run: begun or gone on with, trained, tested, shown, ended with its true status."""
-    checkpoint = begin(parts, tracker, configuration)
+    begin(parts, tracker, configuration)
     try:
-        metrics = train_and_test(parts, checkpoint)
+        metrics = train_and_test(parts)
         record_results(parts, tracker, metrics)
     except Interruption as interruption:
         tracker.close("KILLED", {"error": f"interrupted by {interruption}"})
@@ -153,22 +167,16 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Res
     return Result(metrics, tracker.run_id, tracker.store.uri)
 
 
-def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> Path | None:
-    """Opens the record, or opens it again for a run to go on; returns the checkpoint to go on from, if any."""
+def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> None:
+    """Opens the record, or opens it again for a run to go on."""
     values = configuration.values
     tags = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
-    checkpoint = None
     if values.resume:
-        run = tracker.store.run(values.resume)
-        checkpoint = tracker.store.last_checkpoint(run)
-        if checkpoint:
-            check_checkpoint(checkpoint, configuration.exercise)
-        tracker.resume(run, configuration.yaml, tags)
+        tracker.resume(tracker.store.run(values.resume), configuration.yaml, tags)
     else:
         tracker.start(configuration.name, configuration.yaml, configuration.parameters(), tags)
     if isinstance(callback := parts.trainer.checkpoint_callback, Checkpoint):
         callback.dirpath = str(tracker.checkpoint_directory())
-    return checkpoint
 
 
 def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) -> None:

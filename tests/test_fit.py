@@ -88,6 +88,7 @@ def test_a_process_leaves_a_clean_terminal(tmp_path):
         (["--trainer.accelerator", "abacus"], "abacus"),
         (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val has no effect here"),
         (["--data.validation_size", "1600"], "data.validation_size 1600 leaves nothing to train on"),
+        (["--checkpoint.monitor", "test/mse"], "checkpoint.monitor test/mse: expected a metric of train/ or val/"),
         (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse needs validation data"),
     ],
 )
