@@ -2,8 +2,10 @@
 
 import io
 import os
+import signal
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +16,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.interruption import Deferral
+from lit_anndl.interruption import Deferral, Interruption
 
 LONGEST_UNSAVED_SECONDS = 30.0
 """How much training a power cut may cost, where epochs are shorter."""
@@ -77,13 +79,18 @@ class Checkpoint(ModelCheckpoint):
         self._deferral.start()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at every n-th epoch; writes the others when it is time or a signal waits, which is raised then."""
+        """Looks at every n-th epoch; writes the others when it is time or a signal waits, which is raised then.
+
+        Processes that train together decide together: writing is a common act, and none may wait for one that left.
+        """
+        any_process = partial(trainer.strategy.reduce_boolean_decision, all=False)
+        interrupted = any_process(self._deferral.pending is not None)
         if (trainer.current_epoch + 1) % self._every_n_epochs == 0:
             super().on_train_epoch_end(trainer, pl_module)
-        elif self._deferral.pending or time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS:
+        elif interrupted or any_process(time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
-        if self._deferral.pending:
-            raise self._deferral.pending
+        if interrupted:
+            raise self._deferral.pending or Interruption(signal.SIGTERM)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the last epoch too, when it is not one of every n."""
