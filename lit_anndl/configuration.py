@@ -120,10 +120,26 @@ def parse(exercise: str, words: Sequence[str], base: Mapping[str, Any] | None = 
     name = " ".join([exercise, *(Path(file).stem for file in files), *map(short, options)])
     base, options = place_classes(base, options)
     try:
-        return replace(interpret(exercise, base, options), name=name)
+        configuration = replace(interpret(exercise, base, options), name=name)
     except PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
         raise InputError(explain(str(error), known_keys(exercise, base, preset), optimizers)) from error
+    given, expected = configuration.values.model.class_path, preset["model"]["class_path"]
+    if given != expected:
+        raise InputError(f"model: {given} was given, expected {exercise}'s own, {expected}")
+    return configuration
+
+
+def print_help(exercise: str) -> None:
+    """Prints the exercise's own settings with what they mean, then those that all exercises share."""
+    preset = read_yaml(exercises.preset(exercise))
+    for words in (
+        [f"--model.help={preset['model']['class_path']}"],
+        [f"--data.help={preset['data']['class_path']}"],
+        ["--help"],
+    ):
+        with contextlib.suppress(SystemExit):
+            CommandLine(preset, words)
 
 
 def interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = ()) -> Configuration:

@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     except InputError as error:
         return ended(str(error), WRONG_INPUT)
     except RunFailure as error:
-        return ended(str(error), FAILURE)
+        return ended(" ".join([str(error), *(f"(run {run_id})" for run_id in notes(error))]), FAILURE)
     except Interruption as interruption:
         return ended(how_to_resume(words[0], interruption), interruption.exit_code)
 
@@ -56,10 +56,14 @@ def ended(message: str, code: int) -> int:
 
 
 def how_to_resume(exercise: str, interruption: Interruption) -> str:
-    """What an interrupted user does next; the run id is the interruption's note, if a run had begun."""
-    run_ids = getattr(interruption, "__notes__", [])
-    advice = f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_ids[0]}" if run_ids else ""
-    return f"interrupted by {interruption}{advice}"
+    """What an interrupted user does next, if a run had begun."""
+    advice = [f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_id}" for run_id in notes(interruption)]
+    return "".join([f"interrupted by {interruption}", *advice])
+
+
+def notes(error: BaseException) -> list[str]:
+    """What was noted on an exception: the id of the run that it ended."""
+    return getattr(error, "__notes__", [])
 
 
 def listing() -> str:
@@ -88,10 +92,14 @@ def fit(exercise: str, words: Sequence[str], started: float) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
     from lightning.pytorch.utilities import rank_zero_only
 
+    from lit_anndl.configuration import print_help
     from lit_anndl.resume import parse_command
     from lit_anndl.run import run
 
     quieten()
+    if {"--help", "-h"} & set(words):
+        print_help(exercise)
+        return DONE
     result = run(parse_command(exercise, words), started)
     rank_zero_only(report)(result)
     return DONE

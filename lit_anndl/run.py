@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import Namespace
+from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
@@ -75,9 +75,19 @@ def compose(configuration: Configuration, started: float) -> Parts:
         tracker = Tracker(configuration.exercise, Store()) if recorded(values) and leads else None
         checkpoint = checkpoint_of(configuration) if values.resume else None
         trainer = make_trainer(objects, [timing, ThreadChoice(values.threads)], tracker)
-    except (MisconfigurationException, ValueError) as error:
-        raise error if isinstance(error, InputError) else InputError(" ".join(str(error).split())) from error
+    except (MisconfigurationException, ValueError, ArgumentError) as error:
+        raise input_error(error) from error
     return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
+
+
+def input_error(error: BaseException) -> InputError:
+    """The InputError that a part raised, dug out of what jsonargparse wraps around it; or else the error as one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return InputError(" ".join(str(error).split()))
 
 
 def checkpoint_of(configuration: Configuration) -> Path | None:
@@ -162,6 +172,7 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Res
         raise
     except BaseException as error:
         tracker.close("FAILED", {"error": f"{type(error).__name__}: {first_line(error)}"})
+        error.add_note(tracker.run_id)
         raise
     tracker.close("FINISHED")
     return Result(metrics, tracker.run_id, tracker.store.uri)
@@ -183,6 +194,8 @@ def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) ->
     """Logs what is known only at the end: size, seconds, figures, tables."""
     final = {name: value for name, value in metrics.items() if name == "parameters" or name.startswith("seconds/")}
     tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
+    if getattr(parts.trainer, "fast_dev_run", False) or parts.trainer.limit_test_batches != 1.0:
+        return  # figures and tables show a whole test set
     for name, figure in parts.model.figures(parts.data, tracker.history):
         tracker.log_figure(name, figure)
     for name, table in parts.model.tables():

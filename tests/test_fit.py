@@ -87,7 +87,7 @@ def test_a_process_leaves_a_clean_terminal(tmp_path):
         (["--config", "nowhere.yaml"], "--config nowhere.yaml: No such file or directory"),
         (["--trainer.accelerator", "abacus"], "abacus"),
         (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val has no effect here"),
-        (["--data.validation_size", "1600"], "data.validation_size 1600 leaves nothing to train on"),
+        (["--data.validation_size", "1600"], "fit: data.validation_size 1600 leaves nothing to train on"),
         (["--checkpoint.monitor", "test/mse"], "checkpoint.monitor test/mse: expected a metric of train/ or val/"),
         (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse needs validation data"),
     ],
@@ -232,7 +232,24 @@ def test_print_config_is_a_config(command, tmp_path):
 def test_help_of_an_exercise_names_its_settings(command):
     code, out, _ = command("surface", "--help")
     assert code == 0
-    assert "--trainer.max_epochs" in out and "--checkpoint.monitor" in out
+    for setting in ("hidden", "noise", "grid_size", "--trainer.max_epochs", "--checkpoint.monitor"):
+        assert setting in out
+
+
+def test_the_configuration_of_another_exercise(command, tmp_path):
+    _, out, _ = command("surface", "--print_config")
+    (tmp_path / "surface.yaml").write_text(out)
+    code, _, err = command("mnist_cnn", "--config", str(tmp_path / "surface.yaml"))
+    assert code == 2 and "expected mnist_cnn's own" in err and err.count("\n") == 1
+
+
+def test_a_metric_that_is_not_logged(command):
+    code, _, err = command(*QUICK, "--checkpoint.monitor", "train/mae")
+    assert code == 1 and "there is no such metric, the run logs train/mse" in err and err.count("\n") == 1
+
+
+def test_a_part_of_the_test_set(command):
+    assert command.run(*QUICK, "--trainer.limit_test_batches", "0.5").info.status == "FINISHED"
 
 
 def test_without_tracking_nothing_is_recorded(command, tmp_path, monkeypatch):

@@ -83,6 +83,9 @@ class Checkpoint(ModelCheckpoint):
 
         Processes that train together decide together: writing is a common act, and none may wait for one that left.
         """
+        if self.monitor not in trainer.callback_metrics:
+            logged = ", ".join(sorted(trainer.callback_metrics))
+            raise RunFailure(f"checkpoint.monitor {self.monitor}: there is no such metric, the run logs {logged}")
         any_process = partial(trainer.strategy.reduce_boolean_decision, all=False)
         interrupted = any_process(self._deferral.pending is not None)
         if (trainer.current_epoch + 1) % self._every_n_epochs == 0:

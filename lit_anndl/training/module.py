@@ -162,7 +162,7 @@ class SupervisedModule(Exercise):
             step = self.global_step - len(measures) + int(finite.int().argmin())
             raise RunFailure(
                 f"{self.objective} is {float(measures[int(finite.int().argmin())][self.objective])} at step {step} "
-                f"(epoch {self.current_epoch}): try a smaller learning rate (--model.optimizer.lr)"
+                f"(epoch {self.current_epoch}): try a smaller learning rate (--model.optimizer.lr) or larger batches"
             )
 
     def _count_steps(self, steps: int) -> None:

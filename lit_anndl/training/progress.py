@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
 REFRESH_SECONDS = 0.2
+SHOWN_METRICS = 2
 
 
 class Progress(Callback):
@@ -26,7 +27,7 @@ class Progress(Callback):
             unit="epoch",
             leave=False,
             mininterval=REFRESH_SECONDS,
-            bar_format="{l_bar}{bar}| {n:.1f}/{total} epochs [{elapsed}<{remaining}{postfix}]",
+            bar_format="{l_bar}{bar:20}| {n:.1f}/{total} epochs [{elapsed}<{remaining}{postfix}]",
         )
 
     def on_train_batch_end(
@@ -37,7 +38,8 @@ class Progress(Callback):
             return
         self.drawn = now
         self.bar.n = trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches
-        self.bar.set_postfix({k: f"{float(v):.4g}" for k, v in trainer.callback_metrics.items()})
+        latest = sorted(trainer.callback_metrics.items(), reverse=True)[:SHOWN_METRICS]  # val/ before train/
+        self.bar.set_postfix({name: f"{float(value):.4g}" for name, value in latest})
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the bar away; the table of results follows."""
