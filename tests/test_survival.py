@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,8 +84,9 @@ def test_signal_ends_the_run_and_resuming_completes_it(signum, code, store, obse
 def test_two_signals_end_the_run_at_once(store, observer):
     process, run_id = begin(store, observer, "surface", "--data.grid_size", "1500", "--trainer.max_epochs", "50")
     process.send_signal(signal.SIGINT)
+    time.sleep(1)  # or the two would be one
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert observer.get_run(run_id).info.status == "KILLED"
 
@@ -135,7 +137,7 @@ def test_an_exception_fails_the_run(store, observer, tmp_path):
     (tmp_path / "extra.yaml").write_text("trainer: {callbacks: [{class_path: unlucky.Unlucky}]}")
     code, _, err = finish("surface", "--config", str(tmp_path / "extra.yaml"), store=store, PYTHONPATH=str(tmp_path))
     assert code == 1
-    assert "a cable was pulled" in err.splitlines()[-1]
+    assert "RuntimeError: a cable was pulled" in err
     run = runs(observer)[0]
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "RuntimeError: a cable was pulled")
     assert checkpoint(run).exists()
