@@ -141,14 +141,18 @@ class Store:
         self.client.set_terminated(run_id, facts["status"])
         spool.remove()
 
+    def ending(self) -> FileLock:
+        """Held by whoever ends a run: what its own process is just ending is no leftover to another one."""
+        self._spools().mkdir(parents=True, exist_ok=True)
+        return FileLock(self._spools() / ".lock")
+
     def recorded(self, run: Run) -> dict[str, list[tuple[int, float]]]:
         """The (epoch, value) pairs that the store has of each of a run's metrics."""
         histories = {name: self.client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
         return {name: [(metric.step, metric.value) for metric in history] for name, history in histories.items()}
 
     def _tidy_up(self) -> None:
-        self._spools().mkdir(parents=True, exist_ok=True)
-        with FileLock(self._spools() / ".lock"):
+        with self.ending():
             experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
             for run in self.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
                 spool = self.spool(run.info.run_id)
@@ -276,8 +280,8 @@ class Tracker(Logger):
         """Ends the run with its true status: FINISHED, FAILED or KILLED."""
         self._ended.set()
         self._spool.write()
-        self._spool.note(status=status, tags=dict(tags or {}))
-        with self._delivery:
+        with self._delivery, self.store.ending():
+            self._spool.note(status=status, tags=dict(tags or {}))
             try:
                 self.store.finish(self.run_id, self._spool)
             except (MlflowException, OSError) as error:

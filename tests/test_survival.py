@@ -227,9 +227,8 @@ def test_a_bad_checkpoint_is_refused(how, command, tmp_path):
 def test_several_first_starts_at_once(tmp_path):
     store = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
     processes = [start("surface", "--trainer.max_epochs", "1", store=store) for _ in range(4)]
-    for process in processes:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, errors
     assert [run.info.status for run in runs(MlflowClient(store))] == ["FINISHED"] * 4
 
 
