@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, Namespace
 from jsonargparse.typing import PositiveInt
+from jsonargparse.util import import_object
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from torch.optim import Optimizer
@@ -19,6 +20,7 @@ from lit_anndl.errors import InputError
 from lit_anndl.explain import explain
 from lit_anndl.layers import flatten, is_class, lay_over, look_up, nest
 from lit_anndl.training.checkpoint import Checkpoint
+from lit_anndl.training.exercise import Exercise
 
 TRAINER_DEFAULTS = {
     "trainer.logger": True,
@@ -97,6 +99,12 @@ class Configuration:
     def parameters(self) -> dict[str, Any]:
         """Every setting by its command-line name, such as `model.optimizer.lr`."""
         return flatten(yaml.safe_load(self.yaml))
+
+    @property
+    def model_class(self) -> type[Exercise]:
+        """The exercise's LightningModule."""
+        found: type[Exercise] = import_object(self.values.model.class_path)
+        return found
 
     def instantiate(self) -> Namespace:
         """Model, data and callbacks, built; they may raise InputError themselves."""
@@ -212,7 +220,7 @@ def values(option: Option) -> list[str]:
     return [*([value] if sign else []), *option[1:]]
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, what: str = "--config") -> dict[str, Any]:
     """The contents of a configuration file.
 
     Raises:
@@ -221,9 +229,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"--config {path}: {error.strerror}") from error
+        raise InputError(f"{what} {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"--config {path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{what} {path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise InputError(f"--config {path}: expected settings as `key: value`, found {type(content).__name__}")
+        raise InputError(f"{what} {path}: expected settings as `key: value`, found {type(content).__name__}")
     return content

@@ -7,7 +7,7 @@ from lit_anndl.errors import InputError
 
 def main() -> int:
     """Opens the store of MLFLOW_TRACKING_URI, or the project's, which delivers; 2 if it is still away."""
-    from lit_anndl.tracking import Store
+    from lit_anndl.tracking.store import Store
 
     try:
         store = Store()

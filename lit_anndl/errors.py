@@ -10,3 +10,11 @@ class InputError(ValueError):
 
 class RunFailure(RuntimeError):
     """A run cannot go on, for a reason that one line explains. Exit code 1; the run is FAILED."""
+
+    run_id: str | None = None
+
+
+class Stopped(BaseException):
+    """A run is to end before its time; no failure, so no Exception. The run is KILLED."""
+
+    run_id: str | None = None

@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     except InputError as error:
         return ended(str(error), WRONG_INPUT)
     except RunFailure as error:
-        return ended(" ".join([str(error), *(f"(run {run_id})" for run_id in notes(error))]), FAILURE)
+        return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
     except Interruption as interruption:
         return ended(how_to_resume(words[0], interruption), interruption.exit_code)
 
@@ -57,13 +57,9 @@ def ended(message: str, code: int) -> int:
 
 def how_to_resume(exercise: str, interruption: Interruption) -> str:
     """What an interrupted user does next, if a run had begun."""
-    advice = [f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_id}" for run_id in notes(interruption)]
-    return "".join([f"interrupted by {interruption}", *advice])
-
-
-def notes(error: BaseException) -> list[str]:
-    """What was noted on an exception: the id of the run that it ended."""
-    return getattr(error, "__notes__", [])
+    run_id = interruption.run_id
+    advice = f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_id}" if run_id else ""
+    return f"{interruption}{advice}"
 
 
 def listing() -> str:
@@ -117,8 +113,9 @@ def report(result: "Result") -> None:
 def quieten() -> None:
     """Leaves the terminal to what the user asked for."""
     warnings.filterwarnings("ignore")
-    for library in ("lightning.pytorch", "lightning.fabric", "mlflow", "alembic"):
+    for library in ("lightning.pytorch", "lightning.fabric", "alembic"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the tracker, which tells them
 
 
 def table(metrics: dict[str, float]) -> str:

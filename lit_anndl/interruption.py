@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as an exception, at a moment that suits."""
+"""Ctrl-C, SIGTERM and the like as an exception, at a moment that suits."""
 
 import signal
 import threading
@@ -7,21 +7,24 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from lit_anndl.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Ctrl-C, and what clusters send before they take the machine away."""
 GRACE_SECONDS = 10.0
 """How long training may go on to a good place to stop; clusters kill half a minute after SIGTERM."""
 
 
-class Interruption(BaseException):
-    """The user or the cluster asks the process to end; no failure, so no Exception."""
+class Interruption(Stopped):
+    """The user or the cluster asks the process to end."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
         self.signum = signum
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, 143 after SIGTERM."""
+        """130 after Ctrl-C, 143 after SIGTERM, 128 + signal in general."""
         return 128 + self.signum
 
 
@@ -48,6 +51,19 @@ def handlers(wanted: Mapping[int, Any]) -> Iterator[None]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def deferring() -> Iterator[None]:
+    """Within it signals wait, GRACE_SECONDS at most; the first is raised at the end."""
+    deferral = Deferral()
+    deferral.start()
+    try:
+        yield
+    finally:
+        deferral.stop()
+    if deferral.pending:
+        raise deferral.pending
 
 
 class Deferral:

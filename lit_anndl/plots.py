@@ -88,3 +88,18 @@ def filters(weights: torch.Tensor) -> Figure:
     axes.axis("off")
     figure.colorbar(shown, ax=axes, label="weight")
     return figure
+
+
+def rows(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
+    """Measured values, a line per row of a table: a dot per seed, a bar at the median; logarithmic where they spread."""
+    figure = Figure(figsize=(7, 0.45 * len(values) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for position, (name, measured) in enumerate(values.items()):
+        axes.plot(measured, [position] * len(measured), "o", alpha=0.5, color="C0", label=name)
+        axes.plot([np.median(measured)] * 2, [position - 0.3, position + 0.3], color="C1", linewidth=2)
+    everything = [value for measured in values.values() for value in measured]
+    wide = bool(everything) and min(everything) > 0 and max(everything) > 20 * min(everything)
+    axes.set(xlabel=xlabel, xscale="log" if wide else "linear", yticks=range(len(values)), yticklabels=list(values))
+    axes.invert_yaxis()
+    axes.grid(alpha=0.3)
+    return figure

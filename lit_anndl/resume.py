@@ -7,7 +7,7 @@ import yaml
 
 from lit_anndl.configuration import Configuration, option_value, parse
 from lit_anndl.errors import InputError
-from lit_anndl.tracking import Store
+from lit_anndl.tracking.store import Store
 
 MAY_GROW = "trainer.max_epochs"
 MAY_DIFFER = {"resume", "trainer.enable_progress_bar"}
@@ -23,16 +23,30 @@ def parse_command(exercise: str, words: Sequence[str]) -> Configuration:
     run_id = option_value(words, "resume")
     if run_id is None:
         return parse(exercise, words)
-    store = Store()
-    run = store.run(run_id)
-    recorded = parse(exercise_of(run.data.tags, exercise, run_id), [], yaml.safe_load(store.configuration(run)))
+    run, recorded = recorded_run(exercise, run_id)
     configuration = parse(exercise, words, yaml.safe_load(recorded.yaml))
     refuse_changes(recorded, configuration)
-    if run.info.status == "RUNNING":
-        raise InputError(f"run {run_id} is still running")
     if run.info.status == "FINISHED" and configuration.parameters() == recorded.parameters():
         raise InputError(f"run {run_id} is finished; to train longer, give a larger --{MAY_GROW}")
     return configuration
+
+
+def continuation(exercise: str, run_id: str) -> Configuration:
+    """The configuration that goes on with a run as it was; one that is complete is only tested again.
+
+    Raises:
+        InputError: the run is unknown, or of another exercise.
+    """
+    _, recorded = recorded_run(exercise, run_id)
+    return parse(exercise, [f"--resume={run_id}"], yaml.safe_load(recorded.yaml))
+
+
+def recorded_run(exercise: str, run_id: str) -> tuple[Any, Configuration]:
+    """A run of the store, and the configuration that it was begun with."""
+    store = Store()
+    run = store.run(run_id)
+    text = store.configuration(run)
+    return run, parse(exercise_of(run.data.tags, exercise, run_id), [], yaml.safe_load(text))
 
 
 def exercise_of(tags: dict[str, str], exercise: str, run_id: str) -> str:
@@ -42,11 +56,17 @@ def exercise_of(tags: dict[str, str], exercise: str, run_id: str) -> str:
     return exercise
 
 
+def grows(old: Any, new: Any) -> bool:
+    """Whether a number of epochs grows; null and -1 stand for no limit."""
+    unlimited = (None, -1)
+    return old not in unlimited and (new in unlimited or new > old)
+
+
 def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     """Raises InputError at the first setting that differs, unless it may."""
     before, now = recorded.parameters(), asked.parameters()
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        if old != new and key not in MAY_DIFFER and not (key == MAY_GROW and new > old):
+        if old != new and key not in MAY_DIFFER and not (key == MAY_GROW and grows(old, new)):
             raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; only {MAY_GROW} may grow")

@@ -1,8 +1,11 @@
 """One run from configuration to metrics: the only place that composes seed, data, model, Trainer and tracker."""
 
+import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jsonargparse import ArgumentError, Namespace
@@ -12,9 +15,9 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
-from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.interruption import Interruption
-from lit_anndl.tracking import Store, Tracker, first_line
+from lit_anndl.errors import InputError, RunFailure, Stopped
+from lit_anndl.tracking.store import Store, first_line
+from lit_anndl.tracking.tracker import Tracker
 from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
 from lit_anndl.training.exercise import Exercise
 from lit_anndl.training.progress import Progress
@@ -43,25 +46,33 @@ class Parts:
     checkpoint: Path | None
 
 
-def run(configuration: Configuration, started: float | None = None) -> Result:
+def run(
+    configuration: Configuration,
+    started: float | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
     """Trains and tests as configured, with the tracker's record told the truth whatever happens.
 
     Args:
         configuration: what to run.
         started: when the user's command started, as `time.time()`, for `seconds/first_step`; now by default.
+        callbacks: others beside those of the configuration.
+        tags: others beside the run's own.
 
     Raises:
         InputError: a part refuses its settings; then no run is left behind.
     """
     started = time.time() if started is None else started
     seed_everything(configuration.values.seed_everything, workers=True, verbose=False)
-    parts = compose(configuration, started)
+    parts = compose(configuration, started, callbacks)
     if parts.tracker is None:
         return Result(train_and_test(parts), None, None)
-    return tracked(parts, parts.tracker, configuration)
+    return tracked(parts, parts.tracker, configuration, tags)
 
 
-def compose(configuration: Configuration, started: float) -> Parts:
+def compose(configuration: Configuration, started: float, callbacks: Sequence[Callback]) -> Parts:
     """Builds and checks everything that can be wrong before a run is recorded."""
     values = configuration.values
     try:
@@ -73,8 +84,8 @@ def compose(configuration: Configuration, started: float) -> Parts:
         timing = Timing(started)
         leads = getattr(rank_zero_only, "rank", 0) == 0
         tracker = Tracker(configuration.exercise, Store()) if recorded(values) and leads else None
-        checkpoint = checkpoint_of(configuration) if values.resume else None
-        trainer = make_trainer(objects, [timing, ThreadChoice(values.threads)], tracker)
+        checkpoint = checkpoint_of(configuration, objects.model) if values.resume else None
+        trainer = make_trainer(objects, [*callbacks, timing, ThreadChoice(values.threads)], tracker)
     except (MisconfigurationException, ValueError, ArgumentError) as error:
         raise input_error(error) from error
     return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
@@ -90,12 +101,12 @@ def input_error(error: BaseException) -> InputError:
     return InputError(" ".join(str(error).split()))
 
 
-def checkpoint_of(configuration: Configuration) -> Path | None:
+def checkpoint_of(configuration: Configuration, model: Exercise) -> Path | None:
     """The checked checkpoint of the run to go on with, None if it has written none yet; each rank needs it."""
     store = Store()
     path = store.last_checkpoint(store.run(configuration.values.resume))
     if path:
-        check_checkpoint(path, configuration.exercise)
+        check_checkpoint(path, configuration.exercise, model)
     return path
 
 
@@ -110,6 +121,9 @@ def check(objects: Namespace) -> None:
         if objects.trainer[option] not in (neutral, 0):
             raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
     monitor = objects.checkpoint.monitor
+    if monitor not in objects.model.metrics():
+        logged = ", ".join(objects.model.metrics())
+        raise InputError(f"checkpoint.monitor {monitor}: there is no such metric, the run logs {logged}")
     if not monitor.startswith(("train/", "val/")):
         raise InputError(
             f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"
@@ -121,6 +135,22 @@ def check(objects: Namespace) -> None:
 def has_validation(data: LightningDataModule) -> bool:
     """Whether the data module holds out examples for validation."""
     return getattr(data, "validation", None) != ()
+
+
+def check_data(configuration: Configuration) -> bool:
+    """Fetches and reads the data of a configuration; returns whether some is held out for validation.
+
+    Raises:
+        InputError: it refuses its settings, or cannot be had.
+    """
+    try:
+        objects = configuration.instantiate()
+        objects.data.prepare_data()
+        objects.data.setup("fit")
+        check(objects)
+    except (MisconfigurationException, ValueError, ArgumentError) as error:
+        raise input_error(error) from error
+    return has_validation(objects.data)
 
 
 def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:
@@ -156,32 +186,34 @@ def train_and_test(parts: Parts) -> dict[str, float]:
     trainer.test(parts.model, datamodule=parts.data, verbose=False)
     measured |= trainer.callback_metrics
     metrics = {name: float(value) for name, value in measured.items()}
+    if infinite := [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]:
+        raise RunFailure(f"{infinite[0]} after the last step: try a smaller learning rate (--model.optimizer.lr)")
     metrics["parameters"] = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
     return metrics | parts.timing.metrics()
 
 
-def tracked(parts: Parts, tracker: Tracker, configuration: Configuration) -> Result:
+def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str]) -> Result:
     """A recorded run: begun or gone on with, trained, tested, shown, ended with its true status."""
-    begin(parts, tracker, configuration)
     try:
+        begin(parts, tracker, configuration, tags)
         metrics = train_and_test(parts)
         record_results(parts, tracker, metrics)
-    except Interruption as interruption:
-        tracker.close("KILLED", {"error": f"interrupted by {interruption}"})
-        interruption.add_note(tracker.run_id)
-        raise
     except BaseException as error:
-        tracker.close("FAILED", {"error": f"{type(error).__name__}: {first_line(error)}"})
-        error.add_note(tracker.run_id)
+        if isinstance(error, Stopped | RunFailure):
+            error.run_id = tracker.version
+        killed = isinstance(error, Stopped)
+        said = str(error) if killed else f"{type(error).__name__}: {first_line(error)}"
+        tracker.close("KILLED" if killed else "FAILED", {"error": said})
         raise
     tracker.close("FINISHED")
     return Result(metrics, tracker.run_id, tracker.store.uri)
 
 
-def begin(parts: Parts, tracker: Tracker, configuration: Configuration) -> None:
+def begin(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str]) -> None:
     """Opens the record, or opens it again for a run to go on."""
     values = configuration.values
-    tags = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
+    own = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
+    tags = {**own, **tags}
     if values.resume:
         tracker.resume(tracker.store.run(values.resume), configuration.yaml, tags)
     else:

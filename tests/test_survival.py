@@ -86,9 +86,24 @@ def test_two_signals_end_the_run_at_once(store, observer):
     process.send_signal(signal.SIGINT)
     time.sleep(1)  # or the two would be one
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=8)  # one alone would wait for the epoch, 10 s at most
     assert process.returncode == 130
     assert observer.get_run(run_id).info.status == "KILLED"
+
+
+def test_the_last_checkpoint_is_the_last_though_nothing_improves(store, observer):
+    worst = ["--checkpoint.mode", "max", "--checkpoint.every_n_epochs", "1"]
+    process, run_id = begin(store, observer, *LONG, *worst)
+    wait_until(lambda: observer.get_run(run_id).data.metrics.get("train/mse"))  # sent after some seconds
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert torch.load(checkpoint(observer.get_run(run_id)), weights_only=True)["epoch"] > 3
+
+
+def test_weights_that_the_last_step_made_infinite(command):
+    diverging = ["--model.optimizer", "SGD", "--model.optimizer.lr", "1e30", "--data.batch_size", "1600"]
+    code, _, err = command("surface", *diverging, "--trainer.max_epochs", "1")
+    assert code == 1 and "test/mse is inf" in err and err.count("\n") == 1
 
 
 def test_signal_before_the_run_has_begun(store, observer):
@@ -209,11 +224,24 @@ def damage(path: Path, how: str, folder: Path) -> None:
         torch.save({"exercise": "surface", "payload": Malice(folder / "executed")}, path)
     elif how == "a bare pickle":
         path.write_bytes(pickle.dumps(Malice(folder / "executed")))
-    else:
+    elif how == "a list":
+        torch.save([1], path)
+    elif how == "of another exercise":
         torch.save({**torch.load(path, weights_only=True), "exercise": "mnist_cnn"}, path)
+    elif how == "of another network":
+        state = {name: value[..., :2] for name, value in torch.load(path, weights_only=True)["state_dict"].items()}
+        torch.save({**torch.load(path, weights_only=True), "state_dict": state}, path)
+    else:
+        path.unlink()
 
 
-@pytest.mark.parametrize("how", ["truncated", "altered", "malicious", "a bare pickle", "of another exercise"])
+DAMAGES = [
+    *("truncated", "altered", "malicious", "a bare pickle", "a list", "of another exercise", "of another network"),
+    "gone",
+]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
 def test_a_bad_checkpoint_is_refused(how, command, tmp_path):
     run = command.run("surface", "--trainer.max_epochs", "3")
     damage(checkpoint(run), how, tmp_path)
@@ -232,25 +260,46 @@ def test_several_first_starts_at_once(tmp_path):
     assert [run.info.status for run in runs(MlflowClient(store))] == ["FINISHED"] * 4
 
 
+def fill(folder: Path) -> None:
+    with (folder / "filler").open("wb") as filler, pytest.raises(OSError, match="No space"):
+        while True:
+            os.write(filler.fileno(), bytes(1024))
+
+
 @pytest.fixture
-def full_disk(tmp_path) -> Iterator[Path]:
-    """A folder with a few hundred kilobytes."""
-    folder = tmp_path / "store" / "artifacts"
+def full_disk(tmp_path, request) -> Iterator[Path]:
+    """A small disk, mounted at a folder of a store."""
+    folder = tmp_path / "store" / request.param
     folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3000k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let tests mount a small file system")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a client may hold the database open
 
 
+@pytest.mark.parametrize("full_disk", ["."], indirect=True)
+def test_a_full_disk_under_the_whole_store(full_disk):
+    store = f"sqlite:///{full_disk / 'mlflow.db'}"
+    client = MlflowClient(store)
+    process, run_id = begin(store, client, "surface", "--checkpoint.every_n_epochs", "50")
+    fill(full_disk)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "No space left on device" in err and "Traceback" not in err
+    (full_disk / "filler").unlink()
+    deliver = [sys.executable, "-m", "lit_anndl.deliver"]
+    subprocess.run(deliver, env={**os.environ, "MLFLOW_TRACKING_URI": store}, check=True)
+    assert client.get_run(run_id).info.status in ("FAILED", "KILLED")
+    assert torch.load(checkpoint(client.get_run(run_id)), weights_only=True)["exercise"] == "surface"
+
+
+@pytest.mark.parametrize("full_disk", ["artifacts"], indirect=True)
 def test_a_full_disk_leaves_the_checkpoint_before_whole(full_disk):
     store = f"sqlite:///{full_disk.parent / 'mlflow.db'}"
     client = MlflowClient(store)
     process, run_id = begin(store, client, "surface", "--checkpoint.every_n_epochs", "50")
-    with (full_disk / "filler").open("wb") as filler, pytest.raises(OSError, match="No space"):
-        while True:
-            os.write(filler.fileno(), bytes(1024))
+    fill(full_disk)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "cannot be written (No space left on device)" in err and err.count("\n") == 1
@@ -290,7 +339,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 def test_a_server_that_goes_away_loses_nothing(tmp_path, uninterrupted, observer):
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    address, shown = f"http://student:hush@127.0.0.1:{port}", f"http://student:***@127.0.0.1:{port}"
     server = serve(tmp_path, port)
     remote = MlflowClient(address)
     process = start(*LONG, store=address)
@@ -301,13 +350,14 @@ def test_a_server_that_goes_away_loses_nothing(tmp_path, uninterrupted, observer
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert err.count("does not answer") == 1 and "python -m lit_anndl.deliver" in err
+    assert "hush" not in err
     server = serve(tmp_path, port)
     try:
         deliver = [sys.executable, "-m", "lit_anndl.deliver"]
         done = subprocess.run(
             deliver, env={**os.environ, "MLFLOW_TRACKING_URI": address}, capture_output=True, text=True, check=True
         )
-        assert done.stdout == f"1 runs delivered to {address}\n"
+        assert done.stdout == f"1 runs delivered to {shown}\n"
         run = remote.get_run(run_id_in(out))
         assert run.info.status == "FINISHED"
         assert training_history(remote, run.info.run_id) == training_history(observer, uninterrupted)

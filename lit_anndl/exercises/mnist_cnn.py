@@ -33,7 +33,7 @@ class MNISTCNN(SupervisedModule):
         optimizer: a class of torch.optim with its arguments.
     """
 
-    objective = "loss"
+    measures = ("loss", "accuracy")
 
     def __init__(self, optimizer: OptimizerCallable, dropout: ClosedUnitInterval = 0.5) -> None:
         super().__init__(ConvNet(CLASSES, dropout), optimizer)

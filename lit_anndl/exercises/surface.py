@@ -28,7 +28,7 @@ class Surface(SupervisedModule):
         optimizer: a class of torch.optim with its arguments.
     """
 
-    objective = "mse"
+    measures = ("mse",)
 
     def __init__(self, optimizer: OptimizerCallable, hidden: PositiveInt = 50) -> None:
         net = MLP((2, hidden, hidden, 1))

@@ -50,6 +50,7 @@ class Checkpoint(ModelCheckpoint):
         )
         self._deferral = Deferral()
         self._written = time.monotonic()
+        self._looked_at_step = -1
         self._random_state: dict[str, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -57,12 +58,16 @@ class Checkpoint(ModelCheckpoint):
         random_state = {"cpu": torch.get_rng_state()}
         if torch.cuda.is_available():
             random_state["cuda"] = torch.cuda.get_rng_state()
-        return {**super().state_dict(), "random_state": random_state}
+        return {**super().state_dict(), "random_state": random_state, "looked_at_step": self._looked_at_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the state over; the generators get theirs when the fit starts."""
-        self._random_state = state_dict.pop("random_state")
-        super().load_state_dict(state_dict)
+        """Takes the state over, the checkpoints' folder moved or not; the generators get theirs when the fit starts."""
+        state = {**state_dict, "dirpath": self.dirpath}
+        self._random_state, self._looked_at_step = state.pop("random_state"), state.pop("looked_at_step")
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[key] = self._here(state[key])
+        state["best_k_models"] = {self._here(path): value for path, value in state["best_k_models"].items()}
+        super().load_state_dict(state)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores the random state, before data loaders may draw from it."""
@@ -83,29 +88,39 @@ class Checkpoint(ModelCheckpoint):
 
         Processes that train together decide together: writing is a common act, and none may wait for one that left.
         """
-        if self.monitor not in trainer.callback_metrics:
-            logged = ", ".join(sorted(trainer.callback_metrics))
-            raise RunFailure(f"checkpoint.monitor {self.monitor}: there is no such metric, the run logs {logged}")
         any_process = partial(trainer.strategy.reduce_boolean_decision, all=False)
         interrupted = any_process(self._deferral.pending is not None)
-        if (trainer.current_epoch + 1) % self._every_n_epochs == 0:
-            super().on_train_epoch_end(trainer, pl_module)
-        elif interrupted or any_process(time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS):
+        epochs = trainer.current_epoch + 1
+        due = epochs % self._every_n_epochs == 0 or epochs == trainer.max_epochs
+        if due:
+            self._look(trainer)
+        if due or interrupted or any_process(time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         if interrupted:
             raise self._deferral.pending or Interruption(signal.SIGTERM)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the last epoch too, when it is not one of every n."""
+        """Looks at the last epoch too, where training ended earlier than planned; raises a signal that came late."""
         self._deferral.stop()
-        if self._last_global_step_saved != trainer.global_step:
-            candidates = self._monitor_candidates(trainer)
-            self._save_topk_checkpoint(trainer, candidates)
-            self._save_last_checkpoint(trainer, candidates)
+        if self._looked_at_step != trainer.global_step:
+            self._look(trainer)
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+        if self._deferral.pending:
+            raise self._deferral.pending
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Writes nothing: in the middle of an epoch there is nothing that could be resumed exactly."""
         self._deferral.stop()
+
+    def _here(self, path: str) -> str:
+        """A checkpoint's path in this run's folder, which may have stood elsewhere when it was written."""
+        return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+    def _look(self, trainer: Trainer) -> None:
+        """Keeps the weights as the best, if they are."""
+        self._looked_at_step = trainer.global_step
+        if self.monitor in trainer.callback_metrics:  # not before the first validation
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         for logger in trainer.loggers:
@@ -124,7 +139,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             RunFailure: it cannot be written; what was under the name before is still there, whole.
         """
         path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.new")
         content = io.BytesIO()
         torch.save(checkpoint, content)
         try:
@@ -135,15 +150,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 os.fsync(file.fileno())
             temporary.replace(path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def check_checkpoint(path: Path, exercise: str) -> None:
+def check_checkpoint(path: Path, exercise: str, model: LightningModule) -> None:
     """Reads a checkpoint to the end, executing nothing that is in it.
 
     Raises:
-        InputError: it is truncated or altered, or of another exercise.
+        InputError: it is truncated or altered, of another exercise, or of another network.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -153,5 +169,14 @@ def check_checkpoint(path: Path, exercise: str) -> None:
         raise InputError(f"{path} is no whole checkpoint: {' '.join(str(error).split())[:160]}") from error
     if damaged:
         raise InputError(f"{path} was altered: the checksum of {damaged} differs")
-    if content.get("exercise") != exercise:
-        raise InputError(f"{path} is a checkpoint of {content.get('exercise')}, not of {exercise}")
+    if not isinstance(content, dict) or not {"exercise", "state_dict", "loops", "callbacks"} <= content.keys():
+        raise InputError(f"{path} is no checkpoint of a run")
+    if content["exercise"] != exercise:
+        raise InputError(f"{path} is a checkpoint of {content['exercise']}, not of {exercise}")
+    if shapes(content["state_dict"]) != shapes(model.state_dict()):
+        raise InputError(f"{path} is a checkpoint of another network: its parameters differ in name or shape")
+
+
+def shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    """The shape of each parameter."""
+    return {name: tensor.shape for name, tensor in state.items()}

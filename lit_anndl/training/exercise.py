@@ -1,5 +1,6 @@
 """What every exercise is: a LightningModule that can show what it found."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,11 @@ Table = dict[str, list[Any]]
 
 class Exercise(LightningModule):
     """A LightningModule with figures and tables of its tested run, each made when it is asked for."""
+
+    @classmethod
+    @abstractmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """The names of the metrics that a run logs, `val/…` only with validation data."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes whose checkpoint it is."""

@@ -37,19 +37,25 @@ class SupervisedModule(Exercise):
             differentiating costs more than computing.
     """
 
-    objective: str
-    """The name of the measure that training minimises."""
+    measures: tuple[str, ...]
+    """The names that `measure` returns; training minimises the first."""
 
     def __init__(
         self, net: nn.Module, optimizer: OptimizerCallable, backpropagate: Differentiate | None = None
     ) -> None:
         super().__init__()
         self.net = net
+        self.objective = self.measures[0]
         self.automatic_optimization = False
         self.make_optimizer = optimizer
         self.backpropagate = backpropagate
         self.epoch_measures: list[Measures] = []
         self.test_outputs: list[Tensor] = []
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """Each measure in training, validation and test."""
+        return tuple(f"{stage}/{name}" for stage in ("train", "val", "test") for name in cls.measures)
 
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
@@ -85,6 +91,15 @@ class SupervisedModule(Exercise):
         means = {f"train/{n}": torch.stack([m[n] for m in self.epoch_measures]).mean() for n in names}
         self.epoch_measures.clear()
         self.log_epoch(means)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps no weights that nothing can go on from."""
+        super().on_save_checkpoint(checkpoint)
+        self._refuse_infinite_weights()
+
+    def on_train_end(self) -> None:
+        """Tests no such weights either: the last step may have been the one that diverged."""
+        self._refuse_infinite_weights()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Logs the validation measures."""
@@ -162,6 +177,13 @@ class SupervisedModule(Exercise):
             step = self.global_step - len(measures) + int(finite.int().argmin())
             raise RunFailure(
                 f"{self.objective} is {float(measures[int(finite.int().argmin())][self.objective])} at step {step} "
+                f"(epoch {self.current_epoch}): try a smaller learning rate (--model.optimizer.lr) or larger batches"
+            )
+
+    def _refuse_infinite_weights(self) -> None:
+        if not all(parameter.isfinite().all() for parameter in self.parameters()):
+            raise RunFailure(
+                f"the weights are infinite or no numbers after step {self.global_step} "
                 f"(epoch {self.current_epoch}): try a smaller learning rate (--model.optimizer.lr) or larger batches"
             )
 

@@ -34,7 +34,7 @@ GRADIENT_STEPS = {
 class Regression(SupervisedModule):
     """Least squares, with the mean absolute error beside it."""
 
-    objective = "loss"
+    measures = ("loss", "error")
 
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         return {"loss": mse_loss(outputs, targets), "error": (outputs - targets).abs().mean()}

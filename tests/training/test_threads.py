@@ -20,7 +20,7 @@ WIDE = 2048  # 3 · 2 · 8 · 2048² operations are more than SINGLE_THREAD_FLOP
 
 
 class Module(SupervisedModule):
-    objective = "mse"
+    measures = ("mse",)
 
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         return {"mse": mse_loss(outputs, targets)}

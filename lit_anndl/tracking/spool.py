@@ -1,6 +1,8 @@
 """What a run has logged and its store has not got yet, on disk: nothing is lost with the process or the network."""
 
+import errno
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -44,11 +46,19 @@ class Spool:
             return list(self._pending)
 
     def write(self) -> None:
-        """Puts what is pending on the disk."""
+        """Puts what is pending on the disk; where there is no room, raises OSError and leaves the file as it was."""
         with self._lock:
             if fresh := self._pending[self._written :]:
-                with self._file.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(entry) + "\n" for entry in fresh)
+                lines = "".join(json.dumps(entry) + "\n" for entry in fresh).encode()
+                with self._file.open("ab", buffering=0) as file:
+                    length = file.tell()
+                    try:
+                        if file.write(lines) < len(lines):
+                            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                        os.fsync(file.fileno())
+                    except OSError:
+                        file.truncate(length)
+                        raise
                 self._written = len(self._pending)
 
     def drop(self, count: int) -> None:
@@ -60,9 +70,9 @@ class Spool:
                 self._file.unlink(missing_ok=True)
 
     def load(self) -> None:
-        """Reads back what an earlier process wrote; a last line that it did not finish is no metric."""
+        """Reads back what an earlier process wrote; a line that it did not finish is no metric."""
         lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True) if self._file.exists() else []
-        self._pending = [Entry(*json.loads(line)) for line in lines if line.endswith("\n")]
+        self._pending = [entry for line in lines if line.endswith("\n") and (entry := read_entry(line))]
         self._written = len(self._pending)
 
     def keep(self, wanted: Callable[[Entry], bool]) -> None:
@@ -79,9 +89,12 @@ class Spool:
         temporary.replace(target)
 
     def facts(self) -> Mapping[str, Any]:
-        """The facts noted, none before the first."""
+        """The facts noted; none before the first, or where a crash has torn them."""
         path = self.folder / "facts.json"
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        try:
+            found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
         return found
 
     def remove(self) -> None:
@@ -91,3 +104,11 @@ class Spool:
     @property
     def _file(self) -> Path:
         return self.folder / "metrics.jsonl"
+
+
+def read_entry(line: str) -> Entry | None:
+    """The metric of a line, None where a crash has torn it."""
+    try:
+        return Entry(*json.loads(line))
+    except (json.JSONDecodeError, TypeError):
+        return None

@@ -1,0 +1,165 @@
+"""Study files: what a study is, and how it is to be carried out."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+
+from lit_anndl.configuration import read_yaml
+from lit_anndl.errors import InputError
+from lit_anndl.explain import explain
+from lit_anndl.layers import flatten
+from lit_anndl.studies.space import Overrides, Space, grid, read_space
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """What each job of a cluster asks for.
+
+    Args:
+        partition: where to run.
+        account: who pays.
+        minutes: the time limit of a job; it is requeued when that is up and the study is not complete.
+        gpus: GPUs per job.
+        cpus: CPU cores per job.
+        memory: such as 16GB.
+        setup: shell commands before the worker starts, such as `module load cuda`.
+        flags: any others of sbatch, by long name: `{qos: long, constraint: a100}`.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    minutes: PositiveInt = 240
+    gpus: NonNegativeInt = 0
+    cpus: PositiveInt = 2
+    memory: str | None = None
+    setup: list[str] = field(default_factory=list)
+    flags: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A study: over a search space, or over rows that are all run.
+
+    Args:
+        exercise: what each run is a run of.
+        name: the study's, by default that of the file.
+        overrides: settings of every run, beside the exercise's own.
+        metric: what the study is about; over a search space a metric of train/ or val/, for the test set chooses
+            nothing.
+        direction: minimize or maximize.
+        seeds: each trial is run with each of them, and its value is the median.
+        sampler: how a trial is chosen: tpe, random, grid (every combination), gp (Gaussian process), qmc
+            (quasi-random), cmaes.
+        sampler_seed: of the sampler.
+        pruner: what ends trials early that do badly: none, median, hyperband.
+        space: what is varied, see `lit_anndl.studies.space`.
+        rows: settings by name, the rows of a table, in place of a space.
+        trials: how many trials the whole study has, however many workers; a grid and rows have their own number.
+        timeout: after so many seconds no worker begins another trial.
+        max_failures: a worker gives up after so many failures in a row.
+        workers: local processes, or jobs of the cluster.
+        workers_per_gpu: local processes that share a GPU.
+        launcher: local, or slurm.
+        storage: sqlite:///FILE, or postgresql://… for several machines; by default LIT_ANNDL_STORAGE, or else
+            mlruns/optuna.db.
+        slurm: what a job asks for.
+    """
+
+    exercise: str
+    metric: str
+    name: str = ""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    direction: Literal["minimize", "maximize"] = "minimize"
+    seeds: list[NonNegativeInt] = field(default_factory=lambda: [0])
+    sampler: Literal["tpe", "random", "grid", "gp", "qmc", "cmaes"] = "tpe"
+    sampler_seed: NonNegativeInt = 0
+    pruner: Literal["none", "median", "hyperband"] = "none"
+    space: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trials: PositiveInt | None = None
+    timeout: PositiveFloat | None = None
+    max_failures: PositiveInt = 10
+    workers: PositiveInt = 1
+    workers_per_gpu: PositiveInt = 1
+    launcher: Literal["local", "slurm"] = "local"
+    storage: str | None = None
+    slurm: Slurm = field(default_factory=Slurm)
+
+    @cached_property
+    def domains(self) -> Space:
+        """The search space."""
+        return read_space(self.space)
+
+    @cached_property
+    def fixed(self) -> Overrides:
+        """The overrides, by dotted key."""
+        return flatten(self.overrides)
+
+    @cached_property
+    def table(self) -> dict[str, Overrides]:
+        """The rows by name, settings by dotted key."""
+        return {name: flatten(row) for name, row in self.rows.items()}
+
+    @cached_property
+    def planned(self) -> list[Overrides]:
+        """The trials that are known beforehand: those of a grid."""
+        return grid(self.domains) if self.sampler == "grid" and self.space else []
+
+    @property
+    def budget(self) -> int | None:
+        """How many trials the study has, None without a limit."""
+        return len(self.rows) or len(self.planned) or self.trials
+
+    @property
+    def text(self) -> str:
+        """The study file; what belongs to a command and its machine left out."""
+        return yaml.safe_dump({key: asdict(self)[key] for key in DEFINING}, sort_keys=False, allow_unicode=True)
+
+    def words(self, overrides: Overrides, seed: int) -> list[str]:
+        """The options of `fit` for one run of a trial."""
+        settings = {**self.fixed, **overrides, "seed_everything": seed}
+        return [f"--{key}={spelled(value)}" for key, value in settings.items()]
+
+
+COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
+DEFINING = [each.name for each in fields(Definition) if each.name not in COMMAND_ONLY]
+"""What makes a study the one that it is; the others may differ from command to command."""
+KEYS = [each.name for each in fields(Definition)] + [f"slurm.{each.name}" for each in fields(Slurm)]
+
+
+def read_definition(path: Path, words: Sequence[str] = ()) -> Definition:
+    """The study of a file, with options (`--key value`) laid over it.
+
+    Raises:
+        InputError: the file cannot be read, has unknown keys, or values that do not fit.
+    """
+    return parse_definition({"name": path.stem, **read_yaml(path, "study file")}, words)
+
+
+def parse_definition(content: dict[str, Any], words: Sequence[str] = ()) -> Definition:
+    """The study that a file's content describes, with options laid over it."""
+    parser = make_parser()
+    try:
+        values = parser.parse_args(list(words), namespace=parser.parse_object(content))
+    except (ArgumentError, ValueError, TypeError) as error:
+        raise InputError(explain(str(error), KEYS)) from error
+    return Definition(**{**vars(values), "slurm": Slurm(**vars(values.slurm))})
+
+
+def make_parser() -> ArgumentParser:
+    """A parser of everything that a study file holds."""
+    parser = ArgumentParser(prog="python -m lit_anndl.sweep STUDY.yaml", exit_on_error=False, allow_abbrev=False)
+    parser.add_class_arguments(Definition)
+    return parser
+
+
+def spelled(value: Any) -> str:
+    """A setting as it is typed on the command line."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,87 @@
+"""Workers on this machine: its CPU threads and GPUs divided among them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.interruption import Interruption
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.process import arguments
+from lit_anndl.studies.progress import progress
+from lit_anndl.studies.storage import VARIABLE
+from lit_anndl.studies.study import OpenStudy
+from lit_anndl.studies.worker import work
+
+LONGEST_GOODBYE_SECONDS = 30.0
+"""How long interrupted workers may take to put their trials back."""
+
+
+def launch(opened: OpenStudy, definition: Definition) -> None:
+    """Works on a study until it is complete: in this process, or in several of their own.
+
+    Raises:
+        Interruption: a signal, after the workers have ended.
+        RunFailure: workers ended before the study was complete.
+    """
+    deadline = time.time() + definition.timeout if definition.timeout else None
+    with progress(opened):
+        if definition.workers == 1:
+            work(opened, deadline, definition.max_failures)
+            return
+        words = arguments(definition.name, deadline, definition.max_failures)
+        with started(words, environments(definition, opened.storage.address)) as workers:
+            codes = [worker.wait() for worker in workers]
+    if any(codes) and (left := sum(opened.counts()[state] for state in ("RUNNING", "WAITING"))):
+        raise RunFailure(f"{sum(map(bool, codes))} workers ended early, {left} trials are left: the same command goes on")
+    if all(codes):
+        raise RunFailure("all workers ended early; the same command goes on")
+
+
+@contextmanager
+def started(words: Sequence[str], environments: Sequence[dict[str, str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Workers as processes; a signal is passed on to each of them once, and they are waited for."""
+    command = [sys.executable, "-m", "lit_anndl.studies.process", *words]
+    workers = [subprocess.Popen(command, env=each, start_new_session=True) for each in environments]
+    try:
+        yield workers
+    except Interruption as interruption:
+        for worker in workers:
+            worker.send_signal(interruption.signum)
+        end = time.monotonic() + LONGEST_GOODBYE_SECONDS
+        for worker in workers:
+            try:
+                worker.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.kill()
+        raise
+
+
+def environments(definition: Definition, address: str) -> list[dict[str, str]]:
+    """The environment of each worker.
+
+    Raises:
+        InputError: there are more workers than the GPUs are to be shared by.
+    """
+    gpus = visible_gpus()
+    if gpus and definition.workers > len(gpus) * definition.workers_per_gpu:
+        raise InputError(
+            f"workers: {definition.workers} for {len(gpus)} GPUs was given, expected {definition.workers_per_gpu} "
+            "per GPU at most; let several share one with --workers_per_gpu"
+        )
+    threads = max(1, len(os.sched_getaffinity(0)) // definition.workers)
+    common = {**os.environ, VARIABLE: address, "OMP_NUM_THREADS": str(threads)}
+    if not gpus:
+        return [common] * definition.workers
+    return [{**common, "CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} for i in range(definition.workers)]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return chosen.split(",") if chosen else [str(i) for i in range(torch.cuda.device_count())]

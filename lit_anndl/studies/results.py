@@ -1,0 +1,201 @@
+"""What a study has found: the best settings, figures and tables, on its parent run."""
+
+import shlex
+import warnings
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import yaml
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from optuna.trial import FrozenTrial, TrialState
+from optuna.visualization.matplotlib import (
+    plot_optimization_history,
+    plot_parallel_coordinate,
+    plot_param_importances,
+    plot_slice,
+)
+
+from lit_anndl import plots
+from lit_anndl.layers import lay_over, nest
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.space import Overrides
+from lit_anndl.studies.storage import patiently
+from lit_anndl.studies.study import OpenStudy
+
+Table = dict[str, list[object]]
+
+
+def conclude(opened: OpenStudy) -> None:
+    """Brings the parent run up to date once no trial is running; the first of several workers does it."""
+    with opened.storage.locked(f"{opened.definition.name} results"):
+        trials = opened.trials()
+        counts = opened.counts()
+        stand = [[trial.number, trial.state.name] for trial in trials]
+        if counts["RUNNING"] or patiently(lambda: opened.study.user_attrs).get("concluded") == stand:
+            return
+        record(opened, trials)
+        unfinished = counts["WAITING"] or (opened.definition.budget or 0) > len(trials)
+        opened.parent.set_status("KILLED" if unfinished else "FINISHED")
+        patiently(lambda: opened.study.set_user_attr("concluded", stand))
+
+
+def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
+    """Writes everything that can be said of these trials."""
+    definition = opened.definition
+    opened.parent.tag_children({run: trial.state.name for trial in trials for run in runs(trial)})
+    tables: dict[str, Table] = {"trials": trials_table(trials)}
+    figures: dict[str, Figure] = {}
+    texts: dict[str, str] = {}
+    if definition.rows:
+        tables["rows"] = rows_table(definition, trials)
+        figures["rows"] = plots.rows(values_by_row(definition, trials), definition.metric)
+    elif sum(trial.state is TrialState.COMPLETE for trial in trials) > 1:
+        figures.update(search_figures(opened))
+    if best := opened.best():
+        settings = overrides(definition, best)
+        texts["best.yaml"] = yaml.safe_dump(best_layer(settings), sort_keys=False)
+        opened.parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
+    opened.parent.log(figures, tables, texts)
+
+
+def runs(trial: FrozenTrial) -> list[str]:
+    """The ids of a trial's runs."""
+    return list(trial.user_attrs.get("runs", {}).values())
+
+
+def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
+    """All that a trial sets, seed aside."""
+    row = trial.user_attrs.get("row")
+    return {**definition.fixed, **(definition.table[row] if row else trial.params)}
+
+
+def best_layer(settings: Overrides) -> dict[str, Any]:
+    """Settings as a `--config` file holds them; a class's arguments come after its name."""
+    layer: dict[str, Any] = {}
+    for key in sorted(settings):
+        layer = lay_over(as_class(layer, key), nest(key, settings[key]))
+    return layer
+
+
+def as_class(layer: dict[str, Any], key: str) -> dict[str, Any]:
+    """Makes names that get arguments of their own into classes: `optimizer: SGD` before `optimizer.lr: 0.1`."""
+    head, _, rest = key.partition(".")
+    value = layer.get(head)
+    if not rest or value is None:
+        return layer
+    if isinstance(value, dict):
+        return {**layer, head: as_class(value, rest)}
+    return {**layer, head: {"class_path": value}}
+
+
+def fit_command(definition: Definition, settings: Overrides) -> str:
+    """The command that runs these settings."""
+    words = definition.words(settings, definition.seeds[0])
+    return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise, *words])
+
+
+def trials_table(trials: list[FrozenTrial]) -> Table:
+    """A line per trial: state, value, seconds, settings."""
+    keys = sorted({key for trial in trials for key in trial.params})
+    seconds = [trial.duration.total_seconds() if trial.duration else None for trial in trials]
+    named = {"row": [trial.user_attrs["row"] for trial in trials]} if all(map(has_row, trials)) else {}
+    return {
+        "trial": [trial.number for trial in trials],
+        **named,
+        "state": [trial.state.name for trial in trials],
+        "value": [trial.value for trial in trials],
+        "seconds": seconds,
+        **{key: [trial.params.get(key) for trial in trials] for key in keys},
+    }
+
+
+def has_row(trial: FrozenTrial) -> bool:
+    """Whether a trial is a row of a table."""
+    return "row" in trial.user_attrs
+
+
+def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
+    """Median and range over the seeds of each metric, a line per row in the order of the study file."""
+    measured = metrics_by_row(definition, trials)
+    names = sorted({name for metrics in measured.values() for each in metrics for name in each})
+    table: Table = {"row": list(measured), "seeds": [len(metrics) for metrics in measured.values()]}
+    for name in names:
+        table[name] = [spread([each[name] for each in metrics if name in each]) for metrics in measured.values()]
+    return table
+
+
+def spread(values: list[float]) -> str:
+    """Median (lowest–highest)."""
+    return f"{median(values):.6g} ({min(values):.6g}–{max(values):.6g})" if values else ""
+
+
+def values_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[float]]:
+    """The study's metric, per row and seed."""
+    measured = metrics_by_row(definition, trials)
+    return {row: [each[definition.metric] for each in metrics] for row, metrics in measured.items()}
+
+
+def metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[dict[str, float]]]:
+    """What the runs of each complete row measured."""
+    complete = {t.user_attrs["row"]: t.user_attrs["metrics"] for t in trials if t.state is TrialState.COMPLETE}
+    return {row: list(complete[row].values()) for row in definition.rows if row in complete}
+
+
+def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
+    """Optuna's pictures of a search."""
+    study, metric = opened.study, opened.definition.metric
+    pictures = {
+        "history": plot_optimization_history,
+        "slices": plot_slice,
+        "parallel_coordinates": plot_parallel_coordinate,
+        "importance": plot_param_importances,
+    }
+    with mpl.rc_context({"backend": "Agg"}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are marked experimental
+        pyplot.switch_backend("Agg")
+        for name, draw in pictures.items():
+            try:
+                axes: Any = draw(study) if name == "importance" else draw(study, target_name=metric)
+            except (ValueError, RuntimeError):  # all values alike, or nothing varied
+                continue
+            figure = np.ravel(axes)[0].figure
+            figure.set_size_inches(max(8.0, 2.6 * len(np.ravel(axes))), 5)
+            figure.tight_layout()
+            yield name, figure
+            pyplot.close(figure)
+
+
+def summary(opened: OpenStudy) -> str:
+    """What the command says at its end, and `--status` at any time."""
+    definition, counts = opened.definition, opened.counts()
+    names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+    states = ", ".join(f"{counts[state]} {word}" for state, word in names.items() if counts[state] or word == "complete")
+    budget = f" of {definition.budget}" if definition.budget else ""
+    lines = [f"study {definition.name}: {sum(counts.values())}{budget} trials: {states}"]
+    lines += [f"trial {t.number} failed: {failure(t)}" for t in opened.trials() if t.state is TrialState.FAIL]
+    if definition.rows:
+        lines += rows_lines(definition, opened.trials())
+    elif best := opened.best():
+        settings = overrides(definition, best)
+        lines += [f"best {definition.metric} {best.value:.6g}, trial {best.number}:"]
+        lines += [f"  {key} {value}" for key, value in best.params.items()]
+        lines += [f"again: {fit_command(definition, settings)}"]
+    return "\n".join(lines)
+
+
+def failure(trial: FrozenTrial) -> str:
+    """Why a trial failed."""
+    deaths = trial.user_attrs.get("deaths", 0)
+    return str(trial.user_attrs.get("error", f"its worker died, {deaths + 1} times"))
+
+
+def rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
+    """The table of rows for a terminal, by the study's metric."""
+    values: Mapping[str, list[float]] = values_by_row(definition, trials)
+    width = max(map(len, definition.rows))
+    lines = [f"  {row:{width}}  {spread(values[row])}" for row in values]
+    return [f"{definition.metric}, median (lowest–highest) of seeds {definition.seeds}:", *lines]

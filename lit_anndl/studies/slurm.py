@@ -1,0 +1,73 @@
+"""Workers as jobs of a Slurm cluster: an array, each job a worker."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import submitit
+
+from lit_anndl.errors import InputError
+from lit_anndl.paths import run_store
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.process import main
+from lit_anndl.studies.storage import VARIABLE
+from lit_anndl.studies.study import OpenStudy
+
+SECONDS_TO_END = 90
+"""How long before the time limit a job is told."""
+TOLD = {128 + 10, 128 + 12}
+"""Exit codes of a worker that SIGUSR1 or SIGUSR2 ended: the time limit is near."""
+
+
+def launch(opened: OpenStudy, definition: Definition) -> str:
+    """Submits the workers; returns the id of their array. They need the storage and the tracking store in reach.
+
+    Raises:
+        InputError: there is no Slurm here, or it refuses the job.
+    """
+    if shutil.which("sbatch") is None:
+        raise InputError("launcher slurm: there is no sbatch on this machine")
+    asked = definition.slurm
+    os.environ[VARIABLE] = opened.storage.address  # sbatch hands the environment on; no file shows the password
+    executor = submitit.SlurmExecutor(run_store() / "slurm" / definition.name, python=sys.executable)
+    optional = {"partition": asked.partition, "account": asked.account, "mem": asked.memory}
+    executor.update_parameters(
+        job_name=definition.name,
+        time=asked.minutes,
+        cpus_per_task=asked.cpus,
+        ntasks_per_node=1,
+        signal_delay_s=SECONDS_TO_END,
+        array_parallelism=definition.workers,
+        setup=asked.setup,
+        stderr_to_stdout=True,
+        additional_parameters={"requeue": True, **asked.flags},
+        **({"gpus_per_node": asked.gpus} if asked.gpus else {}),
+        **{key: value for key, value in optional.items() if value is not None},
+    )
+    deadline = time.time() + definition.timeout if definition.timeout else None
+    try:
+        jobs = executor.map_array(
+            run_job,
+            [definition.name] * definition.workers,
+            [deadline] * definition.workers,
+            [definition.max_failures] * definition.workers,
+        )
+    except (submitit.core.utils.FailedJobError, subprocess.CalledProcessError) as error:
+        raise InputError(f"Slurm refuses the job: {' '.join(str(error).split())[-300:]}") from error
+    return str(jobs[0].job_id).partition("_")[0]
+
+
+def run_job(name: str, deadline: float | None, max_failures: int) -> None:
+    """What a job does; told that its time is nearly up, it has itself put in the queue again."""
+    code = main(name, deadline, max_failures)
+    if code in TOLD:
+        subprocess.run(["scontrol", "requeue", job_id()], check=True)
+    sys.exit(code)
+
+
+def job_id() -> str:
+    """The id of this job, as scontrol takes it."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ["SLURM_JOB_ID"]

@@ -1,0 +1,119 @@
+"""A study as it is kept: opened, begun, and what it says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+import yaml
+from optuna import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from lit_anndl.errors import InputError
+from lit_anndl.studies.definition import Definition, parse_definition
+from lit_anndl.studies.queue import current, enqueue_planned
+from lit_anndl.studies.storage import Storage, patiently
+from lit_anndl.tracking.parent import Parent
+from lit_anndl.tracking.store import Store
+
+MAY_CHANGE = {"trials", "rows"}
+"""What may differ when a study goes on: it may get longer, and its table more rows."""
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study with its definition and its parent run.
+
+    Args:
+        storage: where it is kept.
+        study: Optuna's.
+        definition: as it was begun, or last changed.
+        parent: the parent of its runs.
+    """
+
+    storage: Storage
+    study: Study
+    definition: Definition
+    parent: Parent
+
+    def trials(self) -> list[FrozenTrial]:
+        """The trials, but for those that a copy stands for."""
+        return patiently(lambda: current(self.study))
+
+    def counts(self) -> dict[str, int]:
+        """How many trials are in which state."""
+        trials = self.trials()
+        return {state.name: sum(trial.state is state for trial in trials) for state in TrialState}
+
+    def best(self) -> FrozenTrial | None:
+        """The best of the complete trials."""
+        complete = [trial for trial in self.trials() if trial.state is TrialState.COMPLETE]
+        sign = 1 if self.definition.direction == "minimize" else -1
+        return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+
+def begin(definition: Definition, storage: Storage) -> OpenStudy:
+    """Creates a study, or goes on with the one of that name.
+
+    Raises:
+        InputError: the one of that name is another study; the storage or the tracking store cannot be reached.
+    """
+    quieten()
+    connection = storage.connect()
+    with storage.locked(definition.name):
+        study = optuna.create_study(
+            study_name=definition.name, storage=connection, direction=definition.direction, load_if_exists=True
+        )
+        if before := study.user_attrs.get("definition"):
+            refuse_changes(yaml.safe_load(before), yaml.safe_load(definition.text), definition.name)
+        parent = parent_of(study, definition)
+        study.set_user_attr("definition", definition.text)
+        enqueue_planned(study, definition)
+    return OpenStudy(storage, study, definition, parent)
+
+
+def parent_of(study: Study, definition: Definition) -> Parent:
+    """The study's parent run, made if it is not there."""
+    store = Store()
+    if run_id := study.user_attrs.get("mlflow_run"):
+        try:
+            store.run(run_id)
+            return Parent(store, run_id)
+        except InputError:  # deleted, or the study goes on with another store
+            pass
+    parent = Parent.create(store, definition.exercise, definition.name, definition.text)
+    study.set_user_attr("mlflow_run", parent.run_id)
+    return parent
+
+
+def load(name: str, storage: Storage) -> tuple[Study, Definition]:
+    """A study that has been begun, and its definition.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    quieten()
+    connection = storage.connect()
+    names = optuna.get_all_study_names(connection)
+    if name not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise InputError(f"there is no study {name} in {storage.shown}; it has {known}")
+    study = optuna.load_study(study_name=name, storage=connection)
+    if "definition" not in study.user_attrs:
+        raise InputError(f"study {name} in {storage.shown} was not begun by this project")
+    return study, parse_definition(yaml.safe_load(study.user_attrs["definition"]))
+
+
+def refuse_changes(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
+    """Raises InputError at the first thing that makes it another study."""
+    changed = [key for key in now if before.get(key) != now[key] and key not in MAY_CHANGE]
+    changed += [f"rows.{row}" for row, settings in before["rows"].items() if now["rows"].get(row) != settings]
+    if changed:
+        raise InputError(
+            f"study {name} was begun with another {changed[0]}; go on with the file as it was, or give it a new --name"
+        )
+
+
+def quieten() -> None:
+    """Leaves the terminal to the sweep's own lines."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)

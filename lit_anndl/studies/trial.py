@@ -1,0 +1,145 @@
+"""One trial: a run per seed, in this process."""
+
+import logging
+import time
+from dataclasses import replace
+from functools import partial
+from statistics import median
+from threading import Event
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from optuna import Trial
+
+from lit_anndl.configuration import Configuration, parse
+from lit_anndl.errors import InputError, Stopped
+from lit_anndl.resume import continuation
+from lit_anndl.run import Result, run
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.space import Overrides, suggest
+from lit_anndl.studies.storage import patiently
+from lit_anndl.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+REPORTS = 50
+"""How often a run's metric is reported to the pruner at most: each time costs some milliseconds."""
+
+
+class Pruned(Stopped):
+    """The pruner has given a trial up."""
+
+
+class Lost(Stopped):
+    """Others believe this worker dead, and another one has its trial."""
+
+
+class Reporter(Callback):
+    """Tells the study which run a trial is at and how it does, and ends what the study has given up.
+
+    An epoch is reported when the next begins: its checkpoint is written by then.
+
+    Args:
+        trial: the trial.
+        seed: of the run.
+        metric: what the pruner looks at, None without a pruner.
+        first_step: where the run's epochs begin among those of the trial.
+        lost: set when the trial has been taken away.
+    """
+
+    def __init__(self, trial: Trial, seed: int, metric: str | None, first_step: int, lost: Event) -> None:
+        self.trial = trial
+        self.seed = seed
+        self.metric = metric
+        self.first_step = first_step
+        self.lost = lost
+        self.reported: set[int] = set()
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes the run, for whoever has to go on with it."""
+        assert isinstance(trainer.logger, Tracker)
+        note(self.trial, "runs", self.seed, trainer.logger.run_id)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Reports the epochs before; raises Pruned, or Lost."""
+        if self.lost.is_set():
+            raise Lost("another worker has taken the trial over")
+        if self._report(trainer) and patiently(self.trial.should_prune):
+            raise Pruned(f"pruned at epoch {trainer.current_epoch}")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Reports the last epoch, which is too late to prune."""
+        self._report(trainer)
+
+    def _report(self, trainer: Trainer) -> bool:
+        if self.metric is None:
+            return False
+        assert isinstance(trainer.logger, Tracker)
+        every = max(1, (trainer.max_epochs or 1) // REPORTS)
+        fresh = {
+            self.first_step + epoch: value
+            for epoch, value in trainer.logger.history.get(self.metric, [])
+            if epoch % every == 0 and self.first_step + epoch not in self.reported
+        }
+        for step, value in fresh.items():
+            patiently(partial(self.trial.report, value, step))
+        self.reported |= fresh.keys()
+        return bool(fresh)
+
+
+def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> float:
+    """Runs a trial with each seed and returns the median of its metric; seeds that are done are not done again.
+
+    Raises:
+        Pruned: the study's pruner has given it up.
+        Exception: whatever a run raises.
+    """
+    row = trial.user_attrs.get("row")
+    chosen = definition.table[row] if row else patiently(lambda: suggest(definition.domains, trial))
+    name = row or f"{trial.number} " + " ".join(f"{key.rpartition('.')[2]}={short(v)}" for key, v in chosen.items())
+    tags = {"mlflow.parentRunId": parent, "study": definition.name, "trial": str(trial.number)}
+    tags |= {"trial_state": "RUNNING", **({"row": row} if row else {})}
+    for position, seed in enumerate(definition.seeds):
+        if str(seed) in trial.user_attrs.get("metrics", {}):
+            continue
+        fresh = replace(configure(definition, chosen, seed), name=f"{name} seed={seed}")
+        epochs = fresh.values.trainer.max_epochs or 0
+        metric = definition.metric if definition.pruner != "none" else None
+        reporter = Reporter(trial, seed, metric, position * epochs, lost)
+        result = run_or_resume(trial, seed, fresh, reporter, tags)
+        note(trial, "metrics", seed, result.metrics)
+    measured: dict[str, dict[str, float]] = trial.user_attrs["metrics"]
+    return median(measured[str(seed)][definition.metric] for seed in definition.seeds)
+
+
+def configure(definition: Definition, chosen: Overrides, seed: int) -> Configuration:
+    """The configuration of one run of a trial.
+
+    Raises:
+        InputError: a setting is refused.
+    """
+    return parse(definition.exercise, [*definition.words(chosen, seed), "--trainer.enable_progress_bar=false"])
+
+
+def run_or_resume(
+    trial: Trial, seed: int, fresh: Configuration, reporter: Reporter, tags: dict[str, str]
+) -> Result:
+    """Goes on with the run that a worker before has left, or else runs."""
+    started = time.time()
+    if run_id := trial.user_attrs.get("runs", {}).get(str(seed)):
+        try:
+            return run(continuation(fresh.exercise, run_id), started, callbacks=[reporter], tags=tags)
+        except InputError as error:  # its checkpoint is on a machine that is gone, for instance
+            log.warning("trial %d begins anew: %s", trial.number, error)
+    return run(fresh, started, callbacks=[reporter], tags=tags)
+
+
+def note(trial: Trial, attribute: str, seed: int, value: Any) -> None:
+    """Keeps something of one seed's run with the trial."""
+    noted = {**trial.user_attrs.get(attribute, {}), str(seed): value}
+    patiently(lambda: trial.set_user_attr(attribute, noted))
+
+
+def short(value: Any) -> str:
+    """A setting's value as it stands in a run's name."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value).rpartition(".")[2]

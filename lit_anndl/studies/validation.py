@@ -1,0 +1,70 @@
+"""What is wrong with a study, before anything of it runs."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from lit_anndl import exercises
+from lit_anndl.errors import InputError
+from lit_anndl.run import check_data
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.samplers import make_sampler
+from lit_anndl.studies.space import Overrides, examples
+from lit_anndl.studies.trial import configure
+
+
+def validate(definition: Definition) -> None:
+    """Refuses a study that could not be carried out; fetches its data if need be, once for all workers.
+
+    Raises:
+        InputError: says what was given and what was expected.
+    """
+    check_exercise(definition.exercise)
+    check_plan(definition)
+    make_sampler(definition, 0)
+    if "seed_everything" in {*definition.fixed, *definition.space}:
+        raise InputError("seed_everything: the seeds of a study are given as seeds: [0, 1, …]")
+    configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
+    model = configurations[0].model_class
+    known = (*model.metrics(), "parameters", "seconds/fit", "seconds/epoch", "seconds/first_step")
+    if definition.metric not in known:
+        near = get_close_matches(definition.metric, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it logs {', '.join(known)}"
+        raise InputError(f"metric: {definition.exercise} logs no {definition.metric}; {hint}")
+    if definition.space and definition.metric.startswith("test/"):
+        raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
+    has_validation = check_data(configurations[0])
+    if definition.metric.startswith("val/") and not has_validation:
+        raise InputError(
+            f"metric: {definition.metric} needs validation data: hold some out, such as data.validation_fraction: 0.2"
+        )
+
+
+def check_exercise(name: str) -> None:
+    """Refuses an exercise that there is none of."""
+    names = exercises.names()
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+        raise InputError(f"exercise: there is no {name}; {hint}")
+
+
+def check_plan(definition: Definition) -> None:
+    """Refuses what contradicts itself."""
+    if bool(definition.space) == bool(definition.rows):
+        found = "both" if definition.space else "none"
+        raise InputError(f"expected a space to search or rows to run, found {found}")
+    if not definition.seeds or len(set(definition.seeds)) < len(definition.seeds):
+        raise InputError(f"seeds: {definition.seeds} was given, expected different whole numbers")
+    if definition.rows and definition.pruner != "none":
+        raise InputError("pruner: rows are all run to their end; leave it out")
+    if definition.rows and any(not isinstance(row, dict) for row in definition.rows.values()):
+        raise InputError("rows: expected settings by name, such as {slow: {model.optimizer.lr: 0.001}}")
+    if definition.budget is None and definition.timeout is None:
+        raise InputError("expected a number of trials, or a timeout in seconds")
+    if both := set(definition.fixed) & set(definition.space):
+        raise InputError(f"{sorted(both)[0]} stands in the overrides and in the space")
+
+
+def tried(definition: Definition) -> Iterator[Overrides]:
+    """Settings that show everything there is to refuse."""
+    yield from definition.table.values() if definition.rows else examples(definition.domains)

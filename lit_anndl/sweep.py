@@ -1,0 +1,97 @@
+"""Run a study: python -m lit_anndl.sweep STUDY.yaml [--key value …]."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.fit import DONE, FAILURE, WRONG_INPUT, quieten
+from lit_anndl.interruption import Interruption, raising_on_signals
+
+USAGE = """\
+usage: python -m lit_anndl.sweep STUDY.yaml [--trials N] [--workers K] [--storage URL] [--launcher local|slurm]
+       python -m lit_anndl.sweep --status STUDY [--storage URL]
+       python -m lit_anndl.sweep STUDY.yaml --help
+
+Runs a study: many runs of one exercise, over a search space or over the rows of a table. The same command goes on
+with a study that was interrupted, and adds workers to one that is running, on this or on other machines. Whatever
+stands in the file can be given as --key value too.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
+    if not words or words[0] in ("--help", "-h"):
+        print(USAGE)
+        return DONE
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        with raising_on_signals():
+            if words[0] == "--status":
+                return status(words[1:])
+            return sweep(words[0], words[1:])
+    except InputError as error:
+        return ended(str(error), WRONG_INPUT)
+    except RunFailure as error:
+        return ended(str(error), FAILURE)
+    except Interruption as interruption:
+        return ended(f"{interruption}; the same command goes on", interruption.exit_code)
+
+
+def ended(message: str, code: int) -> int:
+    """Says in one line how a command ended that did not do its work."""
+    print(f"sweep: {message}", file=sys.stderr)
+    return code
+
+
+def sweep(file: str, words: Sequence[str]) -> int:
+    """Begins a study, or goes on with it."""
+    if file.startswith("-"):
+        raise InputError(f"the study file comes first, before {file}")
+    from lit_anndl.studies.definition import make_parser, read_definition
+
+    if {"--help", "-h"} & set(words):
+        make_parser().print_help()
+        return DONE
+    definition = read_definition(Path(file), words)
+    from lit_anndl.studies import local, slurm
+    from lit_anndl.studies.results import summary
+    from lit_anndl.studies.storage import Storage
+    from lit_anndl.studies.study import begin
+    from lit_anndl.studies.validation import validate
+
+    quieten()
+    storage = Storage(definition.storage)
+    validate(definition)
+    if definition.launcher == "slurm":
+        slurm.check()
+    opened = begin(definition, storage)
+    if definition.launcher == "slurm":
+        print(f"submitted as job {slurm.launch(opened, definition)}\nwatch it: {watch(definition.name)}")
+        return DONE
+    local.launch(opened, definition)
+    print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {definition.name}")
+    return DONE
+
+
+def status(words: Sequence[str]) -> int:
+    """Prints how a study stands."""
+    if len(words) not in (1, 3) or (len(words) == 3 and words[1] != "--storage"):
+        raise InputError("expected --status STUDY [--storage URL]")
+    from lit_anndl.studies.results import summary
+    from lit_anndl.studies.storage import Storage
+    from lit_anndl.studies.study import read
+
+    name = Path(words[0]).stem if words[0].endswith(".yaml") else words[0]
+    print(summary(read(name, Storage(words[2] if len(words) == 3 else None))))
+    return DONE
+
+
+def watch(name: str) -> str:
+    """The command that shows how a study stands."""
+    return f"python -m lit_anndl.sweep --status {name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

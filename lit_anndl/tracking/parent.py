@@ -1,0 +1,97 @@
+"""The record that a study's runs hang under."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from matplotlib.figure import Figure
+from mlflow.exceptions import MlflowException
+
+from lit_anndl.tracking.store import CONFIGURATION, Store
+
+log = logging.getLogger(__name__)
+
+Table = Mapping[str, list[object]]
+
+
+class Parent:
+    """A run without training of its own: many processes' common one, so each only notes that it lives.
+
+    What cannot be noted while the store is away is noted by whoever is next; a warning says so.
+
+    Args:
+        store: where it is.
+        run_id: which.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+
+    @classmethod
+    def create(cls, store: Store, exercise: str, study: str, definition: str) -> "Parent":
+        """A new parent run in the exercise's experiment, with the study file as its configuration.
+
+        Raises:
+            InputError: the store cannot be reached.
+        """
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or exercise
+        with store.reaching():
+            run = store.client.create_run(
+                store.experiment(name),
+                run_name=study,
+                tags={"exercise": exercise, "study": study, "mlflow.source.type": "LOCAL", **heartbeat()},
+            )
+            store.client.log_text(run.info.run_id, definition, CONFIGURATION)
+        return cls(store, run.info.run_id)
+
+    def beat(self) -> None:
+        """Notes that somebody works on the study; a parent that nobody does is marked KILLED by the next command."""
+        with self._warning():
+            self.store.client.set_tag(self.run_id, "heartbeat", heartbeat()["heartbeat"])
+
+    def set_status(self, status: str) -> None:
+        """RUNNING, or how it ended."""
+        with self._warning():
+            if status == "RUNNING":
+                self.beat()
+                self.store.client.update_run(self.run_id, status=status)
+            else:
+                self.store.client.set_terminated(self.run_id, status)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Notes tags."""
+        with self._warning():
+            for key, value in tags.items():
+                self.store.client.set_tag(self.run_id, key, value)
+
+    def tag_children(self, states: Mapping[str, str]) -> None:
+        """Sets `trial_state` of the study's runs, by run id, where it is another."""
+        with self._warning():
+            for run_id, state in states.items():
+                self.store.client.set_tag(run_id, "trial_state", state)
+
+    def log(self, figures: Mapping[str, Figure], tables: Mapping[str, Table], texts: Mapping[str, str]) -> None:
+        """Stores figures as figures/NAME.png, tables as tables/NAME.json, and texts under their names."""
+        with self._warning():
+            for name, figure in figures.items():
+                self.store.client.log_figure(self.run_id, figure, f"figures/{name}.png")
+            for name, table in tables.items():
+                rows = [list(row) for row in zip(*table.values(), strict=True)]
+                self.store.client.log_dict(self.run_id, {"columns": list(table), "data": rows}, f"tables/{name}.json")
+            for name, text in texts.items():
+                self.store.client.log_text(self.run_id, text, name)
+
+    @contextmanager
+    def _warning(self) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            log.warning("the study's own record in MLflow could not be brought up to date: %s", self.store.told(error))
+
+
+def heartbeat() -> dict[str, str]:
+    """Tags of a run that belongs to no single process: it lives as long as somebody's heart beats."""
+    return {"host": "", "process": "0", "heartbeat": str(time.time())}

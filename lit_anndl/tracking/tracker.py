@@ -1,0 +1,199 @@
+"""One run's record, while it is being made."""
+
+import getpass
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from matplotlib.figure import Figure
+from mlflow.entities import Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.liveness import has_died, process_tags
+from lit_anndl.tracking.spool import Entry
+from lit_anndl.tracking.store import CONFIGURATION, Store, local_artifacts
+
+log = logging.getLogger(__name__)
+
+DELIVERY_SECONDS = 5.0
+
+
+class Tracker(Logger):
+    """A run in the store. Metrics stand against the epoch; they are sent every few seconds by a thread.
+
+    While the store is away, training goes on: what it would have got waits in the spool.
+
+    Args:
+        exercise: the exercise's name, and the experiment's unless MLFLOW_EXPERIMENT_NAME gives another.
+        store: where to record.
+    """
+
+    def __init__(self, exercise: str, store: Store) -> None:
+        super().__init__()
+        self.exercise = exercise
+        self.store = store
+        self.history: dict[str, list[tuple[int, float]]] = {}
+        self._known: set[tuple[str, int]] = set()
+        self._run: Run | None = None
+        self._away = False
+        self._ended = threading.Event()
+        self._delivery = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return os.environ.get("MLFLOW_EXPERIMENT_NAME") or self.exercise
+
+    @property
+    def version(self) -> str | None:
+        """The run id, once the run has started."""
+        return self._run.info.run_id if self._run else None
+
+    @property
+    def run_id(self) -> str:
+        """The run id of a started run."""
+        assert self.version is not None, "the run has not started"
+        return self.version
+
+    def start(self, run_name: str, configuration: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Creates the run, RUNNING, with its configuration (YAML, and flat) and tags."""
+        tags = {**tags, **process_tags(), "mlflow.user": user(), "mlflow.source.type": "LOCAL"}
+        with self.store.reaching():
+            run = self.store.client.create_run(self.store.experiment(self.name), run_name=run_name, tags=tags)
+        self._attach(run, configuration, dict(parameters))
+        self._begin_delivery()
+
+    def resume(self, run: Run, configuration: str, tags: Mapping[str, str]) -> None:
+        """Goes on with a run, RUNNING again; epochs that it has recorded are not recorded twice.
+
+        Raises:
+            InputError: another process is running it.
+        """
+        entries = [RunTag(key, value) for key, value in {**tags, **process_tags(), "error": ""}.items()]
+        with self.store.reaching(), self.store.changing():  # of two that resume at once, one is refused
+            run = self.store.run(run.info.run_id)
+            if run.info.status == "RUNNING" and not has_died(run.data.tags):
+                raise InputError(f"run {run.info.run_id} is still running")
+            self.history = self.store.recorded(run)
+            self.store.client.log_batch(run.info.run_id, tags=entries)
+            self.store.client.update_run(run.info.run_id, status="RUNNING")
+            self._attach(run, configuration, {})
+        self._known = {(name, epoch) for name, pairs in self.history.items() for epoch, _ in pairs}
+        self._begin_delivery()
+
+    def checkpoint_directory(self) -> Path:
+        """Where this run's checkpoints are written: among its artifacts if those are local, else in the spool."""
+        assert self._run is not None
+        return (local_artifacts(self._run) or self._spool.artifacts) / "checkpoints"
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Notes metrics against `metrics["epoch"]`; they are sent with those of the next seconds."""
+        epoch = int(metrics.get("epoch", step or 0))
+        milliseconds = int(time.time() * 1000)
+        fresh = [name for name in metrics if name != "epoch" and (name, epoch) not in self._known]
+        for name in fresh:
+            self.history.setdefault(name, []).append((epoch, metrics[name]))
+        self._spool.append([Entry(name, metrics[name], milliseconds, epoch) for name in fresh])
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """Nothing: `start` records the whole configuration."""
+
+    def log_figure(self, name: str, figure: Figure) -> None:
+        """Stores a figure as figures/NAME.png."""
+        figure.savefig(self._artifact(f"figures/{name}.png"), dpi=120)
+
+    def log_table(self, name: str, table: dict[str, list[Any]]) -> None:
+        """Stores a table, columns by heading, as tables/NAME.json in the form that MLflow's own tables have."""
+        rows = [list(row) for row in zip(*table.values(), strict=True)]
+        self._artifact(f"tables/{name}.json").write_text(json.dumps({"columns": list(table), "data": rows}))
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Puts what is logged on the disk.
+
+        Raises:
+            RunFailure: there is no room.
+        """
+        try:
+            self._spool.write()
+        except OSError as error:
+            raise RunFailure(f"{self._spool.folder} cannot be written ({error.strerror})") from error
+
+    def deliver(self) -> None:
+        """Sends what is logged now; when the store is away, warns once."""
+        with self._delivery:
+            try:
+                self.store.client.set_tag(self.run_id, "heartbeat", str(time.time()))
+                self.store.deliver(self.run_id, self._spool)
+            except (MlflowException, OSError) as error:
+                self._warn(error)
+                with suppress(OSError):  # the disk is full: training will notice when it writes a checkpoint
+                    self._spool.write()
+
+    def close(self, status: str, tags: Mapping[str, str] | None = None) -> None:
+        """Ends the run, if it has begun, with its true status: FINISHED, FAILED or KILLED."""
+        if self._run is None:
+            return
+        self._ended.set()
+        tags = dict(tags or {})
+        with suppress(OSError):  # what does not fit on the disk may still reach the store
+            self._spool.note(status=status, tags=tags)
+            self._spool.write()
+        with self._delivery:
+            try:
+                self.store.finish(self.run_id, self._spool, status, tags)
+            except MlflowException as error:
+                self._warn(error)
+            except OSError as error:
+                self._warn(error)
+                with suppress(MlflowException):
+                    self.store.client.set_terminated(self.run_id, status)
+
+    def _attach(self, run: Run, configuration: str, parameters: dict[str, Any]) -> None:
+        """Takes a run for this process; its configuration waits for delivery before anything tells of it."""
+        self._spool = self.store.spool(run.info.run_id)
+        self._run = run
+        self._artifact(CONFIGURATION).write_text(configuration, encoding="utf-8")
+        self._spool.note(store=self.store.uri, parameters=parameters, **process_tags())
+
+    def _begin_delivery(self) -> None:
+        self.deliver()
+        threading.Thread(target=self._deliver_regularly, name="tracking", daemon=True).start()
+
+    def _deliver_regularly(self) -> None:
+        while not self._ended.wait(DELIVERY_SECONDS):
+            self.deliver()
+
+    def _artifact(self, name: str) -> Path:
+        path = self._spool.artifacts / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _warn(self, error: Exception) -> None:
+        if not self._away:
+            log.warning(
+                "tracking store %s does not answer (%s); the run goes on, and what it logs waits in %s. "
+                "It is delivered when the store is back, by the next command or by: python -m lit_anndl.deliver",
+                self.store.uri,
+                self.store.told(error),
+                self._spool.folder,
+            )
+        self._away = True
+
+
+def user() -> str:
+    """Whose run it is."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # containers run under ids that have no name
+        return str(os.getuid())

@@ -1,0 +1,85 @@
+"""Several processes at one store: what one is just ending is no leftover to another; bad leftovers harm nothing."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lit_anndl.errors import InputError
+from lit_anndl.tracking.store import Store, without_password
+from lit_anndl.tracking.tracker import Tracker
+
+DELIVER = [sys.executable, "-m", "lit_anndl.deliver"]
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    """A run that has begun."""
+    tracker = Tracker("surface", Store())
+    tracker.start("begun", "seed_everything: 0", {}, {})
+    return tracker
+
+
+def test_a_run_that_is_just_ending_is_ended_once(tracker, client, monkeypatch):
+    reached, go_on = threading.Event(), threading.Event()
+    terminate = tracker.store.client.set_terminated
+
+    def slowly(*arguments: str) -> None:
+        reached.set()
+        assert go_on.wait(60)
+        terminate(*arguments)
+
+    monkeypatch.setattr(tracker.store.client, "set_terminated", slowly)
+    ending = threading.Thread(target=tracker.close, args=("FINISHED", {"note": "whole"}))
+    ending.start()
+    assert reached.wait(30)
+    done = subprocess.run(DELIVER, capture_output=True, text=True, check=True)
+    go_on.set()
+    ending.join(30)
+    assert done.stdout.startswith("0 runs delivered")
+    run = client.get_run(tracker.run_id)
+    assert (run.info.status, run.data.tags["note"]) == ("FINISHED", "whole")
+
+
+@pytest.mark.parametrize("how", ["deleted in the UI", "torn facts", "torn metrics", "configuration gone"])
+def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch):
+    client.set_tag(tracker.run_id, "process", "1@1")  # its process has died
+    spool = tracker.store.spool(tracker.run_id)
+    spool.note(process="1@1", parameters={"seed": 1} if how == "configuration gone" else {})
+    if how == "deleted in the UI":
+        client.delete_run(tracker.run_id)
+    elif how == "torn facts":
+        (spool.folder / "facts.json").write_text("")
+    elif how == "torn metrics":
+        (spool.folder / "metrics.jsonl").write_text(
+            '["train/m["train/mse", 0.5, 1000, 3]\n["train/mse", 0.25, 1000, 4]\n'
+        )
+    else:
+        (spool.artifacts / "config.yaml").unlink()
+    Store()
+    if how == "torn metrics":
+        assert client.get_run(tracker.run_id).data.metrics == {"train/mse": 0.25}
+    assert not spool.folder.exists()
+
+
+def test_of_two_that_resume_one_is_refused(tracker, client):
+    with pytest.raises(InputError, match="still running"):
+        Tracker("surface", Store()).resume(client.get_run(tracker.run_id), "seed_everything: 0", {})
+    tracker.close("KILLED")
+    again = Tracker("surface", Store())
+    again.resume(client.get_run(tracker.run_id), "seed_everything: 0", {})
+    again.close("FINISHED")
+    assert client.get_run(tracker.run_id).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://student:hush@host:5000/a", "http://student:***@host:5000/a"),
+        ("postgresql://host/db?user=me&password=hush", "postgresql://host/db?user=me&password=***"),
+        ("sqlite:///mlruns/mlflow.db", "sqlite:///mlruns/mlflow.db"),
+    ],
+)
+def test_passwords_are_not_shown(address, shown):
+    assert without_password(address) == (shown, "hush" if "hush" in address else "")
