@@ -1,6 +1,7 @@
 """Command-line words in, a validated configuration out."""
 
 import contextlib
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -10,7 +11,6 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, Namespace
 from jsonargparse.typing import PositiveInt
-from jsonargparse.util import import_object
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from torch.optim import Optimizer
@@ -103,7 +103,7 @@ class Configuration:
     @property
     def model_class(self) -> type[Exercise]:
         """The exercise's LightningModule."""
-        found: type[Exercise] = import_object(self.values.model.class_path)
+        found: type[Exercise] = pkgutil.resolve_name(self.values.model.class_path)
         return found
 
     def instantiate(self) -> Namespace:

@@ -91,7 +91,7 @@ def filters(weights: torch.Tensor) -> Figure:
 
 
 def rows(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
-    """Measured values, a line per row of a table: a dot per seed, a bar at the median; logarithmic where they spread."""
+    """Measured values, a line per row of a table: a dot per seed, a bar at the median; logarithmic if they spread."""
     figure = Figure(figsize=(7, 0.45 * len(values) + 1.2), layout="constrained")
     axes = figure.subplots()
     for position, (name, measured) in enumerate(values.items()):

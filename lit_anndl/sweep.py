@@ -64,13 +64,13 @@ def sweep(file: str, words: Sequence[str]) -> int:
     quieten()
     storage = Storage(definition.storage)
     validate(definition)
-    if definition.launcher == "slurm":
-        slurm.check()
+    launcher = slurm if definition.launcher == "slurm" else local
+    launcher.check(definition)
     opened = begin(definition, storage)
     if definition.launcher == "slurm":
-        print(f"submitted as job {slurm.launch(opened, definition)}\nwatch it: {watch(definition.name)}")
+        print(f"submitted as job {slurm.launch(opened)}\nwatch it: {watch(definition.name)}")
         return DONE
-    local.launch(opened, definition)
+    local.launch(opened)
     print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {definition.name}")
     return DONE
 
@@ -81,10 +81,10 @@ def status(words: Sequence[str]) -> int:
         raise InputError("expected --status STUDY [--storage URL]")
     from lit_anndl.studies.results import summary
     from lit_anndl.studies.storage import Storage
-    from lit_anndl.studies.study import read
+    from lit_anndl.studies.study import load
 
     name = Path(words[0]).stem if words[0].endswith(".yaml") else words[0]
-    print(summary(read(name, Storage(words[2] if len(words) == 3 else None))))
+    print(summary(load(name, Storage(words[2] if len(words) == 3 else None))))
     return DONE
 
 

@@ -120,7 +120,8 @@ class Definition:
     @property
     def text(self) -> str:
         """The study file; what belongs to a command and its machine left out."""
-        return yaml.safe_dump({key: asdict(self)[key] for key in DEFINING}, sort_keys=False, allow_unicode=True)
+        plain = json.loads(json.dumps({key: asdict(self)[key] for key in DEFINING}))
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
     def words(self, overrides: Overrides, seed: int) -> list[str]:
         """The options of `fit` for one run of a trial."""

@@ -22,13 +22,23 @@ LONGEST_GOODBYE_SECONDS = 30.0
 """How long interrupted workers may take to put their trials back."""
 
 
-def launch(opened: OpenStudy, definition: Definition) -> None:
+def check(definition: Definition) -> None:
+    """Refuses more workers than there is room for.
+
+    Raises:
+        InputError: there are more than the GPUs are to be shared by.
+    """
+    environments(definition, "")
+
+
+def launch(opened: OpenStudy) -> None:
     """Works on a study until it is complete: in this process, or in several of their own.
 
     Raises:
         Interruption: a signal, after the workers have ended.
         RunFailure: workers ended before the study was complete.
     """
+    definition = opened.definition
     deadline = time.time() + definition.timeout if definition.timeout else None
     with progress(opened):
         if definition.workers == 1:
@@ -38,7 +48,9 @@ def launch(opened: OpenStudy, definition: Definition) -> None:
         with started(words, environments(definition, opened.storage.address)) as workers:
             codes = [worker.wait() for worker in workers]
     if any(codes) and (left := sum(opened.counts()[state] for state in ("RUNNING", "WAITING"))):
-        raise RunFailure(f"{sum(map(bool, codes))} workers ended early, {left} trials are left: the same command goes on")
+        raise RunFailure(
+            f"{sum(map(bool, codes))} workers ended early, {left} trials are left: the same command goes on"
+        )
     if all(codes):
         raise RunFailure("all workers ended early; the same command goes on")
 

@@ -4,9 +4,11 @@ Everything here happens under the study's lock. A trial whose worker ended or di
 a copy of it waits in its place: same settings, same seeds done, same runs to resume.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 
 from optuna import Study, Trial
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
@@ -20,7 +22,8 @@ MAX_DEATHS = 3
 OVERLAP_SECONDS = 30.0
 """A trial is believed dead later than its MLflow run, so that whoever takes it over may resume the run."""
 
-copy_into_queue = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
+with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+    copy_into_queue = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
 
 
 def enqueue_planned(study: Study, definition: Definition) -> None:
@@ -35,9 +38,7 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
             study.enqueue_trial(settings)
 
 
-def claim(
-    study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]
-) -> Trial | None:
+def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
     """The next trial, this process' own from now on; None when none is to be begun."""
     requeue_dead(study)
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
@@ -85,5 +86,5 @@ def current(study: Study) -> list[FrozenTrial]:
 
 def retried(study: Study) -> set[int]:
     """The numbers of the trials that a copy stands for."""
-    histories = (RetryHeartbeatStaleTrialCallback.retry_history(trial) for trial in study.get_trials(deepcopy=False))
+    histories = (trial.system_attrs.get("retry_history", []) for trial in study.get_trials(deepcopy=False))
     return {number for history in histories for number in history}

@@ -2,7 +2,7 @@
 
 import shlex
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 from typing import Any
 
@@ -148,7 +148,7 @@ def metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[st
 def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
     """Optuna's pictures of a search."""
     study, metric = opened.study, opened.definition.metric
-    pictures = {
+    pictures: dict[str, Callable[..., Any]] = {
         "history": plot_optimization_history,
         "slices": plot_slice,
         "parallel_coordinates": plot_parallel_coordinate,
@@ -173,7 +173,9 @@ def summary(opened: OpenStudy) -> str:
     """What the command says at its end, and `--status` at any time."""
     definition, counts = opened.definition, opened.counts()
     names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
-    states = ", ".join(f"{counts[state]} {word}" for state, word in names.items() if counts[state] or word == "complete")
+    states = ", ".join(
+        f"{counts[state]} {word}" for state, word in names.items() if counts[state] or word == "complete"
+    )
     budget = f" of {definition.budget}" if definition.budget else ""
     lines = [f"study {definition.name}: {sum(counts.values())}{budget} trials: {states}"]
     lines += [f"trial {t.number} failed: {failure(t)}" for t in opened.trials() if t.state is TrialState.FAIL]

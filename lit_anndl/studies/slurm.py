@@ -21,14 +21,23 @@ TOLD = {128 + 10, 128 + 12}
 """Exit codes of a worker that SIGUSR1 or SIGUSR2 ended: the time limit is near."""
 
 
-def launch(opened: OpenStudy, definition: Definition) -> str:
+def check(definition: Definition) -> None:
+    """Refuses to go where there is no Slurm.
+
+    Raises:
+        InputError: there is none.
+    """
+    if shutil.which("sbatch") is None:
+        raise InputError("launcher: slurm was given, but there is no sbatch on this machine; expected local")
+
+
+def launch(opened: OpenStudy) -> str:
     """Submits the workers; returns the id of their array. They need the storage and the tracking store in reach.
 
     Raises:
-        InputError: there is no Slurm here, or it refuses the job.
+        InputError: Slurm refuses the job.
     """
-    if shutil.which("sbatch") is None:
-        raise InputError("launcher slurm: there is no sbatch on this machine")
+    definition = opened.definition
     asked = definition.slurm
     os.environ[VARIABLE] = opened.storage.address  # sbatch hands the environment on; no file shows the password
     executor = submitit.SlurmExecutor(run_store() / "slurm" / definition.name, python=sys.executable)

@@ -100,5 +100,3 @@ def patiently(action: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
                 log.warning("the study's database does not answer (%s); trying again", type(error).__name__)
             warned = True
             time.sleep(1)
-
-

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -22,19 +23,35 @@ MAY_CHANGE = {"trials", "rows"}
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study with its definition and its parent run.
+    """A study with its definition.
 
     Args:
         storage: where it is kept.
         study: Optuna's.
         definition: as it was begun, or last changed.
-        parent: the parent of its runs.
     """
 
     storage: Storage
     study: Study
     definition: Definition
-    parent: Parent
+
+    @cached_property
+    def parent(self) -> Parent:
+        """The parent of its runs, made if it is not there.
+
+        Raises:
+            InputError: the tracking store cannot be reached.
+        """
+        store, definition = Store(), self.definition
+        if run_id := self.study.user_attrs.get("mlflow_run"):
+            try:
+                store.run(run_id)
+                return Parent(store, run_id)
+            except InputError:  # deleted, or the study goes on with another store
+                pass
+        parent = Parent.create(store, definition.exercise, definition.name, definition.text)
+        self.study.set_user_attr("mlflow_run", parent.run_id)
+        return parent
 
     def trials(self) -> list[FrozenTrial]:
         """The trials, but for those that a copy stands for."""
@@ -66,28 +83,15 @@ def begin(definition: Definition, storage: Storage) -> OpenStudy:
         )
         if before := study.user_attrs.get("definition"):
             refuse_changes(yaml.safe_load(before), yaml.safe_load(definition.text), definition.name)
-        parent = parent_of(study, definition)
+        opened = OpenStudy(storage, study, definition)
+        opened.parent.beat()  # there before any trial is
         study.set_user_attr("definition", definition.text)
         enqueue_planned(study, definition)
-    return OpenStudy(storage, study, definition, parent)
+    return opened
 
 
-def parent_of(study: Study, definition: Definition) -> Parent:
-    """The study's parent run, made if it is not there."""
-    store = Store()
-    if run_id := study.user_attrs.get("mlflow_run"):
-        try:
-            store.run(run_id)
-            return Parent(store, run_id)
-        except InputError:  # deleted, or the study goes on with another store
-            pass
-    parent = Parent.create(store, definition.exercise, definition.name, definition.text)
-    study.set_user_attr("mlflow_run", parent.run_id)
-    return parent
-
-
-def load(name: str, storage: Storage) -> tuple[Study, Definition]:
-    """A study that has been begun, and its definition.
+def load(name: str, storage: Storage) -> OpenStudy:
+    """A study that has been begun.
 
     Raises:
         InputError: there is none of that name.
@@ -101,7 +105,7 @@ def load(name: str, storage: Storage) -> tuple[Study, Definition]:
     study = optuna.load_study(study_name=name, storage=connection)
     if "definition" not in study.user_attrs:
         raise InputError(f"study {name} in {storage.shown} was not begun by this project")
-    return study, parse_definition(yaml.safe_load(study.user_attrs["definition"]))
+    return OpenStudy(storage, study, parse_definition(yaml.safe_load(study.user_attrs["definition"])))
 
 
 def refuse_changes(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:

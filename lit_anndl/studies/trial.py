@@ -121,9 +121,7 @@ def configure(definition: Definition, chosen: Overrides, seed: int) -> Configura
     return parse(definition.exercise, [*definition.words(chosen, seed), "--trainer.enable_progress_bar=false"])
 
 
-def run_or_resume(
-    trial: Trial, seed: int, fresh: Configuration, reporter: Reporter, tags: dict[str, str]
-) -> Result:
+def run_or_resume(trial: Trial, seed: int, fresh: Configuration, reporter: Reporter, tags: dict[str, str]) -> Result:
     """Goes on with the run that a worker before has left, or else runs."""
     started = time.time()
     if run_id := trial.user_attrs.get("runs", {}).get(str(seed)):

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import optuna
 import torch
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
@@ -171,7 +170,7 @@ def heart(trial: Trial, opened: OpenStudy, lost: threading.Event) -> Iterator[No
                 beat(trial)
                 opened.parent.beat()
             except UpdateFinishedTrialError:
-                return lost.set()
+                lost.set()
             except UNREACHABLE:  # who works waits for it, too
                 pass
 
