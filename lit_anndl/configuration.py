@@ -97,8 +97,11 @@ class Configuration:
         return text
 
     def parameters(self) -> dict[str, Any]:
-        """Every setting by its command-line name, such as `model.optimizer.lr`."""
-        return flatten(yaml.safe_load(self.yaml))
+        """Every setting by its command-line name, such as `model.optimizer.lr`; classes by their short names."""
+        content = yaml.safe_load(self.yaml)
+        flat = flatten(content)
+        classes = [key for key in flat if is_class(look_up(content, key))]
+        return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
 
     @property
     def model_class(self) -> type[Exercise]:

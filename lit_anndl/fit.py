@@ -105,9 +105,7 @@ def report(result: "Result") -> None:
     """Prints the metrics, and where the run is to be seen."""
     print(table(result.metrics))
     if result.run_id:
-        served = result.tracking_uri if str(result.tracking_uri).startswith("http") else None
-        command = f"mlflow ui --host 127.0.0.1 --backend-store-uri {result.tracking_uri}"
-        print(f"\nrun {result.run_id}\nsee it: {served or command}")
+        print(f"\nrun {result.run_id}\nsee it: python -m lit_anndl.ui")
 
 
 def quieten() -> None:

@@ -144,7 +144,7 @@ def test_tracking_store_that_cannot_be_written(command, monkeypatch, tmp_path):
 def test_surface_run_holds_everything(command, client):
     run = command.run(*QUICK, "--seed_everything", "5")
     assert run.info.status == "FINISHED"
-    assert run.data.params["model.optimizer"] == "torch.optim.Adam"
+    assert run.data.params["model.optimizer"] == "Adam"
     assert run.data.params["model.hidden"] == "50"
     assert run.data.params["data.noise"] == "0.1"
     assert {"exercise": "surface", "seed": "5"}.items() <= run.data.tags.items()

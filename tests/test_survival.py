@@ -362,7 +362,7 @@ def test_a_server_that_goes_away_loses_nothing(tmp_path, uninterrupted, observer
         assert run.info.status == "FINISHED"
         assert training_history(remote, run.info.run_id) == training_history(observer, uninterrupted)
         names = {item.path for item in remote.list_artifacts(run.info.run_id)}
-        assert names == {"config.yaml", "checkpoints", "figures", "tables"}
+        assert names == {"config.yaml", "checkpoints", "figures", "images", "tables"}
     finally:
         stop(server)
 

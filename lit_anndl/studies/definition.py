@@ -113,6 +113,12 @@ class Definition:
         return grid(self.domains) if self.sampler == "grid" and self.space else []
 
     @property
+    def varied(self) -> list[str]:
+        """The settings that differ from trial to trial."""
+        keys = [*self.space, *(key for row in self.table.values() for key in row)]
+        return list(dict.fromkeys(keys))
+
+    @property
     def budget(self) -> int | None:
         """How many trials the study has, None without a limit."""
         return len(self.rows) or len(self.planned) or self.trials

@@ -10,6 +10,9 @@ from lit_anndl.studies.definition import Definition
 FEWEST_TRIALS = 5
 """Trials that the median is taken over, before it prunes."""
 
+WARM_UP = 10
+"""The median prunes nothing in the first tenth of a run."""
+
 
 def make_sampler(definition: Definition, number: int) -> samplers.BaseSampler:
     """The sampler of one trial: seeded by the trial's number, so that workers draw alike whoever draws, and no two
@@ -38,7 +41,7 @@ def make_pruner(definition: Definition, epochs: int) -> pruners.BasePruner:
     """The pruner; a trial's resource is its epochs, over all seeds."""
     match definition.pruner:
         case "median":
-            return pruners.MedianPruner(n_startup_trials=FEWEST_TRIALS)
+            return pruners.MedianPruner(n_startup_trials=FEWEST_TRIALS, n_warmup_steps=epochs // WARM_UP)
         case "hyperband":
             return pruners.HyperbandPruner(max_resource=max(1, epochs * len(definition.seeds)))
         case _:

@@ -10,6 +10,7 @@ import yaml
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from lit_anndl.configuration import parse
 from lit_anndl.errors import InputError
 from lit_anndl.studies.definition import Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
@@ -53,6 +54,18 @@ class OpenStudy:
         self.study.set_user_attr("mlflow_run", parent.run_id)
         return parent
 
+    def lay_out(self) -> None:
+        """Prepares MLflow's view that compares the runs."""
+        definition = self.definition
+        metrics = parse(definition.exercise, []).model_class.metrics()
+        self.parent.set_view(
+            definition.name,
+            definition.metric,
+            ascending=definition.direction == "minimize",
+            parameters=definition.varied,
+            finals=[*(name for name in metrics if name.startswith("test/")), "seconds/fit"],
+        )
+
     def trials(self) -> list[FrozenTrial]:
         """The trials, but for those that a copy stands for."""
         return patiently(lambda: current(self.study))
@@ -84,7 +97,7 @@ def begin(definition: Definition, storage: Storage) -> OpenStudy:
         if before := study.user_attrs.get("definition"):
             refuse_changes(yaml.safe_load(before), yaml.safe_load(definition.text), definition.name)
         opened = OpenStudy(storage, study, definition)
-        opened.parent.beat()  # there before any trial is
+        opened.lay_out()
         study.set_user_attr("definition", definition.text)
         enqueue_planned(study, definition)
     return opened

@@ -3,12 +3,13 @@
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from matplotlib.figure import Figure
 from mlflow.exceptions import MlflowException
 
+from lit_anndl.tracking.comparison import SHARED_VIEW, shared_view
 from lit_anndl.tracking.store import CONFIGURATION, Store
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,15 @@ class Parent:
         with self._warning():
             for key, value in tags.items():
                 self.store.client.set_tag(self.run_id, key, value)
+
+    def set_view(
+        self, study: str, metric: str, *, ascending: bool, parameters: Sequence[str], finals: Sequence[str]
+    ) -> None:
+        """Lays out how MLflow's UI compares the study's runs, see `shared_view`."""
+        view = shared_view(self.run_id, metric, ascending=ascending, parameters=parameters, finals=finals)
+        with self._warning():
+            experiment = self.store.client.get_run(self.run_id).info.experiment_id
+            self.store.client.set_experiment_tag(experiment, SHARED_VIEW + study, view)
 
     def tag_children(self, states: Mapping[str, str]) -> None:
         """Sets `trial_state` of the study's runs, by run id, where it is another."""

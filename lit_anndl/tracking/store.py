@@ -39,6 +39,7 @@ class Store:
 
     def __init__(self) -> None:
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run_store() / 'mlflow.db'}"
+        self.address = uri
         self.uri, self._password = without_password(uri)
         self.database = sqlite_path(uri)
         self.delivered = 0
@@ -70,6 +71,30 @@ class Store:
             if experiment := self.client.get_experiment_by_name(name):
                 return str(experiment.experiment_id)
             raise
+
+    def latest_experiment(self) -> str:
+        """The id of the experiment with the latest run.
+
+        Raises:
+            InputError: there are no runs.
+        """
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        runs = self.client.search_runs(experiments, max_results=1, order_by=["attributes.start_time DESC"])
+        if not runs:
+            raise InputError(f"there are no runs in {self.uri}")
+        return str(runs[0].info.experiment_id)
+
+    def experiment_of_study(self, study: str) -> str:
+        """The id of the experiment that holds a study's runs.
+
+        Raises:
+            InputError: there is no such study.
+        """
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        runs = self.client.search_runs(experiments, f"tags.study = '{study}'", max_results=1)
+        if not runs:
+            raise InputError(f"there are no runs of a study {study} in {self.uri}")
+        return str(runs[0].info.experiment_id)
 
     def run(self, run_id: str) -> Run:
         """A run.

@@ -4,18 +4,21 @@ import getpass
 import json
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.figure import Figure
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
+from PIL import Image
 
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.liveness import has_died, process_tags
@@ -25,6 +28,8 @@ from lit_anndl.tracking.store import CONFIGURATION, Store, local_artifacts
 log = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 5.0
+THUMBNAIL = (512, 512)
+"""The pixels that a figure has among others at most."""
 
 
 class Tracker(Logger):
@@ -66,7 +71,13 @@ class Tracker(Logger):
 
     def start(self, run_name: str, configuration: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Creates the run, RUNNING, with its configuration (YAML, and flat) and tags."""
-        tags = {**tags, **process_tags(), "mlflow.user": user(), "mlflow.source.type": "LOCAL"}
+        tags = {
+            **tags,
+            **process_tags(),
+            "mlflow.user": user(),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.loggedImages": "True",
+        }
         with self.store.reaching():
             run = self.store.client.create_run(self.store.experiment(self.name), run_name=run_name, tags=tags)
         self._attach(run, configuration, dict(parameters))
@@ -109,8 +120,14 @@ class Tracker(Logger):
         """Nothing: `start` records the whole configuration."""
 
     def log_figure(self, name: str, figure: Figure) -> None:
-        """Stores a figure as figures/NAME.png."""
-        figure.savefig(self._artifact(f"figures/{name}.png"), dpi=120)
+        """Stores a figure as figures/NAME.png, and once more where MLflow's charts lay those of several runs out."""
+        path = self._artifact(f"figures/{name}.png")
+        figure.savefig(path, dpi=120)
+        logged = self._artifact(f"images/figures#{name}+step+0+timestamp+{int(time.time() * 1000)}+{uuid4()}.png")
+        shutil.copy(path, logged)
+        with Image.open(path) as image:
+            image.thumbnail(THUMBNAIL)
+            image.save(logged.with_name(f"{logged.stem}+compressed.webp"))
 
     def log_table(self, name: str, table: dict[str, list[Any]]) -> None:
         """Stores a table, columns by heading, as tables/NAME.json in the form that MLflow's own tables have."""

@@ -1,0 +1,54 @@
+"""Views of MLflow's UI that compare the runs of a study, laid out for whoever opens them."""
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+COMPARISON = {"workflowType": "machine_learning", "compareRunsMode": "CHART"}
+SHARED_VIEW = "mlflow.sharedViewState."
+"""An experiment's tags of this prefix are views that MLflow's own "share" button has saved."""
+LARGEST_PICTURE = 100
+"""Runs in one picture of parallel coordinates."""
+
+
+def address(server: str, experiment: str, study: str | None = None) -> str:
+    """Where a server shows the charts of an experiment's runs, or of a study's alone."""
+    view = {"viewStateShareKey": study} if study else {}
+    return f"{server}/#/experiments/{experiment}/runs?{urlencode({**COMPARISON, **view})}"
+
+
+def shared_view(parent: str, metric: str, *, ascending: bool, parameters: Sequence[str], finals: Sequence[str]) -> str:
+    """The tag's value: the runs under a parent, best first, listed as runs of their own.
+
+    Args:
+        parent: its run id.
+        metric: what the runs are compared by.
+        ascending: whether less is better.
+        parameters: what was varied, for parallel coordinates.
+        finals: metrics that are measured once, for bars; MLflow itself adds the curves of all others, and figures.
+    """
+    common = {
+        "metricSectionId": "comparison",
+        "runsCountToCompare": LARGEST_PICTURE,
+        "deleted": False,
+        "isGenerated": False,
+    }
+    parallel = {**common, "uuid": "varied", "type": "PARALLEL", "showAllRuns": True}
+    bars = [{**common, "uuid": key, "type": "BAR", "metricKey": key, "displayName": key} for key in finals]
+    section = {"uuid": "comparison", "name": "comparison", "display": True, "isReordered": False, "deleted": False}
+    view: dict[str, Any] = {
+        "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
+        "orderByKey": f"metrics.`{metric}`",
+        "orderByAsc": ascending,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "compareRunCharts": [{**parallel, "selectedParams": [*parameters], "selectedMetrics": [metric]}, *bars],
+        "compareRunSections": [section],
+        "isAccordionReordered": True,
+    }
+    return "deflate;" + base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()

@@ -1,0 +1,90 @@
+"""Look at runs: python -m lit_anndl.ui [STUDY] opens MLflow where it compares them."""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Sequence
+from urllib.request import urlopen
+
+from lit_anndl.errors import InputError
+from lit_anndl.fit import DONE, FAILURE, WRONG_INPUT
+from lit_anndl.interruption import Interruption, raising_on_signals
+
+LONGEST_START_SECONDS = 60.0
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m lit_anndl.ui", description=__doc__)
+    parser.add_argument("study", nargs="?", help="compare the runs of this study (default: all runs)")
+    parser.add_argument("--port", type=int, default=5000, help="of the server (default: 5000)")
+    parser.add_argument("--host", default="127.0.0.1", help="who may look: this machine alone (default), or 0.0.0.0")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    asked = parser.parse_args(words)
+    try:
+        with raising_on_signals():
+            return show(asked)
+    except InputError as error:
+        print(f"ui: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except Interruption:
+        return DONE
+
+
+def show(asked: argparse.Namespace) -> int:
+    """Serves the store until it is interrupted; a store that is a server already is only opened."""
+    from lit_anndl.tracking.comparison import address
+    from lit_anndl.tracking.store import Store
+
+    store = Store()
+    experiment = store.experiment_of_study(asked.study) if asked.study else store.latest_experiment()
+    if store.uri.startswith("http"):
+        open_page(address(store.uri.rstrip("/"), experiment, asked.study), asked)
+        return DONE
+    refuse_busy(asked.host, asked.port)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", asked.host, "--port", str(asked.port)]
+    # In the environment, where no list of processes shows a password.
+    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address}
+    server = subprocess.Popen([*command, "--workers", "1"], env=environment, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    try:
+        wait_for(f"http://{asked.host}:{asked.port}/health", server)
+        open_page(address(f"http://{asked.host}:{asked.port}", experiment, asked.study), asked)
+        return FAILURE if server.wait() else DONE
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def open_page(page: str, asked: argparse.Namespace) -> None:
+    """Prints the address, and opens it where there is a screen."""
+    print(f"{page}\n(Ctrl-C ends it)", flush=True)
+    if not asked.no_browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
+        webbrowser.open(page)
+
+
+def refuse_busy(host: str, port: int) -> None:
+    """Refuses a port that something else listens on."""
+    with socket.socket() as probe:
+        if probe.connect_ex((host, port)) == 0:
+            raise InputError(f"port {port} is in use; give another with --port")
+
+
+def wait_for(page: str, server: "subprocess.Popen[bytes]") -> None:
+    """Waits until a server answers."""
+    end = time.monotonic() + LONGEST_START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urlopen(page, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise InputError("MLflow's server did not start")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
