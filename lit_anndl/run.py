@@ -197,6 +197,8 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: 
     try:
         begin(parts, tracker, configuration, tags)
         metrics = train_and_test(parts)
+        earlier = {name: pairs[-1][1] for name, pairs in tracker.history.items()}  # of a run that had only to be tested
+        metrics = {**earlier, **metrics}
         record_results(parts, tracker, metrics)
     except BaseException as error:
         if isinstance(error, Stopped | RunFailure):

@@ -46,9 +46,12 @@ def claim(study: Study, definition: Definition, make_sampler: Callable[[Definiti
         planned = bool(definition.rows or definition.planned)
         if planned or (definition.budget is not None and len(current(study)) >= definition.budget):
             return None
-    number = waiting[0].number if waiting else len(study.get_trials(deepcopy=False))
-    study.sampler = make_sampler(definition, number)
+    place = len(current(study))
+    if waiting:
+        place = waiting[0].user_attrs.get("place", waiting[0].number)
+    study.sampler = make_sampler(definition, place)
     trial = study.ask()
+    trial.set_user_attr("place", place)
     beat(trial)
     return trial
 

@@ -46,7 +46,8 @@ def conclude(opened: OpenStudy) -> None:
 def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
     """Writes everything that can be said of these trials."""
     definition = opened.definition
-    opened.parent.tag_children({run: trial.state.name for trial in trials for run in runs(trial)})
+    for trial in trials:
+        opened.parent.tag_trial(trial.user_attrs.get("runs", {}).values(), trial.number, trial.state.name)
     tables: dict[str, Table] = {"trials": trials_table(trials)}
     figures: dict[str, Figure] = {}
     texts: dict[str, str] = {}
@@ -60,11 +61,6 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
         texts["best.yaml"] = yaml.safe_dump(best_layer(settings), sort_keys=False)
         opened.parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
     opened.parent.log(figures, tables, texts)
-
-
-def runs(trial: FrozenTrial) -> list[str]:
-    """The ids of a trial's runs."""
-    return list(trial.user_attrs.get("runs", {}).values())
 
 
 def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:

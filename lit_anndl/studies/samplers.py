@@ -14,9 +14,8 @@ WARM_UP = 10
 """The median prunes nothing in the first tenth of a run."""
 
 
-def make_sampler(definition: Definition, number: int) -> samplers.BaseSampler:
-    """The sampler of one trial: seeded by the trial's number, so that workers draw alike whoever draws, and no two
-    draw the same.
+def make_sampler(definition: Definition, place: int) -> samplers.BaseSampler:
+    """The sampler of one trial, seeded by its place in the study: whichever worker takes a place draws the same.
 
     Raises:
         InputError: the package that it needs is not installed.
@@ -24,17 +23,17 @@ def make_sampler(definition: Definition, number: int) -> samplers.BaseSampler:
     seed = definition.sampler_seed
     match definition.sampler:
         case "tpe":
-            return samplers.TPESampler(seed=seed + number)
+            return samplers.TPESampler(seed=seed + place)
         case "gp":
-            return samplers.GPSampler(seed=seed + number)
+            return samplers.GPSampler(seed=seed + place)
         case "qmc":
             return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
         case "cmaes":
             if find_spec("cmaes") is None:
                 raise InputError("sampler cmaes needs the package cmaes: pip install cmaes")
-            return samplers.CmaEsSampler(seed=seed + number, warn_independent_sampling=False)
+            return samplers.CmaEsSampler(seed=seed + place, warn_independent_sampling=False)
         case _:  # random; a grid's trials are in the queue, nothing is drawn
-            return samplers.RandomSampler(seed=seed + number)
+            return samplers.RandomSampler(seed=seed + place)
 
 
 def make_pruner(definition: Definition, epochs: int) -> pruners.BasePruner:

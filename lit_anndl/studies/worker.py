@@ -151,7 +151,7 @@ def leave(opened: OpenStudy, status: str) -> None:
 
 def tag_runs(trial: Trial, opened: OpenStudy, state: TrialState) -> None:
     """Says in MLflow how a trial stands."""
-    opened.parent.tag_children(dict.fromkeys(trial.user_attrs.get("runs", {}).values(), state.name))
+    opened.parent.tag_trial(trial.user_attrs.get("runs", {}).values(), trial.number, state.name)
 
 
 def error_of(trial: Trial) -> str:

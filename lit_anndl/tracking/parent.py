@@ -3,10 +3,11 @@
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from matplotlib.figure import Figure
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from lit_anndl.tracking.comparison import SHARED_VIEW, shared_view
@@ -77,11 +78,12 @@ class Parent:
             experiment = self.store.client.get_run(self.run_id).info.experiment_id
             self.store.client.set_experiment_tag(experiment, SHARED_VIEW + study, view)
 
-    def tag_children(self, states: Mapping[str, str]) -> None:
-        """Sets `trial_state` of the study's runs, by run id, where it is another."""
+    def tag_trial(self, runs: Iterable[str], number: int, state: str) -> None:
+        """Says of runs which trial they belong to, and how that stands."""
         with self._warning():
-            for run_id, state in states.items():
-                self.store.client.set_tag(run_id, "trial_state", state)
+            for run_id in runs:
+                tags = [RunTag("trial", str(number)), RunTag("trial_state", state)]
+                self.store.client.log_batch(run_id, tags=tags)
 
     def log(self, figures: Mapping[str, Figure], tables: Mapping[str, Table], texts: Mapping[str, str]) -> None:
         """Stores figures as figures/NAME.png, tables as tables/NAME.json, and texts under their names."""

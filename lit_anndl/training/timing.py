@@ -53,7 +53,7 @@ class Timing(Callback):
         """`seconds/fit`, `seconds/epoch` (median) and `seconds/first_step` (since the command started)."""
         epochs = [end - start for start, end in zip(self.epoch_ends, self.epoch_ends[1:], strict=False)]
         return {
-            "seconds/fit": self.fit_seconds,
+            "seconds/fit": self.fit_seconds or self.seconds_before,
             **({"seconds/epoch": median(epochs)} if epochs else {}),
             **({"seconds/first_step": self.to_first_step} if self.to_first_step is not None else {}),
         }

@@ -1,0 +1,75 @@
+"""Studies as processes: interrupted, killed, started six at a time."""
+
+import os
+import signal
+
+import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+
+from tests.processes import wait_until
+from tests.studies.conftest import assert_complete, in_state, start_sweep
+
+LONGER = {"trainer.max_epochs": 150, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch) -> MlflowClient:
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    return MlflowClient(address)
+
+
+def values(study) -> list[tuple[float, ...]]:
+    complete = sorted(in_state(study, TrialState.COMPLETE), key=lambda trial: trial.user_attrs["place"])
+    return [(trial.value, *trial.params.values()) for trial in complete]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_study_goes_on_as_if_it_had_not_been(signum, study_file, storage, load_study, store, run_sweep):
+    assert run_sweep(study_file("whole", trials=2, overrides=LONGER, seeds=[0, 1]))[0] == 0
+    file = study_file("broken", trials=2, overrides=LONGER, seeds=[0, 1])
+    process = start_sweep(file)
+    study = load_study("broken", storage)
+    # In the middle of the second trial's second run.
+    wait_until(lambda: any(len(t.user_attrs.get("runs", {})) == 2 for t in study.trials[1:]) or process.poll(), 120)
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
+    parent = study.user_attrs["mlflow_run"]
+    if signum == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 128 + signum
+        assert err == f"sweep: interrupted by {signal.Signals(signum).name}; the same command goes on\n"
+        assert not in_state(study, TrialState.RUNNING)
+        experiment = store.get_experiment_by_name("surface").experiment_id
+        assert not store.search_runs([experiment], "attributes.status = 'RUNNING'")
+        assert store.get_run(parent).info.status == "KILLED"
+    code, _, err = run_sweep(file)
+    assert code == 0, err
+    assert_complete(study, store, 2, seeds=2)
+    assert values(study) == values(load_study("whole", storage))
+    assert len(study.trials) == 3  # one has a copy, no more
+
+
+def test_six_first_starts_at_once(study_file, storage, load_study, store):
+    file = study_file("rush", trials=8)
+    processes = [start_sweep(file, OMP_NUM_THREADS="1") for _ in range(6)]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 6, errors
+    assert errors == [""] * 6
+    assert_complete(load_study("rush", storage), store, 8)
+
+
+def test_local_workers_end_with_their_parent(study_file, storage, load_study, store):
+    file = study_file("family", trials=30, overrides=LONGER, workers=2)
+    process = start_sweep(file)
+    study = load_study("family", storage)
+    wait_until(lambda: len(in_state(study, TrialState.RUNNING)) == 2, 120)
+    workers = {trial.user_attrs["worker"]["process"].partition("@")[0] for trial in in_state(study, TrialState.RUNNING)}
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
+    assert not in_state(study, TrialState.RUNNING)
+    assert store.get_run(study.user_attrs["mlflow_run"]).info.status == "KILLED"
