@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError, RunFailure, Stopped
+from lit_anndl.interruption import deferring
 from lit_anndl.tracking.store import Store, first_line
 from lit_anndl.tracking.tracker import Tracker
 from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
@@ -205,9 +206,11 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: 
             error.run_id = tracker.version
         killed = isinstance(error, Stopped)
         said = str(error) if killed else f"{type(error).__name__}: {first_line(error)}"
-        tracker.close("KILLED" if killed else "FAILED", {"error": said})
+        with deferring():
+            tracker.close("KILLED" if killed else "FAILED", {"error": said})
         raise
-    tracker.close("FINISHED")
+    with deferring():  # half ended, it would be neither finished nor interrupted
+        tracker.close("FINISHED")
     return Result(metrics, tracker.run_id, tracker.store.uri)
 
 

@@ -97,7 +97,7 @@ SlurmdLogFile={folder}/slurmd.log
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 NodeName=localhost NodeHostname={host} CPUs=8 State=UNKNOWN
-PartitionName=short Nodes=ALL Default=YES MaxTime=60 State=UP
+PartitionName=short Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 

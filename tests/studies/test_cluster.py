@@ -66,7 +66,14 @@ def test_nothing_is_lost_with_workers_or_database(database, study_file, own_stor
 
 def test_slurm_requeues_and_nothing_is_lost(database, study_file, own_store, load_study, tmp_path):
     with slurm() as cluster:
-        file = study_file("array", trials=TRIALS, overrides=LONGER, workers=3, launcher="slurm", slurm={"cpus": 1})
+        file = study_file(
+            "array",
+            trials=TRIALS,
+            overrides=LONGER,
+            workers=3,
+            launcher="slurm",
+            slurm={"cpus": 1, "minutes": 5, "partition": "short"},
+        )
         submitted = start_sweep(file, "--storage", database.address, **cluster)
         out, err = submitted.communicate(timeout=120)
         assert submitted.returncode == 0, err

@@ -1,0 +1,105 @@
+"""MLflow's UI as a browser shows it: the comparison of a study over optimizers, without any configuration."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from lit_anndl import sweep, ui
+from lit_anndl.paths import run_store
+from tests.servers import free_port
+
+OPTIMIZERS = {
+    "Adam": {"model.optimizer": "Adam", "model.optimizer.lr": 0.001},
+    "SGD": {"model.optimizer": "SGD", "model.optimizer.lr": 0.1},
+    "Adadelta": {"model.optimizer": "Adadelta", "model.optimizer.lr": 1.0},
+}
+SWITCHES = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1600,3400"
+)
+
+
+@pytest.fixture
+def browser(tmp_path) -> Iterator[Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("chromium or its driver is not installed")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for switch in [*SWITCHES.split(), f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(switch)
+    chrome = Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture
+def page(tmp_path, digits, monkeypatch) -> Iterator[str]:
+    """The address that the command prints for a study of mnist_cnn, while it serves it."""
+    monkeypatch.setenv("LIT_ANNDL_STORAGE", f"sqlite:///{tmp_path / 'optuna.db'}")
+    study = {
+        "exercise": "mnist_cnn",
+        "overrides": {"data.directory": str(digits), "data.batch_size": 16, "trainer.max_epochs": 3},
+        "metric": "val/accuracy",
+        "direction": "maximize",
+        "rows": OPTIMIZERS,
+    }
+    (tmp_path / "compared_optimizers.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    assert sweep.main([str(tmp_path / "compared_optimizers.yaml")]) == 0
+    command = [sys.executable, "-m", "lit_anndl.ui", "compared_optimizers", "--no-browser", "--port", str(free_port())]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def shows(browser: Chrome, words: list[str], seconds: float = 60) -> str:
+    """Waits until a page shows all words; returns what it shows in the end."""
+    end = time.monotonic() + seconds
+    text = ""
+    while time.monotonic() < end and not all(word in text for word in words):
+        time.sleep(0.5)
+        text = browser.find_element(By.TAG_NAME, "body").text
+    return text
+
+
+def test_the_comparison_of_a_study_over_optimizers(page, browser):
+    assert page.startswith("http://127.0.0.1:") and page.endswith("viewStateShareKey=compared_optimizers")
+    browser.get(page)
+    expected = ["Parallel Coordinates", "model.optimizer", "model.optimizer.lr", "val/accuracy", "test/accuracy"]
+    expected += (
+        [f"{name} seed=0" for name in OPTIMIZERS] + list(OPTIMIZERS) + ["train/loss", "figures/confusion_matrix"]
+    )
+    text = shows(browser, expected)
+    screenshot = Path(run_store() / "screenshots" / "compared_optimizers.png")
+    screenshot.parent.mkdir(parents=True, exist_ok=True)
+    browser.save_screenshot(str(screenshot))
+    assert [word for word in expected if word not in text] == []
+    assert len(browser.find_elements(By.CSS_SELECTOR, "svg.main-svg, canvas")) >= 3  # charts are drawn, not only named
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [(["nothing"], "there are no runs of a study nothing"), (["--port", "{port}"], "in use")]
+)
+def test_wrong_words(words, message, capsys, command):
+    command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        code = ui.main([word.format(port=port) for word in words])
+    err = capsys.readouterr().err
+    assert code == 2 and message in err and err.count("\n") == 1
