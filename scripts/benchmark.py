@@ -62,9 +62,9 @@ def ours(exercise: str, epochs: int, *words: str) -> float:
     """Seconds per epoch of a fit with everything on, until its last metric is in the store."""
     configuration = parse(exercise, [*words, "--trainer.max_epochs", str(epochs)])
     torch.manual_seed(0)
-    parts = compose(configuration, time.time())
+    parts = compose(configuration, time.time(), [])
     assert parts.tracker is not None
-    begin(parts, parts.tracker, configuration)
+    begin(parts, parts.tracker, configuration, {})
     start = time.perf_counter()
     parts.trainer.fit(parts.model, datamodule=parts.data)
     parts.tracker.deliver()
@@ -237,9 +237,9 @@ def checkpoint(rounds: int, _: Path) -> None:
     """What checkpointing costs per epoch of mnist_cnn: epochs of one batch, each saved as ever."""
     words = ["--data.train_size", "2000", "--trainer.limit_train_batches", "1", "--trainer.max_epochs", str(4 * rounds)]
     configuration = parse("mnist_cnn", words)
-    parts = compose(configuration, time.time())
+    parts = compose(configuration, time.time(), [])
     assert parts.tracker is not None and parts.trainer.checkpoint_callback is not None
-    begin(parts, parts.tracker, configuration)
+    begin(parts, parts.tracker, configuration, {})
     save, seconds = parts.trainer.checkpoint_callback.on_train_epoch_end, []
 
     def timed_save(*arguments: Any) -> None:

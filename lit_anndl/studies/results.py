@@ -159,8 +159,7 @@ def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
             except (ValueError, RuntimeError):  # all values alike, or nothing varied
                 continue
             figure = np.ravel(axes)[0].figure
-            figure.set_size_inches(max(8.0, 2.6 * len(np.ravel(axes))), 5)
-            figure.tight_layout()
+            figure.set_size_inches(max(8.0, 3.4 * len(np.ravel(axes))), 5)
             yield name, figure
             pyplot.close(figure)
 

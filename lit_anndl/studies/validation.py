@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from lit_anndl import exercises
+from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError
 from lit_anndl.run import check_data
 from lit_anndl.studies.definition import Definition
@@ -18,6 +19,15 @@ def validate(definition: Definition) -> None:
     Raises:
         InputError: says what was given and what was expected.
     """
+    has_validation = check_data(check_settings(definition))
+    if definition.metric.startswith("val/") and not has_validation:
+        raise InputError(
+            f"metric: {definition.metric} needs validation data: hold some out (validation_size, validation_fraction)"
+        )
+
+
+def check_settings(definition: Definition) -> Configuration:
+    """Refuses what can be told without data; returns the configuration of one of the runs."""
     check_exercise(definition.exercise)
     check_plan(definition)
     make_sampler(definition, 0)
@@ -32,11 +42,7 @@ def validate(definition: Definition) -> None:
         raise InputError(f"metric: {definition.exercise} logs no {definition.metric}; {hint}")
     if definition.space and definition.metric.startswith("test/"):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
-    has_validation = check_data(configurations[0])
-    if definition.metric.startswith("val/") and not has_validation:
-        raise InputError(
-            f"metric: {definition.metric} needs validation data: hold some out, such as data.validation_fraction: 0.2"
-        )
+    return configurations[0]
 
 
 def check_exercise(name: str) -> None:

@@ -89,7 +89,8 @@ class Parent:
         """Stores figures as figures/NAME.png, tables as tables/NAME.json, and texts under their names."""
         with self._warning():
             for name, figure in figures.items():
-                self.store.client.log_figure(self.run_id, figure, f"figures/{name}.png")
+                style = {"dpi": 120, "bbox_inches": "tight"}
+                self.store.client.log_figure(self.run_id, figure, f"figures/{name}.png", save_kwargs=style)
             for name, table in tables.items():
                 rows = [list(row) for row in zip(*table.values(), strict=True)]
                 self.store.client.log_dict(self.run_id, {"columns": list(table), "data": rows}, f"tables/{name}.json")
