@@ -3,9 +3,9 @@
 throughput  trials per minute of a small study, with 1, 2 and 4 local workers, from the first trial's start to the last
             one's end; and the seconds from the command to a worker's first trial.
 overhead    the share of a trial of so many seconds of training that is not training, in a warm worker: parsing,
-            building, data, tracking, storage, the test, figures.
+            building, data, tracking, storage, the test; and figures, which a run draws anyway.
 
-Every study is a process of its own with an SQLite storage and an SQLite tracking store. Nothing is asserted.
+Every study has an SQLite storage and an SQLite tracking store of its own. Nothing is asserted.
 """
 
 import argparse
@@ -14,21 +14,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import optuna
 import yaml
 
+from lit_anndl import run
+from lit_anndl.fit import quieten
+from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.storage import Storage
+from lit_anndl.studies.study import begin
+from lit_anndl.studies.worker import do, next_trial
 
-EPOCHS_PER_SECOND = 110
+EPOCHS_PER_SECOND = 180
 """Roughly, of the small study's net on one thread; what is reported is measured."""
 
 
-def run_study(folder: Path, *, trials: int, epochs: int, workers: int) -> tuple[optuna.Study, float]:
-    """A study of equal trials, and when its command was started."""
+def study_file(folder: Path, *, trials: int, epochs: int, workers: int) -> Path:
+    """A study of equal trials."""
     study = {
         "exercise": "surface",
         "overrides": {"model.optimizer": "SGD", "data.batch_size": 40, "trainer.max_epochs": epochs},
@@ -40,12 +45,12 @@ def run_study(folder: Path, *, trials: int, epochs: int, workers: int) -> tuple[
     }
     file = folder / f"workers_{workers}.yaml"
     file.write_text(yaml.safe_dump(study))
-    address = f"sqlite:///{folder / f'{workers}.db'}"
-    stores = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / f'mlflow_{workers}.db'}", "LIT_ANNDL_STORAGE": address}
-    started = time.time()
-    command = [sys.executable, "-m", "lit_anndl.sweep", str(file)]
-    subprocess.run(command, env={**os.environ, **stores}, check=True, stdout=subprocess.DEVNULL)
-    return optuna.load_study(study_name=file.stem, storage=Storage(address).connect()), started
+    return file
+
+
+def stores(folder: Path) -> dict[str, str]:
+    """Fresh ones, by environment variable."""
+    return {f"{name}": f"sqlite:///{folder / name}.db" for name in ("MLFLOW_TRACKING_URI", "LIT_ANNDL_STORAGE")}
 
 
 def throughput(trials: int) -> None:
@@ -53,7 +58,13 @@ def throughput(trials: int) -> None:
     print(f"{'workers':>8}{'trials/min':>12}{'to first trial [s]':>20}{'to all workers [s]':>20}")
     for workers in (1, 2, 4):
         with tempfile.TemporaryDirectory() as folder:
-            study, started = run_study(Path(folder), trials=trials, epochs=EPOCHS_PER_SECOND, workers=workers)
+            file = study_file(Path(folder), trials=trials, epochs=EPOCHS_PER_SECOND, workers=workers)
+            started = time.time()
+            command = [sys.executable, "-m", "lit_anndl.sweep", str(file)]
+            environment = {**os.environ, **stores(Path(folder))}
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+            storage = Storage(environment["LIT_ANNDL_STORAGE"])
+            study = optuna.load_study(study_name=file.stem, storage=storage.connect())
         begun = sorted(trial.datetime_start.timestamp() for trial in study.trials if trial.datetime_start)
         ended = max(trial.datetime_complete.timestamp() for trial in study.trials if trial.datetime_complete)
         per_minute = 60 * trials / (ended - begun[0])
@@ -62,14 +73,32 @@ def throughput(trials: int) -> None:
 
 def overhead(seconds: float) -> None:
     """Prints the share of a trial that is not training."""
-    trials = 5
+    trials, figures = 6, 0.0
+    record = run.record_results
+
+    def timed_record(*arguments: Any) -> None:
+        nonlocal figures
+        start = time.perf_counter()
+        record(*arguments)
+        figures += time.perf_counter() - start
+
+    run.record_results = timed_record
+    shares = []
     with tempfile.TemporaryDirectory() as folder:
-        study, _ = run_study(Path(folder), trials=trials, epochs=round(seconds * EPOCHS_PER_SECOND), workers=1)
-    starts = [trial.datetime_start.timestamp() for trial in study.trials if trial.datetime_start]
-    whole = [later - earlier for earlier, later in pairwise(starts[1:])]  # the first warms up
-    fit = [trial.user_attrs["metrics"]["0"]["seconds/fit"] for trial in study.trials[1:-1]]
-    shares = [1 - each / total for each, total in zip(fit, whole, strict=True)]
-    print(f"trial {median(whole):.2f} s, of which training {median(fit):.2f} s: overhead {100 * median(shares):.1f} %")
+        os.environ.update(stores(Path(folder)))
+        epochs = round(seconds * EPOCHS_PER_SECOND)
+        opened = begin(read_definition(study_file(Path(folder), trials=trials, epochs=epochs, workers=1)), Storage())
+        for _ in range(trials):
+            start, figures = time.perf_counter(), 0.0
+            trial = next_trial(opened)
+            assert trial is not None
+            do(trial, opened)
+            whole = time.perf_counter() - start
+            shares.append((whole, trial.user_attrs["metrics"]["0"]["seconds/fit"], figures))
+    whole, fit, figures = (median(each) for each in zip(*shares[1:], strict=True))  # the first one warms up
+    rest = whole - fit - figures
+    print(f"a trial of {whole:.2f} s: training {fit:.2f}, figures {figures:.2f}, the rest {rest:.2f} s")
+    print(f"overhead {100 * rest / whole:.1f} %, with figures {100 * (whole - fit) / whole:.1f} %")
 
 
 def main() -> None:
@@ -78,6 +107,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--seconds", type=float, default=5.0)
     asked = parser.parse_args()
+    quieten()
     overhead(asked.seconds)
     throughput(asked.trials)
 

@@ -114,9 +114,10 @@ class Definition:
 
     @property
     def varied(self) -> list[str]:
-        """The settings that differ from trial to trial."""
-        keys = [*self.space, *(key for row in self.table.values() for key in row)]
-        return list(dict.fromkeys(keys))
+        """The settings that differ from trial to trial and that every trial has."""
+        searched = [domain.key for domain in self.domains if not domain.when]
+        rows = list(self.table.values())
+        return searched + [key for key in (rows[0] if rows else {}) if all(key in row for row in rows)]
 
     @property
     def budget(self) -> int | None:

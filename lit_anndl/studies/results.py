@@ -144,6 +144,8 @@ def metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[st
 def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
     """Optuna's pictures of a search."""
     study, metric = opened.study, opened.definition.metric
+    # Optuna would judge all settings by those trials alone that have the conditional ones.
+    options: dict[str, dict[str, Any]] = {"importance": {"params": opened.definition.varied}}
     pictures: dict[str, Callable[..., Any]] = {
         "history": plot_optimization_history,
         "slices": plot_slice,
@@ -155,7 +157,7 @@ def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
         pyplot.switch_backend("Agg")
         for name, draw in pictures.items():
             try:
-                axes: Any = draw(study) if name == "importance" else draw(study, target_name=metric)
+                axes: Any = draw(study, **options.get(name, {"target_name": metric}))
             except (ValueError, RuntimeError):  # all values alike, or nothing varied
                 continue
             figure = np.ravel(axes)[0].figure

@@ -120,13 +120,12 @@ def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[Tri
         raise
     except Exception as error:
         message = f"{type(error).__name__}: {first_line(error)}"
-        log.warning("trial %d failed: %s", trial.number, message)
-        patiently(lambda: trial.set_user_attr("error", message))
-        return TrialState.FAIL, None
-    finally:
-        gc.collect()  # an error's traceback held the tensors
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    log.warning("trial %d failed: %s", trial.number, message)
+    patiently(lambda: trial.set_user_attr("error", message))
+    gc.collect()  # the traceback held the tensors, and the next trial wants the memory
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return TrialState.FAIL, None
 
 
 def give_back(trial: Trial, opened: OpenStudy) -> None:
