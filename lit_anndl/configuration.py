@@ -235,6 +235,8 @@ def read_yaml(path: Path, what: str = "--config") -> dict[str, Any]:
         raise InputError(f"{what} {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{what} {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if content is None:
+        raise InputError(f"{what} {path} is empty; expected settings as `key: value`")
     if not isinstance(content, dict):
         raise InputError(f"{what} {path}: expected settings as `key: value`, found {type(content).__name__}")
     return content

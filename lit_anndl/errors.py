@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class Unreachable(InputError):
+    """The tracking store is away: the user gave an address that does not answer, or it will again in a moment."""
+
+
 class RunFailure(RuntimeError):
     """A run cannot go on, for a reason that one line explains. Exit code 1; the run is FAILED."""
 

@@ -62,8 +62,15 @@ def deferring() -> Iterator[None]:
         yield
     finally:
         deferral.stop()
-    if deferral.pending:
-        raise deferral.pending
+        if deferral.pending:
+            raise deferral.pending
+
+
+@contextmanager
+def ignoring_signals() -> Iterator[None]:
+    """Within it, what is done because of one signal is not disturbed by another."""
+    with handlers(dict.fromkeys(SIGNALS, signal.SIG_IGN)):
+        yield
 
 
 class Deferral:

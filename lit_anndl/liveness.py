@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 STALE_SECONDS = 120.0
@@ -12,7 +13,7 @@ STALE_SECONDS = 120.0
 
 def process_tags() -> dict[str, str]:
     """Tags by which a dead process is told from a living one."""
-    return {"host": socket.gethostname(), "process": process(os.getpid()), "heartbeat": str(time.time())}
+    return {"host": host(), "process": process(os.getpid()), "heartbeat": str(time.time())}
 
 
 def has_died(tags: Mapping[str, str]) -> bool:
@@ -20,21 +21,32 @@ def has_died(tags: Mapping[str, str]) -> bool:
     pid = tags.get("process", "").partition("@")[0]
     if not {"host", "process", "heartbeat"} <= tags.keys() or not pid.isdecimal():
         return False
-    if tags["host"] == socket.gethostname():
+    if tags["host"] == host():
         return tags["process"] != process(int(pid))
     return time.time() - float(tags["heartbeat"]) > STALE_SECONDS
+
+
+@cache
+def host() -> str:
+    """This machine since it was started, or this container, for processes are numbered anew in each."""
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    parts = [socket.gethostname()]
+    parts += [boot.read_text()[:8]] if boot.exists() else []
+    parts += [namespace.readlink().name.strip("pid:[]")] if namespace.is_symlink() else []
+    return " ".join(parts)
 
 
 def process(pid: int) -> str:
     """A process of this machine as PID@START, where the system tells when it started; empty if there is none."""
     try:
         os.kill(pid, 0)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except ProcessLookupError:
         return ""
     except PermissionError:
-        pass
-    status = Path(f"/proc/{pid}/stat")
-    fields = status.read_text().rpartition(")")[2].split() if status.exists() else []
-    if fields[:1] == ["Z"]:  # ended, and its parent has not asked how
+        return f"{pid}@"
+    except FileNotFoundError:  # it has just ended, or this system has no /proc
+        return "" if Path("/proc/self").exists() else f"{pid}@"
+    if fields[0] == "Z":  # ended, and its parent has not asked how
         return ""
-    return f"{pid}@{fields[19] if fields else ''}"
+    return f"{pid}@{fields[19]}"

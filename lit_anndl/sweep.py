@@ -1,6 +1,7 @@
 """Run a study: python -m lit_anndl.sweep STUDY.yaml [--key value …]."""
 
 import logging
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,29 +69,34 @@ def sweep(file: str, words: Sequence[str]) -> int:
     launcher.check(definition)
     opened = begin(definition, storage)
     if definition.launcher == "slurm":
-        print(f"submitted as job {slurm.launch(opened)}\nwatch it: {watch(definition.name)}")
+        where = f" --storage {storage.shown}" if definition.storage else ""
+        print(f"submitted as job {slurm.launch(opened)}")
+        print(f"watch it: python -m lit_anndl.sweep --status {shlex.quote(definition.name)}{where}")
         return DONE
     local.launch(opened)
-    print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {definition.name}")
+    if not opened.counts()["COMPLETE"]:
+        print(summary(opened))
+        raise RunFailure("no trial is complete")
+    print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {shlex.quote(definition.name)}")
     return DONE
 
 
 def status(words: Sequence[str]) -> int:
     """Prints how a study stands."""
-    if len(words) not in (1, 3) or (len(words) == 3 and words[1] != "--storage"):
+    name, *options = [part for word in words for part in word.split("=", 1)] or [""]
+    if not name or name.startswith("-") or (options and (len(options) != 2 or options[0] != "--storage")):
         raise InputError("expected --status STUDY [--storage URL]")
+    from lit_anndl.studies.definition import read_definition
     from lit_anndl.studies.results import summary
     from lit_anndl.studies.storage import Storage
     from lit_anndl.studies.study import load
 
-    name = Path(words[0]).stem if words[0].endswith(".yaml") else words[0]
-    print(summary(load(name, Storage(words[2] if len(words) == 3 else None))))
+    address = options[1] if options else None
+    if name.endswith((".yaml", ".yml")):
+        definition = read_definition(Path(name))
+        name, address = definition.name, address or definition.storage
+    print(summary(load(name, Storage(address))))
     return DONE
-
-
-def watch(name: str) -> str:
-    """The command that shows how a study stands."""
-    return f"python -m lit_anndl.sweep --status {name}"
 
 
 if __name__ == "__main__":

@@ -68,10 +68,13 @@ def open_page(page: str, asked: argparse.Namespace) -> None:
 
 
 def refuse_busy(host: str, port: int) -> None:
-    """Refuses a port that something else listens on."""
-    with socket.socket() as probe:
-        if probe.connect_ex((host, port)) == 0:
-            raise InputError(f"port {port} is in use; give another with --port")
+    """Refuses an address that cannot be served."""
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{host}:{port} cannot be served ({reason}); give others with --port and --host") from error
 
 
 def wait_for(page: str, server: "subprocess.Popen[bytes]") -> None:

@@ -127,7 +127,7 @@ class Definition:
     @property
     def text(self) -> str:
         """The study file; what belongs to a command and its machine left out."""
-        plain = json.loads(json.dumps({key: asdict(self)[key] for key in DEFINING}))
+        plain = json.loads(json.dumps({key: asdict(self)[key] for key in DEFINING}, default=str))
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
     def words(self, overrides: Overrides, seed: int) -> list[str]:
@@ -158,7 +158,8 @@ def parse_definition(content: dict[str, Any], words: Sequence[str] = ()) -> Defi
         values = parser.parse_args(list(words), namespace=parser.parse_object(content))
     except (ArgumentError, ValueError, TypeError) as error:
         raise InputError(explain(str(error), KEYS)) from error
-    return Definition(**{**vars(values), "slurm": Slurm(**vars(values.slurm))})
+    plain = {"seeds": list(map(int, values.seeds)), "slurm": Slurm(**vars(values.slurm))}
+    return Definition(**{**vars(values), **plain})
 
 
 def make_parser() -> ArgumentParser:
@@ -170,4 +171,4 @@ def make_parser() -> ArgumentParser:
 
 def spelled(value: Any) -> str:
     """A setting as it is typed on the command line."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -5,16 +5,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
 from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.interruption import Interruption
+from lit_anndl.interruption import Interruption, deferring, ignoring_signals
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.process import arguments
 from lit_anndl.studies.progress import progress
-from lit_anndl.studies.storage import VARIABLE
+from lit_anndl.studies.storage import VARIABLE, patiently
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.worker import work
 
@@ -47,7 +47,7 @@ def launch(opened: OpenStudy) -> None:
         words = arguments(definition.name, deadline, definition.max_failures)
         with started(words, environments(definition, opened.storage.address)) as workers:
             codes = [worker.wait() for worker in workers]
-    if any(codes) and (left := sum(opened.counts()[state] for state in ("RUNNING", "WAITING"))):
+    if any(codes) and (left := sum(patiently(opened.counts)[state] for state in ("RUNNING", "WAITING"))):
         raise RunFailure(
             f"{sum(map(bool, codes))} workers ended early, {left} trials are left: the same command goes on"
         )
@@ -57,21 +57,31 @@ def launch(opened: OpenStudy) -> None:
 
 @contextmanager
 def started(words: Sequence[str], environments: Sequence[dict[str, str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Workers as processes; a signal is passed on to each of them once, and they are waited for."""
+    """Workers as processes; a signal is passed on to each of them once, and they are waited for, but not for ever."""
     command = [sys.executable, "-m", "lit_anndl.studies.process", *words]
-    workers = [subprocess.Popen(command, env=each, start_new_session=True) for each in environments]
+    workers: list[subprocess.Popen[bytes]] = []
     try:
+        with deferring():
+            workers += [subprocess.Popen(command, env=each, start_new_session=True) for each in environments]
         yield workers
     except Interruption as interruption:
-        for worker in workers:
-            worker.send_signal(interruption.signum)
-        end = time.monotonic() + LONGEST_GOODBYE_SECONDS
-        for worker in workers:
-            try:
-                worker.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                worker.kill()
+        with ignoring_signals():
+            say_goodbye(workers, interruption.signum)
         raise
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
+def say_goodbye(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:
+    """Passes a signal on, and waits for the workers to put their trials back."""
+    for worker in workers:
+        worker.send_signal(signum)
+    end = time.monotonic() + LONGEST_GOODBYE_SECONDS
+    for worker in workers:
+        with suppress(subprocess.TimeoutExpired):
+            worker.wait(max(0.0, end - time.monotonic()))
 
 
 def environments(definition: Definition, address: str) -> list[dict[str, str]]:
@@ -95,5 +105,6 @@ def environments(definition: Definition, address: str) -> list[dict[str, str]]:
 
 def visible_gpus() -> list[str]:
     """The GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return chosen.split(",") if chosen else [str(i) for i in range(torch.cuda.device_count())]
+    count = torch.cuda.device_count()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return chosen.split(",")[:count] if chosen else [str(i) for i in range(count)]

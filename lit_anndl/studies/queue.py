@@ -4,8 +4,9 @@ Everything here happens under the study's lock. A trial whose worker ended or di
 a copy of it waits in its place: same settings, same seeds done, same runs to resume.
 """
 
+import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from optuna import Study, Trial
 from optuna.exceptions import ExperimentalWarning
@@ -27,28 +28,34 @@ with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
 
 
 def enqueue_planned(study: Study, definition: Definition) -> None:
-    """Puts rows or a grid in the queue; a row that failed, once more."""
-    trials = [trial for trial in current(study) if trial.state is not TrialState.FAIL]
-    done = [trial.user_attrs.get("row") for trial in trials]
+    """Puts rows or a grid in the queue, as far as they are not there; when nobody works, failed rows once more."""
+    trials = current(study)
+    rows = {trial.user_attrs.get("row"): trial for trial in trials}
+    idle = all(trial.state.is_finished() for trial in trials)
     for name, row in definition.table.items():
-        if name not in done:
+        if name not in rows:
             study.enqueue_trial({}, user_attrs={"row": name, "overrides": row})
-    if not study.get_trials(deepcopy=False):
-        for settings in definition.planned:
+        elif idle and rows[name].state is TrialState.FAIL:
+            failed = copy.deepcopy(rows[name])
+            failed.user_attrs = {"row": name, "overrides": row}
+            copy_into_queue(study, failed)
+    known = [trial.system_attrs.get("fixed_params", trial.params) for trial in trials]
+    for settings in definition.planned:
+        if settings not in known:
             study.enqueue_trial(settings)
 
 
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
     """The next trial, this process' own from now on; None when none is to be begun."""
-    requeue_dead(study)
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    requeue_lost(study, has_died)
+    trials = current(study)
+    waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
     if not waiting:
+        budget = study.user_attrs.get("trials")
         planned = bool(definition.rows or definition.planned)
-        if planned or (definition.budget is not None and len(current(study)) >= definition.budget):
+        if planned or (budget is not None and len(trials) >= budget):
             return None
-    place = len(current(study))
-    if waiting:
-        place = waiting[0].user_attrs.get("place", waiting[0].number)
+    place = waiting[0].user_attrs.get("place", waiting[0].number) if waiting else len(trials)
     study.sampler = make_sampler(definition, place)
     trial = study.ask()
     trial.set_user_attr("place", place)
@@ -61,10 +68,27 @@ def beat(trial: Trial) -> None:
     trial.set_user_attr("worker", process_tags())
 
 
-def requeue(study: Study, trial: FrozenTrial, *, died: bool = False) -> None:
+def give_back(study: Study) -> list[FrozenTrial]:
+    """Requeues whatever this process is at; returns it."""
+    own = process_tags()
+    return requeue_lost(study, lambda worker: all(worker[key] == own[key] for key in ("host", "process")), died=False)
+
+
+def requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:
+    """Requeues the running trials of lost workers, and those without a worker's mark: it died while claiming them."""
+    found = []
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        worker: dict[str, str] = trial.user_attrs.get("worker", {})
+        if worker:
+            worker["heartbeat"] = str(float(worker["heartbeat"]) + OVERLAP_SECONDS)
+        if not worker or lost(worker):
+            requeue(study, trial, died=died)
+            found.append(trial)
+    return found
+
+
+def requeue(study: Study, trial: FrozenTrial, *, died: bool) -> None:
     """Ends a trial that was not done, and puts a copy in the queue."""
-    if trial.state.is_finished():
-        return
     deaths = trial.user_attrs.get("deaths", 0) + died
     if trial.number not in retried(study) and deaths < MAX_DEATHS:
         trial.user_attrs = {**trial.user_attrs, "deaths": deaths}
@@ -72,22 +96,18 @@ def requeue(study: Study, trial: FrozenTrial, *, died: bool = False) -> None:
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
-def requeue_dead(study: Study) -> None:
-    """Requeues the trials of workers that have died; one without a worker's mark died while it was claimed."""
-    for trial in study.get_trials(states=(TrialState.RUNNING,)):
-        worker: Mapping[str, str] = trial.user_attrs.get("worker", {})
-        later = {**worker, "heartbeat": str(float(worker["heartbeat"]) + OVERLAP_SECONDS)} if worker else {}
-        if not worker or has_died(later):
-            requeue(study, trial, died=True)
-
-
 def current(study: Study) -> list[FrozenTrial]:
     """The trials but for those that a copy stands for."""
-    replaced = retried(study)
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.number not in replaced]
+    trials = study.get_trials(deepcopy=False)
+    replaced = numbers_retried(trials)
+    return [trial for trial in trials if trial.number not in replaced]
 
 
 def retried(study: Study) -> set[int]:
     """The numbers of the trials that a copy stands for."""
-    histories = (trial.system_attrs.get("retry_history", []) for trial in study.get_trials(deepcopy=False))
-    return {number for history in histories for number in history}
+    return numbers_retried(study.get_trials(deepcopy=False))
+
+
+def numbers_retried(trials: Sequence[FrozenTrial]) -> set[int]:
+    """The numbers in the trials' histories."""
+    return {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}

@@ -32,15 +32,16 @@ Table = dict[str, list[object]]
 def conclude(opened: OpenStudy) -> None:
     """Brings the parent run up to date once no trial is running; the first of several workers does it."""
     with opened.storage.locked(f"{opened.definition.name} results"):
-        trials = opened.trials()
-        counts = opened.counts()
-        stand = [[trial.number, trial.state.name] for trial in trials]
-        if counts["RUNNING"] or patiently(lambda: opened.study.user_attrs).get("concluded") == stand:
+        trials, counts = patiently(opened.trials), patiently(opened.counts)
+        if counts["RUNNING"]:
             return
-        record(opened, trials)
+        opened = patiently(opened.refreshed)
+        stand = [[trial.number, trial.state.name] for trial in trials]
+        if patiently(lambda: opened.study.user_attrs).get("concluded") != stand:
+            record(opened, trials)
+            patiently(lambda: opened.study.set_user_attr("concluded", stand))
         unfinished = counts["WAITING"] or (opened.definition.budget or 0) > len(trials)
         opened.parent.set_status("KILLED" if unfinished else "FINISHED")
-        patiently(lambda: opened.study.set_user_attr("concluded", stand))
 
 
 def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
@@ -58,7 +59,8 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
         figures.update(search_figures(opened))
     if best := opened.best():
         settings = overrides(definition, best)
-        texts["best.yaml"] = yaml.safe_dump(best_layer(settings), sort_keys=False)
+        layer = {"seed_everything": definition.seeds[0], **best_layer(settings)}
+        texts["best.yaml"] = yaml.safe_dump(layer, sort_keys=False)
         opened.parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
     opened.parent.log(figures, tables, texts)
 
@@ -66,7 +68,7 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
 def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
     """All that a trial sets, seed aside."""
     row = trial.user_attrs.get("row")
-    return {**definition.fixed, **(definition.table[row] if row else trial.params)}
+    return {**definition.fixed, **(trial.user_attrs["overrides"] if row else trial.params)}
 
 
 def best_layer(settings: Overrides) -> dict[str, Any]:
@@ -168,21 +170,20 @@ def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
 
 def summary(opened: OpenStudy) -> str:
     """What the command says at its end, and `--status` at any time."""
-    definition, counts = opened.definition, opened.counts()
-    names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
-    states = ", ".join(
-        f"{counts[state]} {word}" for state, word in names.items() if counts[state] or word == "complete"
-    )
-    budget = f" of {definition.budget}" if definition.budget else ""
-    lines = [f"study {definition.name}: {sum(counts.values())}{budget} trials: {states}"]
-    lines += [f"trial {t.number} failed: {failure(t)}" for t in opened.trials() if t.state is TrialState.FAIL]
+    definition, counts, trials = opened.definition, opened.counts(), opened.trials()
+    others = {"PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting to go on or begin"}
+    states = [f"{counts[state]} {word}" for state, word in others.items() if counts[state]]
+    budget = f" of {max(definition.budget, len(trials))}" if definition.budget else ""
+    lines = [", ".join([f"study {definition.name}: {counts['COMPLETE']}{budget} trials complete", *states])]
     if definition.rows:
-        lines += rows_lines(definition, opened.trials())
-    elif best := opened.best():
+        return "\n".join([*lines, *rows_lines(definition, trials)])
+    lines += [f"trial {t.number} failed: {failure(t)}" for t in trials if t.state is TrialState.FAIL]
+    if best := opened.best():
         settings = overrides(definition, best)
-        lines += [f"best {definition.metric} {best.value:.6g}, trial {best.number}:"]
+        kind = f"median of seeds {definition.seeds}, " if len(definition.seeds) > 1 else ""
+        lines += [f"best {definition.metric} {best.value:.6g} ({kind}trial {best.number}):"]
         lines += [f"  {key} {value}" for key, value in best.params.items()]
-        lines += [f"again: {fit_command(definition, settings)}"]
+        lines += [f"again{', the first seed' if kind else ''}: {fit_command(definition, settings)}"]
     return "\n".join(lines)
 
 
@@ -195,6 +196,8 @@ def failure(trial: FrozenTrial) -> str:
 def rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
     """The table of rows for a terminal, by the study's metric."""
     values: Mapping[str, list[float]] = values_by_row(definition, trials)
+    failures = {t.user_attrs["row"]: failure(t) for t in trials if t.state is TrialState.FAIL}
     width = max(map(len, definition.rows))
     lines = [f"  {row:{width}}  {spread(values[row])}" for row in values]
+    lines += [f"  {row:{width}}  failed: {why}" for row, why in failures.items()]
     return [f"{definition.metric}, median (lowest–highest) of seeds {definition.seeds}:", *lines]

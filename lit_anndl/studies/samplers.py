@@ -6,6 +6,8 @@ from optuna import pruners, samplers
 
 from lit_anndl.errors import InputError
 from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.space import examples
+from lit_anndl.studies.trial import configure
 
 FEWEST_TRIALS = 5
 """Trials that the median is taken over, before it prunes."""
@@ -36,12 +38,21 @@ def make_sampler(definition: Definition, place: int) -> samplers.BaseSampler:
             return samplers.RandomSampler(seed=seed + place)
 
 
-def make_pruner(definition: Definition, epochs: int) -> pruners.BasePruner:
-    """The pruner; a trial's resource is its epochs, over all seeds."""
+def make_pruner(definition: Definition) -> pruners.BasePruner:
+    """The pruner; a trial's resource is its epochs, over all seeds.
+
+    Raises:
+        InputError: the runs have no number of epochs.
+    """
+    if definition.pruner == "none":
+        return pruners.NopPruner()
+    settings = next(examples(definition.domains))
+    epochs = configure(definition, settings, definition.seeds[0]).values.trainer.max_epochs
+    if epochs is None or epochs < 1:
+        raise InputError(f"pruner {definition.pruner} needs a number of epochs: trainer.max_epochs is {epochs}")
     match definition.pruner:
         case "median":
             return pruners.MedianPruner(n_startup_trials=FEWEST_TRIALS, n_warmup_steps=epochs // WARM_UP)
         case "hyperband":
-            return pruners.HyperbandPruner(max_resource=max(1, epochs * len(definition.seeds)))
-        case _:
-            return pruners.NopPruner()
+            return pruners.HyperbandPruner(max_resource=epochs * len(definition.seeds))
+    raise AssertionError(definition.pruner)

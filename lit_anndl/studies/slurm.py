@@ -55,6 +55,7 @@ def launch(opened: OpenStudy) -> str:
         **({"gpus_per_node": asked.gpus} if asked.gpus else {}),
         **{key: value for key, value in optional.items() if value is not None},
     )
+    opened.parent.set_status("SCHEDULED")
     deadline = time.time() + definition.timeout if definition.timeout else None
     try:
         jobs = executor.map_array(

@@ -10,6 +10,7 @@ model.optimizer.momentum: {float: [0, 0.99], when: {model.optimizer: SGD}}  # on
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -76,7 +77,8 @@ class Domain:
             case IntDistribution(low=low, high=high, step=step, log=False):
                 return list(range(low, high + 1, step))
             case FloatDistribution(low=low, high=high, step=float(step)):
-                return [low + step * i for i in range(round((high - low) / step) + 1)]
+                first, width = Decimal(str(low)), Decimal(str(step))  # 0.1 seven times is 0.7
+                return [float(first + i * width) for i in range(int((Decimal(str(high)) - first) / width) + 1)]
             case CategoricalDistribution(choices=choices):
                 return list(choices)
         raise InputError(f"space.{self.key}: a grid needs a choice, or bounds with a step")
@@ -114,14 +116,18 @@ def read_distribution(key: str, entry: Any) -> BaseDistribution:
     if kind == "choice":
         return read_choices(key, entry["choice"])
     low, high = read_bounds(key, kind, entry[kind])
-    log, step = entry.get("log", False), entry.get("step")
+    log, step = entry.get("log", False), number(entry.get("step"))
+    if not isinstance(log, bool):
+        raise InputError(f"space.{key}: log: {log} was given, expected true or false")
     if log and (low <= 0 or step):
         raise InputError(f"space.{key}: a logarithmic scale needs bounds > 0 and takes no step")
     if step is not None and (not is_number(step) or not 0 < step <= max(high - low, step * (low == high))):
         raise InputError(f"space.{key}: step {step} was given, expected a number from 0 to {high - low:g}")
     if kind == "int":
-        return IntDistribution(int(low), int(high), log=bool(log), step=int(step or 1))
-    return FloatDistribution(float(low), float(high), log=bool(log), step=None if step is None else float(step))
+        if step is not None and step != int(step):
+            raise InputError(f"space.{key}: step {step} was given, expected a whole number")
+        return IntDistribution(int(low), int(high), log=log, step=int(step or 1))
+    return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
 
 
 def read_choices(key: str, choices: Any) -> CategoricalDistribution:
@@ -157,6 +163,8 @@ def read_conditions(key: str, when: Any, above: Space) -> dict[str, list[Any]]:
     conditions = {}
     for other, values in when.items():
         values = values if isinstance(values, list) else [values]
+        if not values:
+            raise InputError(f"space.{key}: when {other} is [] is never; expected a value or several")
         if other not in known:
             raise InputError(f"space.{key}: when looks at {other}, which does not stand above it in the space")
         distribution = known[other].distribution

@@ -70,7 +70,9 @@ class Storage:
     def locked(self, name: str) -> Iterator[None]:
         """Held by one process of all machines at a time."""
         if self.file:
-            with FileLock(f"{self.file}.{crc32(name.encode()):08x}.lock"):
+            folder = self.file.with_name(f".{self.file.name}.locks")
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / f"{crc32(name.encode()):08x}"):
                 yield
         else:
             with self._lock_engine.connect() as connection:  # closing it lets go

@@ -1,7 +1,7 @@
 """A study as it is kept: opened, begun, and what it says of itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,15 +11,15 @@ from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.configuration import parse
-from lit_anndl.errors import InputError
+from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.studies.definition import Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
-from lit_anndl.studies.storage import Storage, patiently
+from lit_anndl.studies.storage import Storage
 from lit_anndl.tracking.parent import Parent
 from lit_anndl.tracking.store import Store
 
 MAY_CHANGE = {"trials", "rows"}
-"""What may differ when a study goes on: it may get longer, and its table more rows."""
+"""What may differ when a study goes on: it may get longer (less counts for nothing), and its table more rows."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class OpenStudy:
             try:
                 store.run(run_id)
                 return Parent(store, run_id)
+            except Unreachable:
+                raise
             except InputError:  # deleted, or the study goes on with another store
                 pass
         parent = Parent.create(store, definition.exercise, definition.name, definition.text)
@@ -68,7 +70,13 @@ class OpenStudy:
 
     def trials(self) -> list[FrozenTrial]:
         """The trials, but for those that a copy stands for."""
-        return patiently(lambda: current(self.study))
+        return current(self.study)
+
+    def refreshed(self) -> "OpenStudy":
+        """The study with its definition as another command may have changed it since: longer, or with more rows."""
+        content = yaml.safe_load(self.study.user_attrs["definition"])
+        definition = replace(self.definition, rows=content["rows"], trials=self.study.user_attrs["trials"])
+        return OpenStudy(self.storage, self.study, definition)
 
     def counts(self) -> dict[str, int]:
         """How many trials are in which state."""
@@ -96,8 +104,11 @@ def begin(definition: Definition, storage: Storage) -> OpenStudy:
         )
         if before := study.user_attrs.get("definition"):
             refuse_changes(yaml.safe_load(before), yaml.safe_load(definition.text), definition.name)
+        trials = [each for each in (study.user_attrs.get("trials"), definition.trials) if each is not None]
+        definition = replace(definition, trials=max(trials, default=None))
         opened = OpenStudy(storage, study, definition)
         opened.lay_out()
+        study.set_user_attr("trials", definition.trials)
         study.set_user_attr("definition", definition.text)
         enqueue_planned(study, definition)
     return opened
@@ -110,6 +121,8 @@ def load(name: str, storage: Storage) -> OpenStudy:
         InputError: there is none of that name.
     """
     quieten()
+    if storage.file and not storage.file.exists():
+        raise InputError(f"there is no study {name}: {storage.shown} does not exist")
     connection = storage.connect()
     names = optuna.get_all_study_names(connection)
     if name not in names:

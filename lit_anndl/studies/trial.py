@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna import Trial
 
 from lit_anndl.configuration import Configuration, parse
-from lit_anndl.errors import InputError, Stopped
+from lit_anndl.errors import InputError, Stopped, Unreachable
 from lit_anndl.resume import continuation
 from lit_anndl.run import Result, run
 from lit_anndl.studies.definition import Definition
@@ -95,7 +95,7 @@ def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> f
         Exception: whatever a run raises.
     """
     row = trial.user_attrs.get("row")
-    chosen = definition.table[row] if row else patiently(lambda: suggest(definition.domains, trial))
+    chosen = trial.user_attrs["overrides"] if row else patiently(lambda: suggest(definition.domains, trial))
     name = row or f"{trial.number} " + " ".join(f"{key.rpartition('.')[2]}={short(v)}" for key, v in chosen.items())
     tags = {"mlflow.parentRunId": parent, "study": definition.name, "trial": str(trial.number)}
     tags |= {"trial_state": "RUNNING", **({"row": row} if row else {})}
@@ -127,6 +127,8 @@ def run_or_resume(trial: Trial, seed: int, fresh: Configuration, reporter: Repor
     if run_id := trial.user_attrs.get("runs", {}).get(str(seed)):
         try:
             return run(continuation(fresh.exercise, run_id), started, callbacks=[reporter], tags=tags)
+        except Unreachable:
+            raise
         except InputError as error:  # its checkpoint is on a machine that is gone, for instance
             log.warning("trial %d begins anew: %s", trial.number, error)
     return run(fresh, started, callbacks=[reporter], tags=tags)

@@ -1,5 +1,6 @@
 """What is wrong with a study, before anything of it runs."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -8,9 +9,21 @@ from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError
 from lit_anndl.run import check_data
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.samplers import make_sampler
+from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.space import Overrides, examples
 from lit_anndl.studies.trial import configure
+
+NAMES = re.compile(r"[\w.+-][\w.+ -]*")
+"""Names of studies become names of files and tags."""
+
+RESERVED = {
+    "seed_everything": "the seeds of a study are given as seeds: [0, 1, …]",
+    "resume": "a study resumes its runs itself",
+    "trainer.logger": "the runs of a study are always recorded",
+    "trainer.devices": "a trial runs on one device; give workers instead",
+    "trainer.num_nodes": "a trial runs on one device; give workers instead",
+}
+"""What a study sets itself."""
 
 
 def validate(definition: Definition) -> None:
@@ -19,11 +32,10 @@ def validate(definition: Definition) -> None:
     Raises:
         InputError: says what was given and what was expected.
     """
-    has_validation = check_data(check_settings(definition))
-    if definition.metric.startswith("val/") and not has_validation:
-        raise InputError(
-            f"metric: {definition.metric} needs validation data: hold some out (validation_size, validation_fraction)"
-        )
+    configuration = check_settings(definition)
+    if definition.metric.startswith("val/") and not check_data(configuration):
+        keys = [key for key in configuration.parameters() if key.startswith("data.validation")]
+        raise InputError(f"metric: {definition.metric} needs validation data: hold some out with {' or '.join(keys)}")
 
 
 def check_settings(definition: Definition) -> Configuration:
@@ -31,8 +43,12 @@ def check_settings(definition: Definition) -> Configuration:
     check_exercise(definition.exercise)
     check_plan(definition)
     make_sampler(definition, 0)
-    if "seed_everything" in {*definition.fixed, *definition.space}:
-        raise InputError("seed_everything: the seeds of a study are given as seeds: [0, 1, …]")
+    for key in sorted(
+        {*definition.fixed, *definition.space, *(key for row in definition.table.values() for key in row)}
+    ):
+        if key in RESERVED:
+            raise InputError(f"{key}: {RESERVED[key]}")
+    make_pruner(definition)
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     model = configurations[0].model_class
     known = (*model.metrics(), "parameters", "seconds/fit", "seconds/epoch", "seconds/first_step")
@@ -59,6 +75,8 @@ def check_plan(definition: Definition) -> None:
     if bool(definition.space) == bool(definition.rows):
         found = "both" if definition.space else "none"
         raise InputError(f"expected a space to search or rows to run, found {found}")
+    if not NAMES.fullmatch(definition.name):
+        raise InputError(f"name: {definition.name!r} was given, expected letters, digits, spaces and . _ + -")
     if not definition.seeds or len(set(definition.seeds)) < len(definition.seeds):
         raise InputError(f"seeds: {definition.seeds} was given, expected different whole numbers")
     if definition.rows and definition.pruner != "none":

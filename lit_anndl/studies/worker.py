@@ -2,25 +2,27 @@
 
 import gc
 import logging
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.errors import RunFailure, Stopped
-from lit_anndl.interruption import Interruption, deferring
-from lit_anndl.studies.queue import beat, claim, requeue
+from lit_anndl.errors import RunFailure, Stopped, Unreachable
+from lit_anndl.interruption import deferring, ignoring_signals
+from lit_anndl.studies.queue import beat, claim, give_back
 from lit_anndl.studies.results import conclude
 from lit_anndl.studies.samplers import make_pruner, make_sampler
-from lit_anndl.studies.storage import UNREACHABLE, patiently
+from lit_anndl.studies.storage import PATIENCE_SECONDS, UNREACHABLE, patiently
 from lit_anndl.studies.study import OpenStudy
-from lit_anndl.studies.trial import Lost, Pruned, configure, perform
-from lit_anndl.tracking.store import first_line
+from lit_anndl.studies.trial import Lost, Pruned, perform
+from lit_anndl.tracking.store import Store, first_line
 
 log = logging.getLogger(__name__)
 
@@ -43,72 +45,72 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
         Interruption: a signal; the trial waits for another worker by then.
         RunFailure: too many trials failed in a row.
     """
-    opened.parent.set_status("RUNNING")
-    opened.study.pruner = make_pruner(opened.definition, epochs(opened))
-    failures = 0
     try:
-        while deadline is None or time.time() < deadline:
-            if not (trial := next_trial(opened)):
-                if not others_work(opened):
-                    break
-                opened.parent.beat()
-                time.sleep(WAIT_SECONDS)
-                continue
+        opened.parent.set_status("RUNNING")
+        opened.study.pruner = make_pruner(opened.definition)
+        take_trials(opened, deadline, max_failures)
+        conclude(opened)
+    except BaseException as error:
+        with ignoring_signals():
+            leave(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
+        raise
+
+
+def take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | None) -> None:
+    """One trial after the other, until none is left or the time is up."""
+    failures = 0
+    while deadline is None or time.time() < deadline:
+        if trial := next_trial(opened):
             failures = failures + 1 if do(trial, opened) is TrialState.FAIL else 0
             if max_failures and failures >= max_failures:
                 raise RunFailure(f"{failures} trials failed in a row, the last one with: {error_of(trial)}")
-    except BaseException as error:
-        leave(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
-        raise
-    conclude(opened)
-
-
-def epochs(opened: OpenStudy) -> int:
-    """The epochs of a run, as the pruner counts them."""
-    return configure(opened.definition, {}, opened.definition.seeds[0]).values.trainer.max_epochs or 1
+        elif others_work(opened):
+            opened.parent.beat()
+            time.sleep(WAIT_SECONDS)
+        else:
+            return
 
 
 def next_trial(opened: OpenStudy) -> Trial | None:
-    """A trial of this worker's own; a signal waits until it is certain whose it is."""
+    """A trial of this worker's own."""
 
     def claim_locked() -> Trial | None:
         with opened.storage.locked(opened.definition.name):
             return claim(opened.study, opened.definition, make_sampler)
 
-    trial = None
-    try:
-        with deferring():
-            trial = patiently(claim_locked)
-    except Interruption:
-        if trial:
-            give_back(trial, opened)
-        raise
-    return trial
+    with deferring():  # an exception in the middle of locking would leave the lock held
+        return patiently(claim_locked)
 
 
 def others_work(opened: OpenStudy) -> bool:
     """Whether trials are being worked on: their workers may die, and leave them."""
-    counts = opened.counts()
+    counts = patiently(opened.counts)
     return bool(counts["RUNNING"] or counts["WAITING"])
 
 
 def do(trial: Trial, opened: OpenStudy) -> TrialState:
     """One trial from beginning to end; returns how it ended."""
     lost = threading.Event()
-    try:
-        with heart(trial, opened, lost):
-            state, value = attempt(trial, opened, lost)
-        if state is not TrialState.RUNNING:
-            patiently(lambda: opened.study.tell(trial, value, state, skip_if_finished=True))
-            tag_runs(trial, opened, state)
-        return state
-    except Interruption:
-        give_back(trial, opened)
-        raise
+    with heart(trial, opened, lost):
+        state, value = attempt(trial, opened, lost)
+    if state.is_finished():
+        ended = patiently(lambda: opened.study.tell(trial, value, state, skip_if_finished=True))
+        tag_runs(trial.user_attrs, trial.number, opened, state)
+        if not sys.stderr.isatty():  # a terminal has a bar
+            print(line(ended, opened.definition.metric), flush=True)
+    return state
+
+
+def line(trial: FrozenTrial, metric: str) -> str:
+    """What a log says of a trial that has ended."""
+    said = {TrialState.COMPLETE: f"{metric} {trial.value}", TrialState.FAIL: f"failed: {error_of(trial)}"}
+    history = trial.system_attrs.get("retry_history")
+    since = f" (begun as trial {history[0]})" if history else ""
+    return f"trial {trial.number}: {said.get(trial.state, 'pruned')}{since}"
 
 
 def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[TrialState, float | None]:
-    """Runs a trial; returns how it ended (RUNNING: elsewhere) and its value."""
+    """Runs a trial; returns how it ended (RUNNING: elsewhere, WAITING: in the queue again) and its value."""
     try:
         return TrialState.COMPLETE, perform(trial, opened.definition, opened.parent.run_id, lost)
     except Pruned:
@@ -116,11 +118,18 @@ def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[Tri
     except Lost as error:
         log.warning("trial %d: %s", trial.number, error)
         return TrialState.RUNNING, None
+    except UpdateFinishedTrialError:
+        log.warning("trial %d: another worker has taken it over", trial.number)
+        return TrialState.RUNNING, None
+    except Unreachable as error:
+        log.warning("trial %d waits: %s", trial.number, error)
+        hand_back(opened)
+        wait_for_store()
+        return TrialState.WAITING, None
     except UNREACHABLE:
         raise
     except Exception as error:
         message = f"{type(error).__name__}: {first_line(error)}"
-    log.warning("trial %d failed: %s", trial.number, message)
     patiently(lambda: trial.set_user_attr("error", message))
     gc.collect()  # the traceback held the tensors, and the next trial wants the memory
     if torch.cuda.is_available():
@@ -128,32 +137,50 @@ def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[Tri
     return TrialState.FAIL, None
 
 
-def give_back(trial: Trial, opened: OpenStudy) -> None:
-    """Puts an interrupted trial back in the queue."""
+def wait_for_store() -> None:
+    """Waits for a tracking store that is away.
 
-    def requeue_locked() -> None:
+    Raises:
+        Unreachable: it stays away.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            Store()
+            return
+        except Unreachable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(WAIT_SECONDS)
+
+
+def hand_back(opened: OpenStudy) -> None:
+    """Puts the trial that this process is at back in the queue, if there is one."""
+
+    def hand_back_locked() -> list[FrozenTrial]:
         with opened.storage.locked(opened.definition.name):
-            (frozen,) = [each for each in opened.study.get_trials() if each.number == trial.number]
-            requeue(opened.study, frozen)
+            return give_back(opened.study)
 
-    with deferring():
-        patiently(requeue_locked, PATIENCE_AT_THE_END_SECONDS)
-        tag_runs(trial, opened, TrialState.WAITING)
+    for trial in patiently(hand_back_locked, PATIENCE_AT_THE_END_SECONDS):
+        tag_runs(trial.user_attrs, trial.number, opened, TrialState.WAITING)
 
 
 def leave(opened: OpenStudy, status: str) -> None:
-    """Notes how the study stands, if this was the last worker."""
-    with deferring():
+    """Leaves nothing behind that looks as if it were worked on; notes how the study stands for the last worker."""
+    try:
+        hand_back(opened)
         if not patiently(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
             opened.parent.set_status(status)
+    except (*UNREACHABLE, Unreachable) as error:  # the next worker finds the trial by its dead worker's mark
+        log.warning("the study could not be told: %s", first_line(error))
 
 
-def tag_runs(trial: Trial, opened: OpenStudy, state: TrialState) -> None:
+def tag_runs(noted: Mapping[str, Any], number: int, opened: OpenStudy, state: TrialState) -> None:
     """Says in MLflow how a trial stands."""
-    opened.parent.tag_trial(trial.user_attrs.get("runs", {}).values(), trial.number, state.name)
+    opened.parent.tag_trial(noted.get("runs", {}).values(), number, state.name)
 
 
-def error_of(trial: Trial) -> str:
+def error_of(trial: Trial | FrozenTrial) -> str:
     """What a failed trial failed of."""
     return str(trial.user_attrs.get("error", "unknown"))
 

@@ -55,10 +55,11 @@ class Parent:
             self.store.client.set_tag(self.run_id, "heartbeat", heartbeat()["heartbeat"])
 
     def set_status(self, status: str) -> None:
-        """RUNNING, or how it ended."""
+        """RUNNING, SCHEDULED where a cluster has yet to begin, or how it ended."""
         with self._warning():
-            if status == "RUNNING":
+            if status in ("RUNNING", "SCHEDULED"):
                 self.beat()
+                self.store.client.set_tag(self.run_id, "error", "")
                 self.store.client.update_run(self.run_id, status=status)
             else:
                 self.store.client.set_terminated(self.run_id, status)

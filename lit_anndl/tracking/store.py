@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from lit_anndl.errors import InputError
+from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.liveness import has_died, process_tags
 from lit_anndl.paths import run_store
 from lit_anndl.tracking.spool import Spool
@@ -49,11 +49,11 @@ class Store:
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """Within it, a store that is away is the user's to mend: raises InputError."""
+        """Within it, a store that is away is the user's to mend: raises Unreachable."""
         try:
             yield
         except (MlflowException, OSError) as error:
-            raise InputError(f"tracking store {self.uri} cannot be used: {self.told(error)}") from error
+            raise Unreachable(f"tracking store {self.uri} cannot be used: {self.told(error)}") from error
 
     def told(self, error: BaseException) -> str:
         """What an error says, in one line and without the password, which MLflow repeats."""
@@ -91,7 +91,8 @@ class Store:
             InputError: there is no such study.
         """
         experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        runs = self.client.search_runs(experiments, f"tags.study = '{study}'", max_results=1)
+        quoted = study.replace("'", "")  # no name has any
+        runs = self.client.search_runs(experiments, f"tags.study = '{quoted}'", max_results=1)
         if not runs:
             raise InputError(f"there are no runs of a study {study} in {self.uri}")
         return str(runs[0].info.experiment_id)

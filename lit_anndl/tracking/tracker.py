@@ -23,7 +23,7 @@ from PIL import Image
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.liveness import has_died, process_tags
 from lit_anndl.tracking.spool import Entry
-from lit_anndl.tracking.store import CONFIGURATION, Store, local_artifacts
+from lit_anndl.tracking.store import CONFIGURATION, Store, local_artifacts, taken_over
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +168,8 @@ class Tracker(Logger):
             self._spool.write()
         with self._delivery:
             try:
+                if taken_over(self.store.client.get_run(self.run_id).data.tags, process_tags()):
+                    return  # by one that believed this process dead
                 self.store.finish(self.run_id, self._spool, status, tags)
             except MlflowException as error:
                 self._warn(error)

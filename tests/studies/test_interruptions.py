@@ -1,12 +1,12 @@
 """Studies as processes: interrupted, killed, started six at a time."""
 
-import os
 import signal
 
 import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from lit_anndl.liveness import process as process_of
 from tests.processes import wait_until
 from tests.studies.conftest import assert_complete, in_state, start_sweep
 
@@ -61,15 +61,22 @@ def test_six_first_starts_at_once(study_file, storage, load_study, store):
     assert_complete(load_study("rush", storage), store, 8)
 
 
-def test_local_workers_end_with_their_parent(study_file, storage, load_study, store):
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_local_workers_end_with_their_parent(signum, study_file, storage, load_study, store):
     file = study_file("family", trials=30, overrides=LONGER, workers=2)
     process = start_sweep(file)
     study = load_study("family", storage)
-    wait_until(lambda: len(in_state(study, TrialState.RUNNING)) == 2, 120)
-    workers = {trial.user_attrs["worker"]["process"].partition("@")[0] for trial in in_state(study, TrialState.RUNNING)}
-    process.send_signal(signal.SIGTERM)
+    workers: set[str] = set()
+
+    def both_work() -> bool:
+        marks = [trial.user_attrs.get("worker", {}) for trial in in_state(study, TrialState.RUNNING)]
+        workers.update(mark["process"].partition("@")[0] for mark in marks if mark)
+        return len(workers) == 2
+
+    wait_until(both_work, 120)
+    process.send_signal(signum)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 143, err
-    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
-    assert not in_state(study, TrialState.RUNNING)
-    assert store.get_run(study.user_attrs["mlflow_run"]).info.status == "KILLED"
+    assert process.returncode == (143 if signum == signal.SIGTERM else -9), err
+    wait_until(lambda: not [pid for pid in workers if process_of(int(pid))])
+    assert not in_state(study, TrialState.RUNNING), err
+    assert store.get_run(study.user_attrs["mlflow_run"]).info.status == "KILLED", err

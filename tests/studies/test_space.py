@@ -56,6 +56,12 @@ def test_a_grid_is_every_combination_once():
     assert all(map(holds, rows))
 
 
+def test_values_of_a_grid_lie_in_the_space():
+    (domain,) = read_space({"dropout": {"float": [0, 0.7], "step": 0.1}})
+    assert len(domain.all()) == 8
+    assert all(domain.distribution._contains(value) for value in domain.all())
+
+
 def test_examples_have_every_choice_and_bound():
     space = read_space(CONDITIONAL)
     found = list(examples(space))
@@ -80,6 +86,9 @@ def test_examples_have_every_choice_and_bound():
         ({"float": [0, 1], "log": True}, "needs bounds > 0"),
         ({"int": [0.5, 2]}, "no whole numbers"),
         ({"float": [0, 1], "step": 2}, "expected a number from 0 to 1"),
+        ({"int": [1, 5], "step": 0.5}, "a whole number"),
+        ({"float": [0, 1], "log": "false"}, "true or false"),
+        ({"float": [0, 1], "when": {"first": []}}, "is never"),
         ({"float": [0, 1], "when": "SGD"}, "expected {key: value}"),
         ({"float": [0, 1], "when": {"later": 1}}, "does not stand above it"),
         ({"float": [0, 1], "when": {"first": "c"}}, "it never is"),

@@ -9,7 +9,13 @@ import torch
 import yaml
 from optuna.trial import TrialState
 
+from lit_anndl.errors import Unreachable
 from lit_anndl.studies import trial as trials
+from lit_anndl.studies.definition import read_definition
+from lit_anndl.studies.queue import MAX_DEATHS, claim, requeue
+from lit_anndl.studies.samplers import make_sampler
+from lit_anndl.studies.storage import Storage
+from lit_anndl.studies.study import begin
 from tests.studies.conftest import assert_complete, in_state
 
 
@@ -28,6 +34,9 @@ def artifacts(client: Any, run_id: str, folder: str) -> set[str]:
         ({"overrides": {"trainer.max_epochs": 3}}, "needs validation data"),
         ({"overrides": {"trainer.max_epoch": 3}}, "did you mean trainer.max_epochs?"),
         ({"overrides": {"seed_everything": 3}}, "seeds: [0, 1, …]"),
+        ({"rows": {"a": {"trainer.logger": False}}, "space": None}, "always recorded"),
+        ({"name": "it's"}, "expected letters"),
+        ({"pruner": "median", "overrides": {"trainer.max_epochs": -1, "data.validation_size": 20}}, "number of epochs"),
         ({"overrides": {"model.hidden": 3, "data.validation_size": 20}}, "in the overrides and in the space"),
         ({"space": {}}, "found none"),
         ({"rows": {"a": {"model.hidden": 3}}}, "found both"),
@@ -102,7 +111,9 @@ def test_a_study_goes_on(study_file, run_sweep, client, storage, load_study):
     values = [trial.value for trial in study.trials]
     assert run_sweep(file)[0] == 0
     assert [trial.value for trial in study.trials] == values
+    assert client.get_run(study.user_attrs["mlflow_run"]).info.status == "FINISHED"
     assert run_sweep(file, "--trials", "5")[0] == 0
+    assert run_sweep(file)[0] == 0  # it does not get shorter again
     assert [trial.value for trial in study.trials][:3] == values
     assert_complete(study, client, 5)
     code, _, err = run_sweep(study_file("longer", trials=3, seeds=[1]))
@@ -169,9 +180,83 @@ def test_a_failure_is_one_trial_s(study_file, run_sweep, client, storage, load_s
     monkeypatch.setattr(trials, "run", unlucky)
     code, out, err = run_sweep(study_file("unlucky"))
     assert code == 0, err
-    assert "4 of 4 trials: 3 complete, 1 failed" in out
+    assert "3 of 4 trials complete, 1 failed" in out
     assert "trial 1 failed: OutOfMemoryError: CUDA out of memory" in out
     assert len(in_state(load_study("unlucky", storage), TrialState.FAIL)) == 1
+
+
+def test_rows_that_failed_or_are_new(study_file, run_sweep, client, storage, load_study, monkeypatch):
+    honest = trials.run
+    monkeypatch.setattr(trials, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a cable was pulled")))
+    rows: dict[str, Any] = {"a": {"model.hidden": 3}}
+    code, out, _ = run_sweep(study_file("cabled", rows=rows, space=None, trials=None))
+    assert code == 1 and "1 failed" in out and "  a  failed: RuntimeError: a cable was pulled" in out
+    monkeypatch.setattr(trials, "run", honest)
+    rows["b"] = {"model.hidden": 4}
+    code, out, err = run_sweep(study_file("cabled", rows=rows, space=None, trials=None))
+    assert code == 0, err
+    assert "2 of 2 trials complete" in out
+    assert_complete(load_study("cabled", storage), client, 2)
+
+
+def test_a_worker_takes_rows_that_were_added_meanwhile(study_file, run_sweep, client, storage, load_study, monkeypatch):
+    honest = trials.run
+    rows: dict[str, Any] = {"a": {"model.hidden": 3}}
+    longer = read_definition(study_file("grown", rows={**rows, "b": {"model.hidden": 4}}, space=None, trials=None))
+
+    def grow(*arguments: Any, **options: Any) -> Any:
+        begin(longer, Storage(storage))
+        return honest(*arguments, **options)
+
+    monkeypatch.setattr(trials, "run", grow)
+    code, _, err = run_sweep(study_file("grown", rows=rows, space=None, trials=None))
+    assert code == 0, err
+    assert_complete(load_study("grown", storage), client, 2)
+
+
+def test_a_trial_that_workers_die_of_is_given_up(study_file, run_sweep, storage, load_study):
+    file = study_file("deadly", trials=1)
+    opened = begin(read_definition(file), Storage(storage))
+    for _ in range(MAX_DEATHS):
+        trial = claim(opened.study, opened.definition, make_sampler)
+        assert trial is not None
+        trial.set_user_attr("worker", {**trial.user_attrs["worker"], "process": "1@1"})
+    code, out, err = run_sweep(file)
+    assert code == 1 and err == "sweep: no trial is complete\n"
+    assert "0 of 1 trials complete, 1 failed\ntrial 2 failed: its worker died, 3 times" in out
+
+
+def test_a_trial_that_was_taken_away_is_left_alone(study_file, run_sweep, client, storage, load_study, monkeypatch):
+    honest = trials.run
+    file = study_file("taken", trials=2)
+
+    def lose(configuration: Any, *arguments: Any, **options: Any) -> Any:
+        study = load_study("taken", storage)
+        (trial,) = in_state(study, TrialState.RUNNING)
+        if trial.number == 0:  # as another machine does that has not heard of this one for minutes
+            requeue(study, trial, died=True)
+        return honest(configuration, *arguments, **options)
+
+    monkeypatch.setattr(trials, "run", lose)
+    code, out, err = run_sweep(file)
+    assert code == 0, err
+    assert "2 of 2 trials complete" in out
+    assert len(in_state(load_study("taken", storage), TrialState.COMPLETE)) == 2
+
+
+def test_a_tracking_store_that_is_away_costs_no_trial(study_file, run_sweep, client, storage, load_study, monkeypatch):
+    honest, refusals = trials.run, [1, 1]
+
+    def away(*arguments: Any, **options: Any) -> Any:
+        if refusals:
+            refusals.pop()
+            raise Unreachable("tracking store http://127.0.0.1 cannot be used")
+        return honest(*arguments, **options)
+
+    monkeypatch.setattr(trials, "run", away)
+    code, _, err = run_sweep(study_file("patient", trials=2))
+    assert code == 0, err
+    assert_complete(load_study("patient", storage), client, 2)
 
 
 def test_failures_in_a_row_end_the_study(study_file, run_sweep, storage, load_study, client):
@@ -187,7 +272,7 @@ def test_status(study_file, run_sweep):
     run_sweep(study_file("watched", trials=2))
     code, out, err = run_sweep("--status", "watched")
     assert code == 0, err
-    assert out.startswith("study watched: 2 of 2 trials: 2 complete\nbest val/mse ")
+    assert out.startswith("study watched: 2 of 2 trials complete\nbest val/mse ")
 
 
 def test_the_study_file_is_the_parent_s_configuration(study_file, run_sweep, client, storage, load_study, tmp_path):
