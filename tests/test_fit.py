@@ -152,7 +152,10 @@ def test_surface_run_holds_everything(command, client):
     history = client.get_metric_history(run.info.run_id, "train/mse")
     assert [metric.step for metric in history] == [0, 1, 2]
     assert run.data.metrics["parameters"] == 2751
-    assert artifacts(client, run.info.run_id) == {
+    stored = artifacts(client, run.info.run_id)
+    images = {name for name in stored if name.startswith("images/figures#")}
+    assert {Path(name).suffix for name in images} == {".png", ".webp"} and len(images) == 6  # large and small
+    assert stored - images == {
         "config.yaml",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",

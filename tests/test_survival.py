@@ -182,7 +182,7 @@ def test_max_epochs_may_grow(command):
     ("words", "message"),
     [
         (["--model.hidden", "9"], "model.hidden: a resumed run keeps its 50, 9 was given"),
-        (["--model.optimizer", "SGD"], "model.optimizer: a resumed run keeps its torch.optim.Adam"),
+        (["--model.optimizer", "SGD"], "model.optimizer: a resumed run keeps its Adam"),
         (["--trainer.max_epochs", "2"], "trainer.max_epochs: a resumed run keeps its 3, 2 was given"),
         ([], "is finished; to train longer, give a larger --trainer.max_epochs"),
     ],

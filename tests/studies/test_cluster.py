@@ -45,6 +45,11 @@ def workers_of(process: "subprocess.Popen[str]") -> list[int]:
     return [int(pid) for pid in listed.stdout.split()]
 
 
+def state_of(job: str, cluster: dict[str, str]) -> str:
+    command = ["squeue", "--noheader", "--jobs", job, "--format", "%T"]
+    return subprocess.run(command, env=cluster, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def test_nothing_is_lost_with_workers_or_database(database, study_file, own_store, load_study):
     file = study_file("lossless", trials=TRIALS, overrides=LONGER, workers=4)
     process = start_sweep(file, "--storage", database.address)
@@ -71,7 +76,7 @@ def test_slurm_requeues_and_nothing_is_lost(database, study_file, own_store, loa
             "array",
             trials=TRIALS,
             overrides=LONGER,
-            workers=3,
+            workers=4,
             launcher="slurm",
             slurm={"cpus": 1, "minutes": 5, "partition": "short"},
         )
@@ -84,6 +89,10 @@ def test_slurm_requeues_and_nothing_is_lost(database, study_file, own_store, loa
         subprocess.run(["scancel", f"{job}_0"], check=True, env=cluster)
         wait_until(lambda: done(study) >= 12, 120)
         subprocess.run(["scontrol", "requeue", f"{job}_1"], check=True, env=cluster)
+        wait_until(lambda: done(study) >= 18, 120)
+        # As a job is told whose time is nearly up: it ends well and queues itself again.
+        subprocess.run(["scancel", "--signal=USR2", f"{job}_2"], check=True, env=cluster)
+        wait_until(lambda: state_of(f"{job}_2", cluster) == "PENDING", 60)
         wait_until(lambda: done(study) >= TRIALS, 240)
         wait_until(lambda: own_store.get_run(study.user_attrs["mlflow_run"]).info.status == "FINISHED", 60)
         subprocess.run(["scancel", job], check=True, env=cluster)

@@ -1,6 +1,7 @@
 """`python -m lit_anndl.sweep` as a user types it."""
 
 import statistics
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import yaml
 from optuna.trial import TrialState
 
 from lit_anndl.errors import Unreachable
+from lit_anndl.liveness import STALE_SECONDS
 from lit_anndl.studies import trial as trials
 from lit_anndl.studies.definition import read_definition
-from lit_anndl.studies.queue import MAX_DEATHS, claim, requeue
+from lit_anndl.studies.queue import MAX_DEATHS, OVERLAP_SECONDS, claim, requeue
 from lit_anndl.studies.samplers import make_sampler
 from lit_anndl.studies.storage import Storage
 from lit_anndl.studies.study import begin
@@ -224,6 +226,25 @@ def test_a_trial_that_workers_die_of_is_given_up(study_file, run_sweep, storage,
     code, out, err = run_sweep(file)
     assert code == 1 and err == "sweep: no trial is complete\n"
     assert "0 of 1 trials complete, 1 failed\ntrial 2 failed: its worker died, 3 times" in out
+
+
+def test_a_worker_elsewhere_is_believed_as_long_as_its_heart_beats(study_file, storage, load_study):
+    opened = begin(read_definition(study_file("distant", trials=1)), Storage(storage))
+    trial = claim(opened.study, opened.definition, make_sampler)
+    assert trial is not None
+    for age, believed in ((STALE_SECONDS, True), (STALE_SECONDS + 2 * OVERLAP_SECONDS, False)):
+        mark = {"host": "elsewhere", "process": "1@1", "heartbeat": str(time.time() - age)}
+        trial.set_user_attr("worker", mark)
+        again = claim(opened.study, opened.definition, make_sampler)
+        assert (again is None) == believed
+    assert again is not None and again.params == trial.params
+
+
+def test_the_time_of_a_study(study_file, run_sweep, storage, load_study, client):
+    code, _, err = run_sweep(study_file("timed", trials=None, timeout=5))
+    assert code == 0, err
+    study = load_study("timed", storage)
+    assert_complete(study, client, len(study.trials))
 
 
 def test_a_trial_that_was_taken_away_is_left_alone(study_file, run_sweep, client, storage, load_study, monkeypatch):
