@@ -59,11 +59,13 @@ def training_history(client: MlflowClient, run_id: str) -> Histories:
 
 
 def assert_equal_runs(client: MlflowClient, run_id: str, reference: str) -> None:
-    """Asserts that a run ended with the weights and metrics of another, bit for bit."""
+    """Asserts that a run ended with the weights, the last and the best, and metrics of another, bit for bit."""
     assert client.get_run(run_id).info.status == "FINISHED"
     assert training_history(client, run_id) == training_history(client, reference)
-    ours, theirs = (
-        torch.load(checkpoint(client.get_run(each)), weights_only=True)["state_dict"] for each in (run_id, reference)
-    )
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    for name in ("last.ckpt", "best.ckpt"):
+        ours, theirs = (
+            torch.load(checkpoint(client.get_run(each)).with_name(name), weights_only=True)["state_dict"]
+            for each in (run_id, reference)
+        )
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
