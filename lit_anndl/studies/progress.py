@@ -4,9 +4,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from tqdm import tqdm
 
+from lit_anndl.studies.background import in_background
 from lit_anndl.studies.storage import UNREACHABLE
 from lit_anndl.studies.study import OpenStudy
 
@@ -19,14 +21,8 @@ def progress(opened: OpenStudy) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    done = threading.Event()
-    thread = threading.Thread(target=show, args=(opened, done), name="progress", daemon=True)
-    thread.start()
-    try:
+    with in_background(partial(show, opened), "progress"):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def show(opened: OpenStudy, done: threading.Event) -> None:

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.errors import RunFailure, Stopped, Unreachable
 from lit_anndl.interruption import deferring, ignoring_signals
+from lit_anndl.studies.background import in_background
 from lit_anndl.studies.queue import beat, claim, give_back
 from lit_anndl.studies.results import conclude
 from lit_anndl.studies.samplers import make_pruner, make_sampler
@@ -188,9 +189,8 @@ def error_of(trial: Trial | FrozenTrial) -> str:
 @contextmanager
 def heart(trial: Trial, opened: OpenStudy, lost: threading.Event) -> Iterator[None]:
     """Notes every few seconds that this worker lives."""
-    done = threading.Event()
 
-    def keep_beating() -> None:
+    def keep_beating(done: threading.Event) -> None:
         while not done.wait(BEAT_SECONDS):
             try:
                 beat(trial)
@@ -200,10 +200,5 @@ def heart(trial: Trial, opened: OpenStudy, lost: threading.Event) -> Iterator[No
             except UNREACHABLE:  # who works waits for it, too
                 pass
 
-    thread = threading.Thread(target=keep_beating, name="heart", daemon=True)
-    thread.start()
-    try:
+    with in_background(keep_beating, "heart"):
         yield
-    finally:
-        done.set()
-        thread.join()
