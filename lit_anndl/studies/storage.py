@@ -27,6 +27,12 @@ VARIABLE = "LIT_ANNDL_STORAGE"
 PATIENCE_SECONDS = 120.0
 """How long a database may be away, while it is restarted for instance."""
 
+SERVER = {
+    "pool_pre_ping": True,
+    "connect_args": {"connect_timeout": 10, "options": "-c statement_timeout=30s -c tcp_user_timeout=30s"},
+}
+"""Across a restart of PostgreSQL a statement fails, and is tried again, rather than wait for ever."""
+
 UNREACHABLE = (DBAPIError, StorageInternalError)
 
 T = TypeVar("T")
@@ -60,7 +66,7 @@ class Storage:
             self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.locked("tables"):
-                return RDBStorage(self._url, engine_kwargs={} if self.file else {"pool_pre_ping": True})
+                return RDBStorage(self._url, engine_kwargs={} if self.file else SERVER)
         except (SQLAlchemyError, StorageInternalError, OSError, ImportError, RuntimeError) as error:
             reason = first_line(error)
             reason = reason.replace(self._password, "***") if self._password else reason
