@@ -20,6 +20,7 @@ from lit_anndl.errors import InputError
 from lit_anndl.explain import explain
 from lit_anndl.layers import flatten, is_class, lay_over, look_up, nest
 from lit_anndl.training.checkpoint import Checkpoint
+from lit_anndl.training.early_stopping import EarlyStopping
 from lit_anndl.training.exercise import Exercise
 
 TRAINER_DEFAULTS = {
@@ -63,6 +64,9 @@ class CommandLine(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what a run has beside model, data and trainer."""
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        for argument in ("monitor", "mode"):
+            parser.link_arguments(f"checkpoint.{argument}", f"early_stopping.{argument}")
         parser.add_argument(
             "--threads", type=PositiveInt | None, help="CPU threads (default: one for small nets, else all)"
         )

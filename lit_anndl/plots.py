@@ -90,16 +90,26 @@ def filters(weights: torch.Tensor) -> Figure:
     return figure
 
 
-def rows(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
-    """Measured values, a line per row of a table: a dot per seed, a bar at the median; logarithmic if they spread."""
-    figure = Figure(figsize=(7, 0.45 * len(values) + 1.2), layout="constrained")
+def scattered_surfaces(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Figure:
+    """Surfaces z at scattered points, side by side, on one scale: (n, 2) points and (n,) values by title."""
+    figure = Figure(figsize=(4 * len(panels), 4))
+    figure.subplots_adjust(left=0.01, right=0.96, bottom=0.05, top=0.92, wspace=0.08)
+    low, high = min(z.min() for _, z in panels.values()), max(z.max() for _, z in panels.values())
+    for number, (title, (points, z)) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), number, projection="3d")
+        axes.plot_trisurf(*points.T, z, cmap="viridis", vmin=low, vmax=high, linewidth=0)
+        axes.set(title=f"{title} ({len(z)} points)", xlabel="x₁", ylabel="x₂", zlim=(low, high))
+    return figure
+
+
+def scattered(points: NDArray[np.float64], z: NDArray[np.float64], title: str, *, diverging: bool = False) -> Figure:
+    """Values (n,) at scattered points (n, 2) as colours; diverging: positive red, negative blue."""
+    figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
-    for position, (name, measured) in enumerate(values.items()):
-        axes.plot(measured, [position] * len(measured), "o", alpha=0.5, color="C0", label=name)
-        axes.plot([np.median(measured)] * 2, [position - 0.3, position + 0.3], color="C1", linewidth=2)
-    everything = [value for measured in values.values() for value in measured]
-    wide = bool(everything) and min(everything) > 0 and max(everything) > 20 * min(everything)
-    axes.set(xlabel=xlabel, xscale="log" if wide else "linear", yticks=range(len(values)), yticklabels=list(values))
-    axes.invert_yaxis()
-    axes.grid(alpha=0.3)
+    limit = float(np.abs(z).max())
+    shown = axes.tripcolor(points[:, 0], points[:, 1], z, shading="gouraud", cmap="RdBu_r" if diverging else "magma")
+    if diverging:
+        shown.set_clim(-limit, limit)
+    figure.colorbar(shown, ax=axes)
+    axes.set(title=title, xlabel="x₁", ylabel="x₂", aspect="equal")
     return figure

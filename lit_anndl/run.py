@@ -21,9 +21,10 @@ from lit_anndl.tracking.store import Store, first_line
 from lit_anndl.tracking.tracker import Tracker
 from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
 from lit_anndl.training.exercise import Exercise
+from lit_anndl.training.memory import state_bytes
 from lit_anndl.training.progress import Progress
 from lit_anndl.training.threads import ThreadChoice
-from lit_anndl.training.timing import Timing
+from lit_anndl.training.timing import ELAPSED, Timing
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def check(objects: Namespace) -> None:
     for option, neutral in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
         if objects.trainer[option] not in (neutral, 0):
             raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
+    objects.model.check(objects.data)
     monitor = objects.checkpoint.monitor
     if monitor not in objects.model.metrics():
         logged = ", ".join(objects.model.metrics())
@@ -158,6 +160,8 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
     """The Trainer, with the project's callbacks after the user's."""
     options: dict[str, Any] = vars(objects.trainer)
     callbacks = [*(options["callbacks"] or []), *callbacks]
+    if objects.early_stopping.wanted:
+        callbacks.append(objects.early_stopping)
     if options["enable_progress_bar"]:
         callbacks.append(Progress())
     if checkpoints := options["enable_checkpointing"] and recorded(objects):
@@ -189,8 +193,15 @@ def train_and_test(parts: Parts) -> dict[str, float]:
     metrics = {name: float(value) for name, value in measured.items()}
     if infinite := [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]:
         raise RunFailure(f"{infinite[0]} after the last step: try a smaller learning rate (--model.optimizer.lr)")
-    metrics["parameters"] = sum(p.numel() for p in parts.model.parameters() if p.requires_grad)
-    return metrics | parts.timing.metrics()
+    return {**metrics, **sizes(parts), **parts.timing.metrics()}
+
+
+def sizes(parts: Parts) -> dict[str, float]:
+    """`parameters`, the trainable ones, and `bytes/optimizer`, what the optimizers remember from step to step."""
+    return {
+        "parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
+        "bytes/optimizer": sum(map(state_bytes, parts.trainer.optimizers)),
+    }
 
 
 def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str]) -> Result:
@@ -200,6 +211,8 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: 
         metrics = train_and_test(parts)
         earlier = {name: pairs[-1][1] for name, pairs in tracker.history.items()}  # of a run that had only to be tested
         metrics = {**earlier, **metrics}
+        if shows_everything(parts.trainer):
+            metrics |= parts.model.summary(parts.data, tracker.history)
         record_results(parts, tracker, metrics)
     except BaseException as error:
         if isinstance(error, Stopped | RunFailure):
@@ -228,12 +241,18 @@ def begin(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Ma
 
 
 def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) -> None:
-    """Logs what is known only at the end: size, seconds, figures, tables."""
-    final = {name: value for name, value in metrics.items() if name == "parameters" or name.startswith("seconds/")}
+    """Logs what is known only at the end: sizes, seconds, summary, figures, tables."""
+    final = {name: value for name, value in metrics.items() if name not in parts.model.metrics()}
     tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
-    if getattr(parts.trainer, "fast_dev_run", False) or parts.trainer.limit_test_batches != 1.0:
-        return  # figures and tables show a whole test set
+    tracker.log_table(ELAPSED, parts.timing.table())
+    if not shows_everything(parts.trainer):
+        return
     for name, figure in parts.model.figures(parts.data, tracker.history):
         tracker.log_figure(name, figure)
     for name, table in parts.model.tables():
         tracker.log_table(name, table)
+
+
+def shows_everything(trainer: Trainer) -> bool:
+    """Whether the whole test set was seen, which summary, figures and tables are about."""
+    return not getattr(trainer, "fast_dev_run", False) and trainer.limit_test_batches == 1.0

@@ -39,6 +39,7 @@ class SurfaceData(InMemoryData):
         batch_size: training points per optimizer step.
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
         seed: of the noise and of the held-out points, null for the run's seed.
+        resamples: bootstrap samples of the training points, one for each member of an ensemble; 0 for none.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class SurfaceData(InMemoryData):
         batch_size: PositiveInt = 400,
         steps_per_execution: PositiveInt | None = None,
         seed: NonNegativeInt | None = None,
+        resamples: NonNegativeInt = 0,
     ) -> None:
-        super().__init__(batch_size, steps_per_execution, seed)
+        super().__init__(batch_size, steps_per_execution, seed, resamples)
         if validation_size >= grid_size**2:
             raise InputError(
                 f"data.validation_size {validation_size} leaves nothing to train on: the grid has {grid_size**2} points"

@@ -3,41 +3,39 @@
 from collections.abc import Iterator
 
 import torch
-from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from lit_anndl import plots
 from lit_anndl.data.surface import EXTENT, SurfaceData
-from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
-from lit_anndl.nets.mlp import MLP
 from lit_anndl.training.exercise import History
-from lit_anndl.training.module import SupervisedModule
+from lit_anndl.training.regression import BivariateRegression
 
 
-class Surface(SupervisedModule):
-    """Least squares by a ReLU network of two hidden layers.
+class Surface(BivariateRegression):
+    """Least squares by a multilayer perceptron, on noisy values of a surface.
 
-    Metrics: `train/mse` against the noisy values; `val/mse` on held-out noisy values, if any; `test/mse` against
-    the clean surface.
-
-    Args:
-        hidden: units in each of the two hidden layers.
-        optimizer: a class of torch.optim with its arguments.
+    `train/mse` is against the noisy values, `val/mse` against held-out noisy values, `test/mse` against the clean
+    surface f. Of the data: `noise/power` = mean n² (the residual of f itself) and
+    `noise/snr` = 10 log₁₀(mean f² / mean n²) dB, n the noise on the whole grid. Of the fit: `final/snr` =
+    10 log₁₀(mean z² / `final/mse`) dB, z = f + n the training targets.
     """
 
-    measures = ("mse",)
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """Signal-to-noise ratios beside the rest."""
+        return (*super().summaries(), "noise/power", "noise/snr", "final/snr")
 
-    def __init__(self, optimizer: OptimizerCallable, hidden: PositiveInt = 50) -> None:
-        net = MLP((2, hidden, hidden, 1))
-        backpropagate = SquaredErrorBackpropagation(net)
-        super().__init__(net, optimizer, lambda inputs, targets: {"mse": backpropagate(inputs, targets)})
-
-    def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """The mean squared error."""
-        return {"mse": torch.nn.functional.mse_loss(outputs, targets)}
+    def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
+        """The noise, and the signal-to-noise ratios before and after training; none of them without noise."""
+        assert isinstance(data, SurfaceData)
+        summary = super().summary(data, history)
+        clean, noise = data.test[1], data.noisy - data.test[1]
+        summary["noise/power"] = power(noise)
+        summary["final/snr"] = decibels(power(data.train[1]) / summary["final/mse"])
+        if data.noise:
+            summary["noise/snr"] = decibels(power(clean) / power(noise))
+        return summary
 
     def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
         """Training curve, the surfaces side by side, squared residuals."""
@@ -47,3 +45,13 @@ class Surface(SupervisedModule):
         yield "curves", plots.curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
         yield "surfaces", plots.surfaces({"clean": clean, f"noisy (σ = {data.noise:g})": noisy, "fit": fit}, EXTENT)
         yield "squared_residuals", plots.heatmap((fit - clean) ** 2, EXTENT, "(fit – clean surface)²")
+
+
+def power(signal: torch.Tensor) -> float:
+    """The mean square."""
+    return float(signal.square().mean())
+
+
+def decibels(ratio: float) -> float:
+    """10 log₁₀ of a ratio of powers, in dB."""
+    return float(10 * torch.tensor(ratio, dtype=torch.float64).log10())

@@ -61,6 +61,10 @@ class Definition:
         pruner: what ends trials early that do badly: none, median, hyperband.
         space: what is varied, see `lit_anndl.studies.space`.
         rows: settings by name, the rows of a table, in place of a space.
+        facet: a setting of every row; in the figures of learning curves each of its values has panels of its own.
+        gallery: figures of the runs that are shown together, those of each row's first seed.
+        thresholds: values by metric, `{train/mse: [0.03, 0.02]}`: after how many epochs and seconds a row stays
+            below each.
         trials: how many trials the whole study has, however many workers; a grid and rows have their own number.
         timeout: after so many seconds no worker begins another trial.
         max_failures: a worker gives up after so many failures in a row.
@@ -83,6 +87,9 @@ class Definition:
     pruner: Literal["none", "median", "hyperband"] = "none"
     space: dict[str, Any] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facet: str | None = None
+    gallery: list[str] = field(default_factory=list)
+    thresholds: dict[str, list[float]] = field(default_factory=dict)
     trials: PositiveInt | None = None
     timeout: PositiveFloat | None = None
     max_failures: PositiveInt = 10
@@ -139,6 +146,8 @@ class Definition:
 COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
 DEFINING = [each.name for each in fields(Definition) if each.name not in COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
+PRESENTATION = {"facet", "gallery", "thresholds"}
+"""How a study is shown, which may change at any time."""
 KEYS = [each.name for each in fields(Definition)] + [f"slurm.{each.name}" for each in fields(Slurm)]
 
 

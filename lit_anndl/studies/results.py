@@ -3,7 +3,6 @@
 import shlex
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from statistics import median
 from typing import Any
 
 import matplotlib as mpl
@@ -19,14 +18,13 @@ from optuna.visualization.matplotlib import (
     plot_slice,
 )
 
-from lit_anndl import plots
 from lit_anndl.layers import lay_over, nest
-from lit_anndl.studies.definition import Definition
+from lit_anndl.studies import rows
+from lit_anndl.studies.definition import PRESENTATION, Definition
 from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.storage import patiently
 from lit_anndl.studies.study import OpenStudy
-
-Table = dict[str, list[object]]
+from lit_anndl.tracking.parent import Table
 
 
 def conclude(opened: OpenStudy) -> None:
@@ -36,7 +34,8 @@ def conclude(opened: OpenStudy) -> None:
         if counts["RUNNING"]:
             return
         opened = patiently(opened.refreshed)
-        stand = [[trial.number, trial.state.name] for trial in trials]
+        shown = {name: getattr(opened.definition, name) for name in sorted(PRESENTATION)}
+        stand = {"trials": [[trial.number, trial.state.name] for trial in trials], **shown}
         if patiently(lambda: opened.study.user_attrs).get("concluded") != stand:
             record(opened, trials)
             patiently(lambda: opened.study.set_user_attr("concluded", stand))
@@ -53,8 +52,9 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
     figures: dict[str, Figure] = {}
     texts: dict[str, str] = {}
     if definition.rows:
-        tables["rows"] = rows_table(definition, trials)
-        figures["rows"] = plots.rows(values_by_row(definition, trials), definition.metric)
+        records = rows.read_records(definition, trials, opened.parent.store)
+        tables.update(rows.tables(definition, trials, records))
+        figures.update(rows.figures(definition, trials, records, opened.parent.store))
     elif sum(trial.state is TrialState.COMPLETE for trial in trials) > 1:
         figures.update(search_figures(opened))
     if best := opened.best():
@@ -100,7 +100,7 @@ def trials_table(trials: list[FrozenTrial]) -> Table:
     """A line per trial: state, value, seconds, settings."""
     keys = sorted({key for trial in trials for key in trial.params})
     seconds = [trial.duration.total_seconds() if trial.duration else None for trial in trials]
-    named = {"row": [trial.user_attrs["row"] for trial in trials]} if all(map(has_row, trials)) else {}
+    named = {"row": [trial.user_attrs["row"] for trial in trials]} if all("row" in t.user_attrs for t in trials) else {}
     return {
         "trial": [trial.number for trial in trials],
         **named,
@@ -109,38 +109,6 @@ def trials_table(trials: list[FrozenTrial]) -> Table:
         "seconds": seconds,
         **{key: [trial.params.get(key) for trial in trials] for key in keys},
     }
-
-
-def has_row(trial: FrozenTrial) -> bool:
-    """Whether a trial is a row of a table."""
-    return "row" in trial.user_attrs
-
-
-def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
-    """Median and range over the seeds of each metric, a line per row in the order of the study file."""
-    measured = metrics_by_row(definition, trials)
-    names = sorted({name for metrics in measured.values() for each in metrics for name in each})
-    table: Table = {"row": list(measured), "seeds": [len(metrics) for metrics in measured.values()]}
-    for name in names:
-        table[name] = [spread([each[name] for each in metrics if name in each]) for metrics in measured.values()]
-    return table
-
-
-def spread(values: list[float]) -> str:
-    """Median (lowest–highest)."""
-    return f"{median(values):.6g} ({min(values):.6g}–{max(values):.6g})" if values else ""
-
-
-def values_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[float]]:
-    """The study's metric, per row and seed."""
-    measured = metrics_by_row(definition, trials)
-    return {row: [each[definition.metric] for each in metrics] for row, metrics in measured.items()}
-
-
-def metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[dict[str, float]]]:
-    """What the runs of each complete row measured."""
-    complete = {t.user_attrs["row"]: t.user_attrs["metrics"] for t in trials if t.state is TrialState.COMPLETE}
-    return {row: list(complete[row].values()) for row in definition.rows if row in complete}
 
 
 def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
@@ -195,9 +163,9 @@ def failure(trial: FrozenTrial) -> str:
 
 def rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
     """The table of rows for a terminal, by the study's metric."""
-    values: Mapping[str, list[float]] = values_by_row(definition, trials)
+    values: Mapping[str, list[float]] = rows.values_by_row(definition, trials)
     failures = {t.user_attrs["row"]: failure(t) for t in trials if t.state is TrialState.FAIL}
     width = max(map(len, definition.rows))
-    lines = [f"  {row:{width}}  {spread(values[row])}" for row in values]
+    lines = [f"  {row:{width}}  {rows.spread(values[row])}" for row in values]
     lines += [f"  {row:{width}}  failed: {why}" for row, why in failures.items()]
     return [f"{definition.metric}, median (lowest–highest) of seeds {definition.seeds}:", *lines]

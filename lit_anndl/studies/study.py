@@ -12,14 +12,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.configuration import parse
 from lit_anndl.errors import InputError, Unreachable
-from lit_anndl.studies.definition import Definition, parse_definition
+from lit_anndl.studies.definition import PRESENTATION, Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
 from lit_anndl.studies.storage import Storage
 from lit_anndl.tracking.parent import Parent
 from lit_anndl.tracking.store import Store
 
-MAY_CHANGE = {"trials", "rows"}
-"""What may differ when a study goes on: it may get longer (less counts for nothing), and its table more rows."""
+MAY_CHANGE = {"trials", "rows", *PRESENTATION}
+"""What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, and it may
+be shown in another way."""
 
 
 @dataclass(frozen=True)

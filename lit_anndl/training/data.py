@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.plugins.precision import DoublePrecision
 
 from lit_anndl.training.batches import Batch, EvaluationBatches, TensorBatches
+from lit_anndl.training.bootstrap import bootstrap
 
 EVALUATION_BATCH_SIZE = 1000
 """Examples per validation and test step: no gradients, so memory allows more than in training."""
@@ -22,17 +24,20 @@ class InMemoryData(LightningDataModule):
         steps_per_execution: optimizer steps handed to one training step, None for a whole epoch; more saves the
             framework's cost per step, fewer lets callbacks look in more often.
         seed: of whatever the data set draws, None for the run's own seed.
+        resamples: bootstrap samples of the training examples, one for each member of an ensemble; 0 for the
+            examples themselves.
     """
 
     train: Batch
     validation: Batch = ()
     test: Batch
 
-    def __init__(self, batch_size: int, steps_per_execution: int | None, seed: int | None) -> None:
+    def __init__(self, batch_size: int, steps_per_execution: int | None, seed: int | None, resamples: int = 0) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.steps_per_execution = steps_per_execution
         self.given_seed = seed
+        self.resamples = resamples
 
     @property
     def seed(self) -> int:
@@ -46,8 +51,9 @@ class InMemoryData(LightningDataModule):
     def train_dataloader(self) -> TensorBatches:
         """The training batches, in lists of `steps_per_execution`."""
         trainer = self._attached_trainer()
+        examples = bootstrap(self.train, self.resamples, self.seed) if self.resamples else self.train
         return TensorBatches(
-            self._on_device(self.train),
+            self._on_device(examples),
             self.batch_size,
             seed=torch.initial_seed(),
             steps_per_execution=self.steps_per_execution,
@@ -71,7 +77,11 @@ class InMemoryData(LightningDataModule):
         return EvaluationBatches(self._on_device(tensors), EVALUATION_BATCH_SIZE)
 
     def _on_device(self, tensors: Batch) -> Batch:
-        return tuple(tensor.to(self._attached_trainer().strategy.root_device) for tensor in tensors)
+        """The tensors where training wants them; float64 only where it computes so (`--trainer.precision 64-true`)."""
+        trainer = self._attached_trainer()
+        if not isinstance(trainer.precision_plugin, DoublePrecision):
+            tensors = tuple(tensor.float() if tensor.dtype == torch.float64 else tensor for tensor in tensors)
+        return tuple(tensor.to(trainer.strategy.root_device) for tensor in tensors)
 
     def _attached_trainer(self) -> Trainer:
         assert self.trainer is not None, "loaders are asked for by a Trainer"

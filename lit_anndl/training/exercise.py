@@ -22,9 +22,21 @@ class Exercise(LightningModule):
     def metrics(cls) -> tuple[str, ...]:
         """The names of the metrics that a run logs, `val/…` only with validation data."""
 
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """The names of what `summary` returns."""
+        return ()
+
+    def check(self, data: LightningDataModule) -> None:
+        """Refuses data that do not fit the model, with InputError."""
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes whose checkpoint it is."""
         checkpoint["exercise"] = type(self).__module__.rpartition(".")[2]
+
+    def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
+        """What can be said of a tested run as a whole, beside its metrics."""
+        return {}
 
     def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
         """Names and figures."""

@@ -12,13 +12,13 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lit_anndl.errors import RunFailure
+from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import Exercise, Table
 
 Measures = dict[str, Tensor]
-Differentiate = Callable[[Tensor, Tensor], Measures]
-"""From inputs and targets to measures, leaving the objective's gradient in the parameters' `grad`."""
+Differentiate = Callable[[Tensor, Tensor], tuple[Tensor, Measures]]
+"""From inputs and targets to objective and measures, leaving the objective's gradient in the parameters' `grad`."""
 
 
 class SupervisedModule(Exercise):
@@ -35,20 +35,29 @@ class SupervisedModule(Exercise):
         optimizer: makes the optimizer from the parameters.
         backpropagate: takes the place of automatic differentiation on a single device, for nets so small that
             differentiating costs more than computing.
+        penalty: what is added to the first measure in training, a scalar.
+
+    Raises:
+        InputError: the optimizer cannot take a step.
     """
 
     measures: tuple[str, ...]
     """The names that `measure` returns; training minimises the first."""
 
     def __init__(
-        self, net: nn.Module, optimizer: OptimizerCallable, backpropagate: Differentiate | None = None
+        self,
+        net: nn.Module,
+        optimizer: OptimizerCallable,
+        *,
+        backpropagate: Differentiate | None = None,
+        penalty: Callable[[], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.net = net
-        self.objective = self.measures[0]
         self.automatic_optimization = False
         self.make_optimizer = optimizer
         self.backpropagate = backpropagate
+        self.penalty = penalty
         self.epoch_measures: list[Measures] = []
         self.test_outputs: list[Tensor] = []
 
@@ -67,7 +76,9 @@ class SupervisedModule(Exercise):
 
     def configure_optimizers(self) -> Optimizer:
         """The optimizer over all parameters."""
-        return self.make_optimizer(self.parameters())
+        optimizer = self.make_optimizer(self.parameters())
+        refuse_lame_line_search(optimizer)
+        return optimizer
 
     def training_step(self, batches: list[Batch], _: int) -> None:
         """Takes one optimizer step per batch, no more than `max_steps` in all."""
@@ -111,7 +122,7 @@ class SupervisedModule(Exercise):
 
     def test_step(self, batch: Batch, _: int) -> None:
         """Logs the test measures and keeps the outputs for the figures."""
-        self.test_outputs.append(self._evaluate("test", batch).float().cpu())
+        self.test_outputs.append(self._evaluate("test", batch).cpu())
 
     def log_epoch(self, metrics: Measures) -> None:
         """Hands an epoch's metrics to loggers and callbacks, for a fifth of what `self.log` costs per epoch."""
@@ -133,7 +144,7 @@ class SupervisedModule(Exercise):
         """One optimizer step; returns the measures before it."""
         if isinstance(optimizer, torch.optim.LBFGS):
             return self._take_closure_step(optimizer, differentiate, batch)
-        measures = differentiate(*batch)
+        _, measures = differentiate(*batch)
         optimizer.step()
         return {name: value.detach() for name, value in measures.items()}
 
@@ -142,20 +153,24 @@ class SupervisedModule(Exercise):
         evaluations: list[Measures] = []
 
         def closure() -> Tensor:
-            evaluations.append(differentiate(*batch))
-            return evaluations[-1][self.objective]
+            objective, measures = differentiate(*batch)
+            evaluations.append(measures)
+            return objective
 
         optimizer.step(closure)
         return {name: value.detach() for name, value in evaluations[0].items()}
 
     def _autograd(
         self, optimizer: Any, backward: Callable[[Tensor], None], inputs: Tensor, targets: Tensor
-    ) -> Measures:
+    ) -> tuple[Tensor, Measures]:
         """Gradients by automatic differentiation, as a Differentiate."""
         optimizer.zero_grad()
         measures = self.measure(self.net(inputs), targets)
-        backward(measures[self.objective])
-        return measures
+        objective = measures[self.measures[0]]
+        if self.penalty:
+            objective = objective + self.penalty()
+        backward(objective)
+        return objective, measures
 
     def _runs_bare(self) -> bool:
         """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
@@ -172,11 +187,12 @@ class SupervisedModule(Exercise):
         Raises:
             RunFailure: says at which step, and what to try.
         """
-        finite = torch.stack([measure[self.objective] for measure in measures]).isfinite()
-        if not finite.all():
-            step = self.global_step - len(measures) + int(finite.int().argmin())
+        objective = self.measures[0]
+        values = torch.stack([measure[objective] for measure in measures])
+        if not (finite := values.isfinite()).all():
+            first = int(finite.int().argmin())
             raise RunFailure(
-                f"{self.objective} is {float(measures[int(finite.int().argmin())][self.objective])} at step {step} "
+                f"{objective} is {float(values[first])} at step {self.global_step - len(measures) + first} "
                 f"(epoch {self.current_epoch}): try a smaller learning rate (--model.optimizer.lr) or larger batches"
             )
 
@@ -192,6 +208,20 @@ class SupervisedModule(Exercise):
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
         progress.ready += steps
         progress.completed += steps
+
+
+def refuse_lame_line_search(optimizer: Optimizer) -> None:
+    """Refuses an L-BFGS whose line search may not look anywhere: at its first failure it would stand still for good.
+
+    torch ≥ 2.10 gives the search `max_eval` - 1 evaluations (before, always 25), and `max_eval` is 1.25 `max_iter`
+    by default: none for `max_iter` 1 (https://github.com/pytorch/pytorch/pull/161488).
+    """
+    for group in optimizer.param_groups if isinstance(optimizer, torch.optim.LBFGS) else []:
+        if group["line_search_fn"] and group["max_eval"] < 2:
+            raise InputError(
+                f"optimizer: with max_eval {group['max_eval']} the line search of L-BFGS has no evaluation to make; "
+                f"expected 2 or more, 26 to search as long as torch before 2.10 did (--model.optimizer.max_eval 26)"
+            )
 
 
 def parameters_per_layer(net: nn.Module) -> Table:

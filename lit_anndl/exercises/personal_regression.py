@@ -1,0 +1,31 @@
+"""A function of two variables made from one's student number: regression and regularization (exercise 1.4)."""
+
+from collections.abc import Iterator
+
+import torch
+from lightning.pytorch import LightningDataModule
+from matplotlib.figure import Figure
+
+from lit_anndl import plots
+from lit_anndl.data.regression import RegressionData
+from lit_anndl.training.exercise import History
+from lit_anndl.training.regression import BivariateRegression
+
+
+class PersonalRegression(BivariateRegression):
+    """Least squares by a multilayer perceptron, on points of the unit square."""
+
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
+        """Learning curves; training and test surface with the prediction; differences on the test set."""
+        assert isinstance(data, RegressionData)
+        (train, given), (test, true) = ((points.numpy(), z.squeeze(1).numpy()) for points, z in (data.train, data.test))
+        predicted = torch.cat(self.test_outputs).squeeze(1).double().numpy()
+        yield "curves", plots.curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
+        yield (
+            "surfaces",
+            plots.scattered_surfaces(
+                {"training set": (train, given), "test set": (test, true), "prediction": (test, predicted)}
+            ),
+        )
+        yield "difference", plots.scattered(test, predicted - true, "prediction – test set", diverging=True)
+        yield "squared_residuals", plots.scattered(test, (predicted - true) ** 2, "(prediction – test set)²")

@@ -1,0 +1,45 @@
+"""How long training takes to get somewhere: in epochs, and in seconds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from lit_anndl.tracking.records import Record
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """When each seed's run stays below a threshold, infinite where it never does."""
+
+    epochs: list[float]
+    seconds: list[float]
+
+
+def arrival(records: Sequence[Record], metric: str, threshold: float) -> Arrival:
+    """The epochs and seconds after which a metric stays below a threshold to the end of training, for each run."""
+    epochs = [epochs_until_below(record.history.get(metric, []), threshold) for record in records]
+    seconds = [
+        record.elapsed[int(count) - 1] if count <= len(record.elapsed) else math.inf
+        for record, count in zip(records, epochs, strict=True)
+    ]
+    return Arrival(epochs, seconds)
+
+
+def epochs_until_below(curve: Sequence[tuple[int, float]], threshold: float) -> float:
+    """The number of epochs after which all values are below a threshold; infinite if the last one is not."""
+    reached = math.inf
+    for epoch, value in reversed(curve):
+        if not value < threshold:
+            break
+        reached = epoch + 1
+    return reached
+
+
+def ranks(values: Mapping[str, Sequence[float]]) -> dict[str, int | None]:
+    """Places by the median, the least first; equal medians share one, and an infinite one has none."""
+    medians = {name: median(each) for name, each in values.items()}
+    return {
+        name: None if math.isinf(value) else 1 + sum(other < value for other in medians.values())
+        for name, value in medians.items()
+    }

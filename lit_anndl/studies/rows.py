@@ -1,0 +1,158 @@
+"""The rows of a study side by side: tables of medians and ranges, learning curves, convergence, figures."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+from matplotlib.figure import Figure
+from optuna.trial import FrozenTrial, TrialState
+
+from lit_anndl.configuration import parse
+from lit_anndl.errors import InputError
+from lit_anndl.studies import plots
+from lit_anndl.studies.convergence import Arrival, arrival, ranks
+from lit_anndl.studies.definition import Definition
+from lit_anndl.tracking.parent import Table
+from lit_anndl.tracking.records import Record, read_figure, read_record
+from lit_anndl.tracking.store import Store
+
+log = logging.getLogger(__name__)
+
+Records = Mapping[str, Sequence[Record]]
+"""What each row's runs have left."""
+Arrivals = Mapping[str, Mapping[float, Arrival]]
+"""For each row and threshold, when the row's runs stay below it."""
+
+
+def tables(definition: Definition, trials: list[FrozenTrial], records: Records) -> Iterator[tuple[str, Table]]:
+    """Names and tables."""
+    yield "rows", rows_table(definition, trials)
+    for metric, thresholds in definition.thresholds.items():
+        yield f"convergence_{as_name(metric)}", convergence_table(arrivals(records, metric, thresholds))
+
+
+def figures(
+    definition: Definition, trials: list[FrozenTrial], records: Records, store: Store
+) -> Iterator[tuple[str, Figure]]:
+    """Names and figures."""
+    yield "rows", plots.rows(values_by_row(definition, trials), definition.metric)
+    for metric in curve_metrics(definition):
+        if panels := facets(definition, records, metric):
+            yield f"curves_{as_name(metric)}", plots.learning_curves(panels, metric)
+    for metric, thresholds in definition.thresholds.items():
+        yield f"convergence_{as_name(metric)}", plots.convergence(arrivals(records, metric, thresholds), metric)
+    if definition.gallery and (pictures := gallery(definition, trials, store)):
+        yield "gallery", plots.gallery(pictures)
+
+
+def read_records(definition: Definition, trials: list[FrozenTrial], store: Store) -> Records:
+    """The records of all complete rows; a run that cannot be read is left out, with a warning."""
+    records: dict[str, list[Record]] = {}
+    for row, trial in complete_rows(definition, trials).items():
+        for run_id in trial.user_attrs["runs"].values():
+            try:
+                records.setdefault(row, []).append(read_record(store, run_id, curve_metrics(definition)))
+            except InputError as error:
+                log.warning("row %s: its curves lack a run: %s", row, error)
+    return records
+
+
+def complete_rows(definition: Definition, trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
+    """The complete trial of each row that has one, in the order of the study file."""
+    complete = {trial.user_attrs["row"]: trial for trial in trials if trial.state is TrialState.COMPLETE}
+    return {row: complete[row] for row in definition.rows if row in complete}
+
+
+def metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[dict[str, float]]]:
+    """What the runs of each complete row measured."""
+    rows = complete_rows(definition, trials)
+    return {row: list(trial.user_attrs["metrics"].values()) for row, trial in rows.items()}
+
+
+def values_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[float]]:
+    """The study's metric, per row and seed."""
+    measured = metrics_by_row(definition, trials)
+    return {row: [each[definition.metric] for each in metrics] for row, metrics in measured.items()}
+
+
+def curve_metrics(definition: Definition) -> list[str]:
+    """The metrics that are measured at each epoch."""
+    names = parse(definition.exercise, []).model_class.metrics()
+    return [name for name in names if name.startswith(("train/", "val/"))]
+
+
+def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
+    """Median and range over the seeds of each metric, a line per row in the order of the study file."""
+    measured = metrics_by_row(definition, trials)
+    names = sorted({name for metrics in measured.values() for each in metrics for name in each})
+    table: dict[str, list[object]] = {"row": list(measured), "seeds": [len(each) for each in measured.values()]}
+    for name in names:
+        table[name] = [spread([each[name] for each in metrics if name in each]) for metrics in measured.values()]
+    return table
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median (lowest–highest); infinite ones were never reached."""
+    if not values:
+        return ""
+    shown = ["never" if math.isinf(each) else f"{each:.6g}" for each in (median(values), min(values), max(values))]
+    return f"{shown[0]} ({shown[1]}–{shown[2]})" if len(set(shown)) > 1 else shown[0]
+
+
+def facets(definition: Definition, records: Records, metric: str) -> dict[str, dict[str, plots.Curve]]:
+    """The rows' curves of a metric, by the value of the setting that has panels of its own."""
+    panels: dict[str, dict[str, plots.Curve]] = {}
+    for row, runs in records.items():
+        if (curve := plots.summarise(runs, metric)) is None:
+            continue
+        settings = {**definition.fixed, **definition.table[row]}
+        title = f"{definition.facet} = {settings[definition.facet]}" if definition.facet else ""
+        panels.setdefault(title, {})[row] = curve
+    return panels
+
+
+def arrivals(records: Records, metric: str, thresholds: Sequence[float]) -> Arrivals:
+    """When each row's runs stay below each threshold, highest threshold first."""
+    descending = sorted(thresholds, reverse=True)
+    return {row: {each: arrival(runs, metric, each) for each in descending} for row, runs in records.items()}
+
+
+def convergence_table(found: Arrivals) -> Table:
+    """A line per row and threshold: epochs and seconds, median and range over the seeds, and the places by each."""
+    lines = []
+    for threshold in next(iter(found.values()), {}):
+        at = {row: each[threshold] for row, each in found.items()}
+        by_epochs, by_seconds = (ranks({row: getattr(a, unit) for row, a in at.items()}) for unit in UNITS)
+        for row, a in at.items():
+            reached = sum(not math.isinf(count) for count in a.epochs)
+            counts = (len(a.epochs), reached)
+            lines.append(
+                (threshold, row, *counts, spread(a.epochs), by_epochs[row], spread(a.seconds), by_seconds[row])
+            )
+    columns = zip(*lines, strict=True) if lines else [()] * len(CONVERGENCE_COLUMNS)
+    return {heading: list(column) for heading, column in zip(CONVERGENCE_COLUMNS, columns, strict=True)}
+
+
+UNITS = ("epochs", "seconds")
+CONVERGENCE_COLUMNS = ("below", "row", "seeds", "reached", "epochs", "place by epochs", "seconds", "place by seconds")
+
+
+def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> dict[str, list[plots.Picture]]:
+    """For each row the wanted figures of its first seed's run."""
+    pictures: dict[str, list[plots.Picture]] = {}
+    for row, trial in complete_rows(definition, trials).items():
+        run_id = trial.user_attrs["runs"][str(definition.seeds[0])]
+        try:
+            found = [read_figure(store, run_id, name) for name in definition.gallery]
+        except InputError as error:
+            log.warning("row %s is not in the gallery: %s", row, error)
+            continue
+        if shown := [picture for picture in found if picture is not None]:
+            pictures[row] = shown
+    return pictures
+
+
+def as_name(metric: str) -> str:
+    """A metric as part of a file's name."""
+    return metric.replace("/", "_")

@@ -1,0 +1,67 @@
+"""What finished runs have left, read back."""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lit_anndl.tracking.store import Store
+from lit_anndl.training.exercise import History
+from lit_anndl.training.timing import ELAPSED
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run's learning curves, and the seconds of fit at the end of each epoch (none, if they were not kept)."""
+
+    history: History
+    elapsed: list[float]
+
+
+def read_record(store: Store, run_id: str, metrics: Iterable[str]) -> Record:
+    """The record of a run, for those of some metrics that it has logged.
+
+    Raises:
+        InputError: there is no such run; the store cannot be reached.
+    """
+    logged = store.run(run_id).data.metrics
+    with store.reaching():
+        histories = {name: store.client.get_metric_history(run_id, name) for name in metrics if name in logged}
+    table = read_artifact(store, run_id, f"tables/{ELAPSED}.json")
+    elapsed = [seconds for _, seconds in json.loads(table)["data"]] if table else []
+    return Record({name: [(m.step, m.value) for m in history] for name, history in histories.items()}, elapsed)
+
+
+def read_figure(store: Store, run_id: str, name: str) -> NDArray[Any] | None:
+    """The pixels of a run's figure (height, width, RGB), None if it has no such figure.
+
+    Raises:
+        InputError: the store cannot be reached.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = fetch_artifact(store, run_id, f"figures/{name}.png", folder)
+        if path is None:
+            return None
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def read_artifact(store: Store, run_id: str, name: str) -> str | None:
+    """The text of a run's artifact, None if it has no such one."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = fetch_artifact(store, run_id, name, folder)
+        return path.read_text(encoding="utf-8") if path else None
+
+
+def fetch_artifact(store: Store, run_id: str, name: str, folder: str) -> Path | None:
+    """A run's artifact as a file in a folder, None if it has no such one."""
+    with store.reaching():
+        if all(item.path != name for item in store.client.list_artifacts(run_id, name.rpartition("/")[0])):
+            return None
+        return Path(store.client.download_artifacts(run_id, name, folder))

@@ -1,0 +1,69 @@
+"""Early stopping."""
+
+from typing import Any, Literal
+
+import torch
+from jsonargparse.typing import NonNegativeFloat, PositiveInt
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import callbacks as lightning
+
+
+class EarlyStopping(lightning.EarlyStopping):
+    """Ends training when the checkpoint's metric has not improved for a while; the best weights are the ones tested.
+
+    The best weights are kept in memory, and in checkpoints, of every epoch at which the metric is measured;
+    `last.ckpt` holds the last ones nevertheless, for a run that goes on.
+
+    Args:
+        patience: epochs without improvement to wait, null never to stop early.
+        min_delta: what is less counts as no improvement.
+        monitor: the metric, that of the checkpoint.
+        mode: "min" or "max".
+    """
+
+    def __init__(
+        self,
+        patience: PositiveInt | None = None,
+        min_delta: NonNegativeFloat = 0.0,
+        monitor: str = "val/loss",
+        mode: Literal["min", "max"] = "min",
+    ) -> None:
+        self.wanted = patience is not None
+        super().__init__(monitor, min_delta, patience or 1, mode=mode, verbose=False)
+        self.best_weights: dict[str, torch.Tensor] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Trains no further when it is a run that had been stopped, interrupted before its test."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks at the metric, if it is measured at every epoch."""
+        before = self.best_score
+        super().on_train_epoch_end(trainer, pl_module)
+        self._keep_if_better(before, pl_module)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks at the metric, if it is measured now and then."""
+        before = self.best_score
+        super().on_validation_end(trainer, pl_module)
+        self._keep_if_better(before, pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the best weights in place."""
+        if self.best_weights:
+            pl_module.load_state_dict(self.best_weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of waiting, and the best weights."""
+        return {**super().state_dict(), "best_weights": self.best_weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes both over; patience is as the command says."""
+        patience = self.patience
+        super().load_state_dict(state_dict)
+        self.patience = patience
+        self.best_weights = state_dict["best_weights"]
+
+    def _keep_if_better(self, before: torch.Tensor, pl_module: LightningModule) -> None:
+        if self.best_score is not before:
+            self.best_weights = {name: tensor.clone() for name, tensor in pl_module.state_dict().items()}

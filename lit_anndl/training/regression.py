@@ -1,0 +1,120 @@
+"""Least squares by multilayer perceptrons: what the exercises that fit a function z = f(x, y) share."""
+
+from collections.abc import Sequence
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveInt
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from lit_anndl.errors import InputError
+from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
+from lit_anndl.nets.ensemble import Ensemble
+from lit_anndl.nets.mlp import MLP, Activation
+from lit_anndl.nets.penalty import WeightPenalty
+from lit_anndl.training.data import InMemoryData
+from lit_anndl.training.exercise import History
+from lit_anndl.training.module import Differentiate, Measures, SupervisedModule
+
+
+class BivariateRegression(SupervisedModule):
+    """Least squares by a multilayer perceptron with two inputs and one output, regularized in any of the usual ways.
+
+    Metrics: `train/mse`, `val/mse` and `test/mse`, mean squared errors; in training without the penalties, and with
+    whatever noise there is.
+    Of the tested weights: `final/mse`, the error on the training set, and `final/gap` = `test/mse` - `final/mse`.
+    Of the training curve: `lowest/mse`, the least `train/mse`, and `lowest/epoch`, its epoch, counted from 0.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments.
+        hidden: units in each hidden layer, [20, 20, 20]; a single number stands for two layers of it.
+        activation: what hidden units apply, one for all layers, or one for each: [tanh, relu, tanh].
+        dropout: probability of zeroing a hidden unit in training.
+        batch_norm: whether hidden layers are standardised over the batch.
+        jitter: standard deviation of noise added to the inputs in training, in their units.
+        l1: weight of the sum of |w| over all weights, added to the squared error.
+        l2: weight of the sum of w², likewise.
+        members: networks that are trained side by side and averaged; with `data.resamples` as large, each on a
+            bootstrap sample of its own (bagging).
+
+    Raises:
+        InputError: there are not as many activations as hidden layers; `data.resamples` does not fit `members`.
+    """
+
+    measures = ("mse",)
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        hidden: PositiveInt | list[PositiveInt] = 50,
+        activation: Activation | list[Activation] = "relu",
+        dropout: ClosedUnitInterval = 0.0,
+        batch_norm: bool = False,
+        jitter: NonNegativeFloat = 0.0,
+        l1: NonNegativeFloat = 0.0,
+        l2: NonNegativeFloat = 0.0,
+        members: PositiveInt = 1,
+    ) -> None:
+        layers = [hidden, hidden] if isinstance(hidden, int) else hidden
+        if isinstance(activation, list) and len(activation) != len(layers):
+            raise InputError(
+                f"model.activation: {activation} was given, expected one for all, or one for each of the "
+                f"{len(layers)} hidden layers of model.hidden {hidden}"
+            )
+        sizes = (2, *layers, 1)
+        nets = [MLP(sizes, activation, dropout=dropout, batch_norm=batch_norm, jitter=jitter) for _ in range(members)]
+        net = nets[0] if members == 1 else Ensemble(nets)
+        penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
+        super().__init__(net, optimizer, backpropagate=None if penalty else written_out(net), penalty=penalty)
+        self.members = members
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """What is said of the tested weights and of the training curve."""
+        return ("final/mse", "final/gap", "lowest/mse", "lowest/epoch")
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
+        """The mean squared error; each member of an ensemble has the same targets unless it has its own."""
+        if outputs.dim() > targets.dim():
+            targets = targets.unsqueeze(1)
+        return {"mse": (outputs - targets).square().mean()}
+
+    def check(self, data: LightningDataModule) -> None:
+        """Refuses bootstrap samples for others than the members."""
+        assert isinstance(data, InMemoryData)
+        if data.resamples not in (0, self.members):
+            raise InputError(
+                f"data.resamples {data.resamples} does not fit model.members {self.members}: "
+                "expected as many, or 0 to train all members on the same examples"
+            )
+
+    def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
+        """The training error of the tested weights, and the lowest of the training curve."""
+        assert isinstance(data, InMemoryData)
+        final = self.error(data.train)
+        tested = float(self.measure(torch.cat(self.test_outputs).double(), data.test[1].double())["mse"])
+        lowest = min(history.get("train/mse", ()), key=lambda point: point[1], default=None)
+        curve = {"lowest/mse": lowest[1], "lowest/epoch": float(lowest[0])} if lowest else {}
+        return {"final/mse": final, "final/gap": tested - final, **curve}
+
+    @torch.no_grad()
+    def error(self, examples: Sequence[Tensor]) -> float:
+        """The mean squared error of the network in evaluation over some examples."""
+        self.eval()
+        like = next(self.parameters())
+        inputs, targets = (tensor.to(like) for tensor in examples)
+        return float(self.measure(self.net(inputs), targets)["mse"])
+
+
+def written_out(net: nn.Module) -> Differentiate | None:
+    """Backpropagation without automatic differentiation, for nets that it is written out for."""
+    if not isinstance(net, MLP) or not all(isinstance(layer, nn.Linear | nn.ReLU) for layer in net):
+        return None
+    backpropagate = SquaredErrorBackpropagation(net)
+
+    def differentiate(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Measures]:
+        error = backpropagate(inputs, targets)
+        return error, {"mse": error}
+
+    return differentiate
