@@ -47,12 +47,13 @@ MakeOptimizer = Callable[..., Optimizer]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Seconds = dict[str, list[float]]
 
+LBFGS = {"lr": 1, "max_iter": 1, "max_eval": 26, "line_search_fn": "strong_wolfe"}
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object], int]] = {
     "optim1": (torch.optim.SGD, {"lr": 0.05}, 1600),
     "optim2": (torch.optim.SGD, {"lr": 0.1}, 40),
     "optim3": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}, 400),
     "optim4": (torch.optim.Adam, {"lr": 1e-3}, 400),
-    "optim5": (torch.optim.LBFGS, {"lr": 1, "max_iter": 1, "line_search_fn": "strong_wolfe"}, 1600),
+    "optim5": (torch.optim.LBFGS, LBFGS, 1600),
 }
 FAST_EPOCHS, SLOW_EPOCHS = 1000, 50
 ALL_THREADS = torch.get_num_threads()

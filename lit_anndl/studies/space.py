@@ -7,6 +7,7 @@ model.optimizer.lr: {float: [1e-4, 1], log: true} # equally many of each order o
 model.optimizer.momentum: {float: [0, 0.99], when: {model.optimizer: SGD}}  # only then
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,12 +132,15 @@ def read_distribution(key: str, entry: Any) -> BaseDistribution:
 
 
 def read_choices(key: str, choices: Any) -> CategoricalDistribution:
-    """Choices as written."""
+    """Choices as written; lists become text, for Optuna keeps no lists."""
     if not isinstance(choices, list) or not choices:
         raise InputError(f"space.{key}: {choices} was given, expected a list of one choice or more")
+    choices = [json.dumps(choice) if isinstance(choice, list) else choice for choice in choices]
     for choice in choices:
         if not isinstance(choice, str | int | float | bool | None):
-            raise InputError(f"space.{key}: {choice} cannot be a choice; expected text, numbers, true, false or null")
+            raise InputError(
+                f"space.{key}: {choice} cannot be a choice; expected text, numbers, lists, true, false or null"
+            )
     if len(set(choices)) < len(choices):
         raise InputError(f"space.{key}: {choices} has a choice twice")
     return CategoricalDistribution(choices)

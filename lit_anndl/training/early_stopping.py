@@ -29,7 +29,7 @@ class EarlyStopping(lightning.EarlyStopping):
         mode: Literal["min", "max"] = "min",
     ) -> None:
         self.wanted = patience is not None
-        super().__init__(monitor, min_delta, patience or 1, mode=mode, verbose=False)
+        super().__init__(monitor, float(min_delta), int(patience or 1), mode=mode)  # plain: they go to checkpoints
         self.best_weights: dict[str, torch.Tensor] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

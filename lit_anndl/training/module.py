@@ -35,29 +35,25 @@ class SupervisedModule(Exercise):
         optimizer: makes the optimizer from the parameters.
         backpropagate: takes the place of automatic differentiation on a single device, for nets so small that
             differentiating costs more than computing.
-        penalty: what is added to the first measure in training, a scalar.
 
     Raises:
         InputError: the optimizer cannot take a step.
     """
 
     measures: tuple[str, ...]
-    """The names that `measure` returns; training minimises the first."""
+    """The names that `measure` returns; the first is what training is about."""
 
     def __init__(
         self,
         net: nn.Module,
         optimizer: OptimizerCallable,
-        *,
         backpropagate: Differentiate | None = None,
-        penalty: Callable[[], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.net = net
         self.automatic_optimization = False
         self.make_optimizer = optimizer
         self.backpropagate = backpropagate
-        self.penalty = penalty
         self.epoch_measures: list[Measures] = []
         self.test_outputs: list[Tensor] = []
 
@@ -69,6 +65,10 @@ class SupervisedModule(Exercise):
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
         """The objective and what else is reported, each a scalar mean over the examples; a pure function."""
+
+    def objective(self, measures: Measures) -> Tensor:
+        """What training minimises: the first measure."""
+        return measures[self.measures[0]]
 
     def tables(self) -> Iterator[tuple[str, Table]]:
         """The parameters per layer."""
@@ -166,9 +166,7 @@ class SupervisedModule(Exercise):
         """Gradients by automatic differentiation, as a Differentiate."""
         optimizer.zero_grad()
         measures = self.measure(self.net(inputs), targets)
-        objective = measures[self.measures[0]]
-        if self.penalty:
-            objective = objective + self.penalty()
+        objective = self.objective(measures)
         backward(objective)
         return objective, measures
 

@@ -65,8 +65,8 @@ class BivariateRegression(SupervisedModule):
         sizes = (2, *layers, 1)
         nets = [MLP(sizes, activation, dropout=dropout, batch_norm=batch_norm, jitter=jitter) for _ in range(members)]
         net = nets[0] if members == 1 else Ensemble(nets)
-        penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
-        super().__init__(net, optimizer, backpropagate=None if penalty else written_out(net), penalty=penalty)
+        super().__init__(net, optimizer, None if l1 or l2 else written_out(net))
+        self.penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
         self.members = members
 
     @classmethod
@@ -79,6 +79,11 @@ class BivariateRegression(SupervisedModule):
         if outputs.dim() > targets.dim():
             targets = targets.unsqueeze(1)
         return {"mse": (outputs - targets).square().mean()}
+
+    def objective(self, measures: Measures) -> Tensor:
+        """The squared error, summed over the members so that each trains as it would alone, and the penalties."""
+        error: Tensor = self.members * measures["mse"]
+        return error + self.penalty() if self.penalty else error
 
     def check(self, data: LightningDataModule) -> None:
         """Refuses bootstrap samples for others than the members."""

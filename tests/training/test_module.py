@@ -107,8 +107,12 @@ def train(
     """A trained module; options are the Trainer's."""
     net = make_net()
     backpropagate = SquaredErrorBackpropagation(net)
-    by_hand = (lambda inputs, targets: {"loss": backpropagate(inputs, targets)}) if explicit else None
-    module = Regression(net, optimizer, by_hand)
+
+    def by_hand(inputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        error = backpropagate(inputs, targets)
+        return error, {"loss": error}
+
+    module = Regression(net, optimizer, by_hand if explicit else None)
     data = Points(batch_size, steps_per_execution, seed=0)
     make_trainer(**options).fit(module, datamodule=data)
     return module

@@ -1,0 +1,76 @@
+"""Early stopping, through the command."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_anndl.data.surface import SurfaceData
+from lit_anndl.exercises.surface import Surface
+from tests.processes import checkpoint, training_history
+
+STOPPING = [
+    "surface",
+    *("--data.grid_size", "12", "--data.validation_size", "40", "--data.batch_size", "16"),
+    *("--model.hidden", "8", "--model.optimizer.lr", "0.03", "--trainer.max_epochs", "200"),
+    *("--checkpoint.monitor", "val/mse", "--checkpoint.every_n_epochs", "1", "--early_stopping.patience", "6"),
+]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["state_dict"]
+    return state
+
+
+def errors(state: dict[str, torch.Tensor], **options: object) -> tuple[float, float]:
+    """Validation and test error of weights."""
+    data = SurfaceData(grid_size=12, validation_size=40, seed=0)
+    data.setup("fit")
+    module = Surface(torch.optim.Adam, hidden=8, **options)  # type: ignore[arg-type]
+    module.load_state_dict(state)
+    return module.error(data.validation), module.error(data.test)
+
+
+def test_stops_after_patience_and_tests_the_best_weights(command):
+    run = command.run(*STOPPING)
+    validation = dict(training_history(command.client, run.info.run_id)["val/mse"])
+    best = min(validation, key=validation.__getitem__)
+    assert max(validation) == best + 6 < 199
+    last = checkpoint(run)
+    assert errors(weights(last.with_name("best.ckpt"))) == pytest.approx(
+        (validation[best], run.data.metrics["test/mse"]), rel=1e-5
+    )
+    assert errors(weights(last))[0] == pytest.approx(validation[max(validation)], rel=1e-5)
+    assert run.data.metrics["final/gap"] == pytest.approx(
+        run.data.metrics["test/mse"] - run.data.metrics["final/mse"], rel=1e-4
+    )
+
+
+def test_no_stopping_unless_asked_for(command):
+    run = command.run(*STOPPING[:-2], "--trainer.max_epochs", "30")
+    assert len(training_history(command.client, run.info.run_id)["val/mse"]) == 30
+
+
+def test_a_run_that_goes_on_waits_no_longer(command):
+    whole = command.run(*STOPPING)
+    part = command.run(*STOPPING, "--trainer.max_epochs", "10")
+    again = command.run("surface", "--resume", part.info.run_id, "--trainer.max_epochs", "200")
+    histories = [training_history(command.client, run.info.run_id) for run in (whole, again)]
+    assert histories[0]["val/mse"] == histories[1]["val/mse"]
+    assert whole.data.metrics["test/mse"] == again.data.metrics["test/mse"]
+    assert len(histories[0]["val/mse"]) > 10
+
+
+def test_a_stopped_run_trains_no_further(command):
+    run = command.run(*STOPPING)
+    again = command.run("surface", "--resume", run.info.run_id, "--trainer.max_epochs", "300")
+    assert (
+        training_history(command.client, again.info.run_id)["val/mse"]
+        == training_history(command.client, run.info.run_id)["val/mse"]
+    )
+    assert again.data.metrics["test/mse"] == run.data.metrics["test/mse"]
+
+
+def test_patience_is_positive(command):
+    code, _, err = command("surface", "--early_stopping.patience", "0")
+    assert code == 2 and "early_stopping.patience" in err and err.count("\n") == 1
