@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lit_anndl.nets.noise import GaussianNoise
+from lit_anndl.nets.standardize import Standardize
 
 Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "sigmoid", "tanh"]
 """What a hidden unit may apply; torch.nn says what each is."""
@@ -34,6 +35,8 @@ class MLP(nn.Sequential):
         dropout: probability of zeroing a hidden unit, in training (Srivastava et al., JMLR 15, 2014).
         batch_norm: standardises each hidden layer's input to φ over the batch (Ioffe & Szegedy, ICML 2015).
         jitter: standard deviation of the noise added to x, in training.
+        input_mean: what is subtracted from x (after the noise).
+        input_std: what it is divided by then.
 
     Shapes: (B, sizes[0]) → (B, sizes[-1]).
 
@@ -52,12 +55,15 @@ class MLP(nn.Sequential):
         dropout: float = 0.0,
         batch_norm: bool = False,
         jitter: float = 0.0,
+        input_mean: float = 0.0,
+        input_std: float = 1.0,
     ) -> None:
         *hidden, output = pairwise(sizes)
         names = [activation] * len(hidden) if isinstance(activation, str) else activation
         if len(names) != len(hidden):
             raise ValueError(f"{len(names)} activations were given for {len(hidden)} hidden layers")
         layers: list[nn.Module] = [GaussianNoise(jitter)] if jitter else []
+        layers += [Standardize(input_mean, input_std)] if (input_mean, input_std) != (0, 1) else []
         for (inputs, units), name in zip(hidden, names, strict=True):
             layers += [nn.Linear(inputs, units), *([nn.BatchNorm1d(units)] if batch_norm else []), ACTIVATIONS[name]()]
             layers += [nn.Dropout(dropout)] if dropout else []

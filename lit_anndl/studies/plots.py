@@ -111,7 +111,8 @@ def convergence(found: Mapping[str, Mapping[float, Arrival]], metric: str) -> Fi
             offset = 0.7 * ((number + 0.5) / len(thresholds) - 0.5)
             draw_arrivals(axes, values, offset, f"C{number}", f"{metric} < {threshold:g}")
         axes.set(xlabel=f"{unit} until it stays below", yticks=range(len(found)), yticklabels=list(found))
-        use_log_scale(axes)
+        if any(reached(getattr(arrival, unit)) for each in found.values() for arrival in each.values()):
+            use_log_scale(axes)
         axes.grid(alpha=0.3)
     panels[0].invert_yaxis()
     panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, title="number: place")
@@ -122,16 +123,19 @@ def draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: flo
     """Medians as dots with their place, ranges as lines; what is never reached is missing."""
     places = ranks(values)
     for position, (row, each) in enumerate(values.items()):
-        reached = [value for value in each if not math.isinf(value)]
-        middle, y = float(np.median(each)), position + offset
-        if reached:
-            axes.plot([min(reached), max(reached)], [y, y], color=color, linewidth=1)
-        if places[row] is not None:
-            axes.plot(middle, y, "o", color=color, markersize=4)
-            axes.annotate(
-                str(places[row]), (max(reached), y), (4, 0), textcoords="offset points", va="center", fontsize=7
-            )
+        finite, y = reached(each), position + offset
+        if finite:
+            axes.plot([min(finite), max(finite)], [y, y], color=color, linewidth=1)
+        if place := places[row]:
+            axes.plot(float(np.median(each)), y, "o", color=color, markersize=4)
+            end = (max(finite), y)
+            axes.annotate(str(place), end, (4, 0), textcoords="offset points", va="center", fontsize=7)
     axes.plot([], [], "o-", color=color, label=label)
+
+
+def reached(values: Sequence[float]) -> list[float]:
+    """Those that are finite."""
+    return [value for value in values if not math.isinf(value)]
 
 
 def gallery(pictures: Mapping[str, Sequence[Picture]]) -> Figure:

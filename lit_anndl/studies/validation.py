@@ -1,14 +1,14 @@
 """What is wrong with a study, before anything of it runs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from lit_anndl import exercises
 from lit_anndl.configuration import Configuration
 from lit_anndl.errors import InputError
 from lit_anndl.run import check_data
-from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.definition import PRESENTATION, Definition
 from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.space import Overrides, examples
 from lit_anndl.studies.trial import configure
@@ -24,6 +24,10 @@ RESERVED = {
     "trainer.num_nodes": "a trial runs on one device; give workers instead",
 }
 """What a study sets itself."""
+
+
+MEASURED_OF_ALL = ("parameters", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
+"""What every run measures, beside the metrics and summaries of its exercise."""
 
 
 def validate(definition: Definition) -> None:
@@ -51,14 +55,33 @@ def check_settings(definition: Definition) -> Configuration:
     make_pruner(definition)
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     model = configurations[0].model_class
-    known = (*model.metrics(), "parameters", "seconds/fit", "seconds/epoch", "seconds/first_step")
-    if definition.metric not in known:
-        near = get_close_matches(definition.metric, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it logs {', '.join(known)}"
-        raise InputError(f"metric: {definition.exercise} logs no {definition.metric}; {hint}")
-    if definition.space and definition.metric.startswith("test/"):
+    check_metric("metric", definition.metric, (*model.metrics(), *model.summaries(), *MEASURED_OF_ALL))
+    if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
+    check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])
     return configurations[0]
+
+
+def check_metric(key: str, name: str, known: Sequence[str]) -> None:
+    """Refuses a metric that there is none of."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+        raise InputError(f"{key}: there is no {name}; {hint}")
+
+
+def check_presentation(definition: Definition, curves: Sequence[str]) -> None:
+    """Refuses figures and tables that could not be made from the rows' learning curves."""
+    for key in sorted(PRESENTATION):
+        if getattr(definition, key) and not definition.rows:
+            raise InputError(f"{key}: it shows rows side by side, but the study has none")
+    for row, settings in definition.table.items():
+        if definition.facet and definition.facet not in {**definition.fixed, **settings}:
+            raise InputError(f"facet: {definition.facet} is not set in row {row}; expected a setting of every row")
+    for metric, thresholds in definition.thresholds.items():
+        check_metric("thresholds", metric, curves)
+        if not thresholds:
+            raise InputError(f"thresholds: {metric}: [] was given, expected one value or more")
 
 
 def check_exercise(name: str) -> None:

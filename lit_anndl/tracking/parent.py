@@ -81,9 +81,9 @@ class Parent:
 
     def tag_trial(self, runs: Iterable[str], number: int, state: str) -> None:
         """Says of runs which trial they belong to, and how that stands."""
-        with self._warning():
-            for run_id in runs:
-                tags = [RunTag("trial", str(number)), RunTag("trial_state", state)]
+        tags = [RunTag("trial", str(number)), RunTag("trial_state", state)]
+        for run_id in runs:
+            with self._warning():  # one may have been deleted
                 self.store.client.log_batch(run_id, tags=tags)
 
     def log(self, figures: Mapping[str, Figure], tables: Mapping[str, Table], texts: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveInt
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
@@ -30,6 +30,8 @@ class BivariateRegression(SupervisedModule):
         optimizer: a class of torch.optim with its arguments.
         hidden: units in each hidden layer, [20, 20, 20]; a single number stands for two layers of it.
         activation: what hidden units apply, one for all layers, or one for each: [tanh, relu, tanh].
+        input_mean: what is subtracted from the inputs.
+        input_std: what they are divided by then; inputs of mean 0 and standard deviation 1 are learnt from fastest.
         dropout: probability of zeroing a hidden unit in training.
         batch_norm: whether hidden layers are standardised over the batch.
         jitter: standard deviation of noise added to the inputs in training, in their units.
@@ -49,6 +51,8 @@ class BivariateRegression(SupervisedModule):
         optimizer: OptimizerCallable,
         hidden: PositiveInt | list[PositiveInt] = 50,
         activation: Activation | list[Activation] = "relu",
+        input_mean: float = 0.0,
+        input_std: PositiveFloat = 1.0,
         dropout: ClosedUnitInterval = 0.0,
         batch_norm: bool = False,
         jitter: NonNegativeFloat = 0.0,
@@ -63,7 +67,18 @@ class BivariateRegression(SupervisedModule):
                 f"{len(layers)} hidden layers of model.hidden {hidden}"
             )
         sizes = (2, *layers, 1)
-        nets = [MLP(sizes, activation, dropout=dropout, batch_norm=batch_norm, jitter=jitter) for _ in range(members)]
+        nets = [
+            MLP(
+                sizes,
+                activation,
+                dropout=dropout,
+                batch_norm=batch_norm,
+                jitter=jitter,
+                input_mean=input_mean,
+                input_std=input_std,
+            )
+            for _ in range(members)
+        ]
         net = nets[0] if members == 1 else Ensemble(nets)
         super().__init__(net, optimizer, None if l1 or l2 else written_out(net))
         self.penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None

@@ -10,7 +10,6 @@ from lit_anndl.data import test_functions as functions
 from lit_anndl.data.regression import POINTS, RegressionData
 from lit_anndl.errors import InputError
 
-
 DAMPED = math.sin(4.68) * math.exp(-math.pi / 14)
 
 

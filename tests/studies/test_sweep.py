@@ -31,7 +31,7 @@ def artifacts(client: Any, run_id: str, folder: str) -> set[str]:
         ({"exercise": "surfac"}, "did you mean surface?"),
         ({"exercise": None}, "exercise"),
         ({"metrics": "val/mse"}, "metric"),
-        ({"metric": "val/accuracy"}, "surface logs no val/accuracy"),
+        ({"metric": "val/accuracy"}, "there is no val/accuracy"),
         ({"metric": "test/mse"}, "the test set chooses nothing"),
         ({"overrides": {"trainer.max_epochs": 3}}, "needs validation data"),
         ({"overrides": {"trainer.max_epoch": 3}}, "did you mean trainer.max_epochs?"),
@@ -140,7 +140,7 @@ def test_rows_and_seeds(study_file, run_sweep, client, storage, load_study):
         assert f"{statistics.median(values):.6g} ({min(values):.6g}–{max(values):.6g})" in out
     parent = study.user_attrs["mlflow_run"]
     assert artifacts(client, parent, "tables") == {"rows.json", "trials.json"}
-    assert artifacts(client, parent, "figures") == {"rows.png"}
+    assert artifacts(client, parent, "figures") == {"rows.png", "curves_train_mse.png", "curves_val_mse.png"}
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp", "qmc"])

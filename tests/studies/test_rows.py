@@ -1,0 +1,132 @@
+"""The rows of a study side by side, through the command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.studies.conftest import SMALL
+
+TABLE = {
+    **SMALL,
+    "overrides": {"trainer.max_epochs": 6, "data.grid_size": 10, "data.validation_size": 20},
+    "metric": "test/mse",
+    "seeds": [0, 1, 2],
+    "trials": None,
+    "sampler": None,
+    "space": None,
+    "rows": {
+        "slow": {"model.optimizer.lr": 0.0001, "data.noise": 0.1},
+        "fast": {"model.optimizer.lr": 0.03, "data.noise": 0.1},
+        "clean": {"model.optimizer.lr": 0.03, "data.noise": 0},
+    },
+}
+
+
+class Parent:
+    """What a study has left on its parent run."""
+
+    def __init__(self, client, study, folder: Path) -> None:
+        self.client, self.run_id, self.folder = client, study.user_attrs["mlflow_run"], folder
+
+    def table(self, name: str) -> list[dict[str, object]]:
+        path = self.client.download_artifacts(self.run_id, f"tables/{name}.json", str(self.folder))
+        content = json.loads(Path(path).read_text())
+        return [dict(zip(content["columns"], line, strict=True)) for line in content["data"]]
+
+    def figures(self) -> set[str]:
+        return {item.path.rpartition("/")[2] for item in self.client.list_artifacts(self.run_id, "figures")}
+
+    def picture(self, name: str) -> Image.Image:
+        return Image.open(self.client.download_artifacts(self.run_id, f"figures/{name}", str(self.folder)))
+
+
+@pytest.fixture
+def parent(client, storage, load_study, tmp_path):
+    def find(name: str) -> Parent:
+        return Parent(client, load_study(name, storage), tmp_path)
+
+    return find
+
+
+def test_curves_convergence_and_gallery(study_file, run_sweep, client, load_study, storage, parent):
+    shown = {"facet": "data.noise", "gallery": ["surfaces", "squared_residuals"]}
+    file = study_file("shown", **TABLE, **shown, thresholds={"train/mse": [0.05, 0.0001]})
+    code, _, err = run_sweep(file)
+    assert (code, err) == (0, "")
+    result = parent("shown")
+    curves = {"curves_train_mse.png", "curves_val_mse.png"}
+    assert result.figures() == {"rows.png", "convergence_train_mse.png", "gallery.png", *curves}
+    assert result.picture("gallery.png").height > 3 * result.picture("gallery.png").width / 8  # three lines of pictures
+    lines = {(line["below"], line["row"]): line for line in result.table("convergence_train_mse")}
+    assert set(lines) == {(t, row) for t in (0.05, 0.0001) for row in TABLE["rows"]}
+    assert all(line["seeds"] == 3 for line in lines.values())
+    assert {line["epochs"] for (threshold, _), line in lines.items() if threshold == 0.0001} == {"never"}
+    assert lines[0.05, "slow"]["reached"] == 0 and lines[0.05, "slow"]["place by epochs"] is None
+    study = load_study("shown", storage)
+    for row in ("fast", "clean"):  # as the runs' own curves say
+        (trial,) = [trial for trial in study.trials if trial.user_attrs["row"] == row]
+        histories = [client.get_metric_history(run, "train/mse") for run in trial.user_attrs["runs"].values()]
+        counts = [1 + max((m.step for m in h if m.value >= 0.05), default=-1) + 1 for h in histories]
+        reached = [min(count, 99) for count in counts if count <= 6]
+        assert lines[0.05, row]["reached"] == len(reached)
+
+
+def test_how_a_study_is_shown_may_change(study_file, run_sweep, parent):
+    assert run_sweep(study_file("changing", **TABLE))[0] == 0
+    before = parent("changing").figures()
+    assert "gallery.png" not in before
+    code, _, err = run_sweep(study_file("changing", **TABLE, gallery=["curves"]))
+    assert (code, err) == (0, "")
+    assert parent("changing").figures() == before | {"gallery.png"}
+
+
+def test_a_run_that_is_gone_is_left_out(study_file, run_sweep, client, load_study, storage, parent, caplog):
+    assert run_sweep(study_file("gone", **TABLE))[0] == 0
+    trial = load_study("gone", storage).trials[0]
+    client.delete_run(trial.user_attrs["runs"]["0"])
+    code, _, _ = run_sweep(study_file("gone", **TABLE, gallery=["curves"], thresholds={"train/mse": [1]}))
+    assert code == 0
+    assert "row slow: its curves lack a run" in caplog.text
+    reached = {line["row"]: line["seeds"] for line in parent("gone").table("convergence_train_mse")}
+    assert reached == {"slow": 2, "fast": 3, "clean": 3}
+
+
+def test_tables_hold_median_and_range_of_everything(study_file, run_sweep, client, load_study, storage, parent):
+    assert run_sweep(study_file("table", **TABLE))[0] == 0
+    lines = {line["row"]: line for line in parent("table").table("rows")}
+    assert list(lines) == list(TABLE["rows"])
+    for trial in load_study("table", storage).trials:
+        runs = [client.get_run(run) for run in trial.user_attrs["runs"].values()]
+        for name in ("test/mse", "final/gap", "noise/snr", "bytes/optimizer"):
+            values = [run.data.metrics[name] for run in runs if name in run.data.metrics]
+            shown = str(lines[trial.user_attrs["row"]][name])
+            assert bool(values) == bool(shown)
+            if values:
+                assert float(shown.split()[0]) == pytest.approx(np.median(values), rel=1e-4)
+
+
+def test_lists_are_choices(study_file, run_sweep, load_study, storage):
+    code, _, err = run_sweep(study_file("lists", space={"model.hidden": [[3], [4, 4]]}, sampler="grid", trials=None))
+    assert (code, err) == (0, "")
+    assert [trial.params["model.hidden"] for trial in load_study("lists", storage).trials] == ["[3]", "[4, 4]"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"facet": "model.hiden"}, "facet: model.hiden"),
+        ({"facet": "model.hidden"}, "facet: model.hidden"),
+        ({"thresholds": {"train/mae": [1]}}, "did you mean train/mse?"),
+        ({"thresholds": {"test/mse": [1]}}, "thresholds: there is no test/mse"),
+        ({"thresholds": {"train/mse": []}}, "thresholds: train/mse"),
+        ({"thresholds": {"train/mse": "low"}}, "thresholds"),
+        ({"gallery": "surfaces"}, "gallery"),
+        ({**SMALL, "gallery": ["surfaces"], "rows": None}, "gallery: it shows rows side by side"),
+    ],
+)
+def test_wrong_presentations(entries, message, study_file, run_sweep):
+    code, _, err = run_sweep(study_file(**{**TABLE, **entries}))
+    assert code == 2 and message in err and err.count("\n") == 1
