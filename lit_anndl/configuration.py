@@ -139,9 +139,10 @@ def parse(exercise: str, words: Sequence[str], base: Mapping[str, Any] | None = 
     except PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
         raise InputError(explain(str(error), known_keys(exercise, base, preset), optimizers)) from error
-    given, expected = configuration.values.model.class_path, preset["model"]["class_path"]
-    if given != expected:
-        raise InputError(f"model: {given} was given, expected {exercise}'s own, {expected}")
+    for part in ("model", "data"):
+        given, expected = configuration.values[part].class_path, preset[part]["class_path"]
+        if given != expected:
+            raise InputError(f"{part}: {given} was given, expected {exercise}'s own, {expected}")
     return configuration
 
 

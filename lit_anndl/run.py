@@ -20,6 +20,7 @@ from lit_anndl.interruption import deferring
 from lit_anndl.tracking.store import Store, first_line
 from lit_anndl.tracking.tracker import Tracker
 from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
+from lit_anndl.training.early_stopping import EarlyStopping
 from lit_anndl.training.exercise import Exercise
 from lit_anndl.training.memory import state_bytes
 from lit_anndl.training.progress import Progress
@@ -188,6 +189,8 @@ def train_and_test(parts: Parts) -> dict[str, float]:
     except MisconfigurationException as error:
         raise RunFailure(" ".join(str(error).split())) from error
     measured = dict(trainer.callback_metrics)
+    if isinstance(stopping := trainer.early_stopping_callback, EarlyStopping):
+        measured |= stopping.best()
     trainer.test(parts.model, datamodule=parts.data, verbose=False)
     measured |= trainer.callback_metrics
     metrics = {name: float(value) for name, value in measured.items()}

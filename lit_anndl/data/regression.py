@@ -14,6 +14,8 @@ from lit_anndl.training.batches import Batch
 from lit_anndl.training.data import InMemoryData
 
 POINTS = 13_600
+FEWEST = 3
+"""Points that a surface can be drawn over."""
 ROWS = ("x1", "x2", "T1", "T2", "T3", "T4", "T5")
 """What the rows of the course's file hold."""
 
@@ -25,14 +27,15 @@ class RegressionData(InMemoryData):
     random without overlap; validation points come out of the training points.
 
     Args:
-        digits: five digits, or a longer number whose five largest digits count.
+        digits: five digits, or a longer number whose five largest digits count; in YAML files between quotes.
         csv: the course's file in place of the formulas: rows x1, x2, T1, …, T5, a column per point.
         train_size: points for training and validation.
         test_size: points for testing.
         noise: standard deviation of Gaussian noise added to the targets in training and validation.
         validation_fraction: share of the training points that is held out for validation.
         folds: parts for cross-validation: one of them is held out instead; null for none.
-        fold: which, from 0; null for the run's seed modulo `folds`, so that a study's seeds go through them.
+        fold: which, from 0; null for the run's seed modulo `folds`, so that a study's seeds go through them (`seed`
+            must be given then, or each fold would be of other points).
         batch_size: training points per optimizer step.
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
         seed: of the points, the noise and the split, null for the run's seed.
@@ -45,7 +48,7 @@ class RegressionData(InMemoryData):
 
     def __init__(
         self,
-        digits: str | NonNegativeInt = "66321",
+        digits: str = "66321",
         csv: str | None = None,
         train_size: PositiveInt = 2000,
         test_size: PositiveInt = 1000,
@@ -59,7 +62,7 @@ class RegressionData(InMemoryData):
         resamples: NonNegativeInt = 0,
     ) -> None:
         super().__init__(batch_size, steps_per_execution, seed, resamples)
-        self.coefficients = five_largest(str(digits))
+        self.coefficients = five_largest(digits)
         self.csv = csv
         self.train_size = train_size
         self.test_size = test_size
@@ -67,7 +70,7 @@ class RegressionData(InMemoryData):
         self.validation_fraction = validation_fraction
         self.folds = folds
         self.fold = fold
-        check_folds(folds, fold, train_size)
+        check_folds(folds, fold, seed, train_size)
 
     def setup(self, stage: str) -> None:
         """Draws or reads the points, their targets and the split."""
@@ -100,6 +103,8 @@ class RegressionData(InMemoryData):
                 f"data.validation_fraction {self.validation_fraction} leaves nothing to train on: "
                 f"there are {self.train_size} training points"
             )
+        if (fewest := min(self.train_size - (last - first), self.test_size)) < FEWEST:
+            raise InputError(f"{fewest} training or test points were asked for, expected {FEWEST} or more")
         kept = torch.cat([torch.arange(first), torch.arange(last, self.train_size)])
         held_out = tuple(tensor[first:last] for tensor in examples) if first < last else ()
         return tuple(tensor[kept] for tensor in examples), held_out
@@ -119,13 +124,18 @@ def five_largest(digits: str) -> list[int]:
     return sorted(map(int, digits), reverse=True)[:5]
 
 
-def check_folds(folds: int | None, fold: int | None, train_size: int) -> None:
+def check_folds(folds: int | None, fold: int | None, seed: int | None, train_size: int) -> None:
     """Refuses a cross-validation that cannot be: fewer folds than two, more than points, or no such fold."""
     if folds is not None and not 2 <= folds <= train_size:
         raise InputError(f"data.folds: {folds} was given, expected from 2 to data.train_size, {train_size}")
     if fold is not None and fold >= (folds or 0):
         expected = f"from 0 to {folds - 1}" if folds else "data.folds as well"
         raise InputError(f"data.fold: {fold} was given, expected {expected}")
+    if folds and fold is None and seed is None:
+        raise InputError(
+            "data.folds takes the run's seed for the fold: expected data.seed as well, so that all folds are of the "
+            "same points, or else data.fold"
+        )
 
 
 def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -27,12 +27,13 @@ class Surface(BivariateRegression):
         return (*super().summaries(), "noise/power", "noise/snr", "final/snr")
 
     def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
-        """The noise, and the signal-to-noise ratios before and after training; none of them without noise."""
+        """The noise, and the signal-to-noise ratios before and after training, as far as they are finite."""
         assert isinstance(data, SurfaceData)
         summary = super().summary(data, history)
         clean, noise = data.test[1], data.noisy - data.test[1]
         summary["noise/power"] = power(noise)
-        summary["final/snr"] = decibels(power(data.train[1]) / summary["final/mse"])
+        if summary["final/mse"]:
+            summary["final/snr"] = decibels(power(data.train[1]) / summary["final/mse"])
         if data.noise:
             summary["noise/snr"] = decibels(power(clean) / power(noise))
         return summary

@@ -10,7 +10,7 @@ from lit_anndl.tracking.records import Record
 
 @dataclass(frozen=True)
 class Arrival:
-    """When each seed's run stays below a threshold, infinite where it never does."""
+    """When each seed's run stays below a threshold, infinite where it never does; NaN where seconds were not kept."""
 
     epochs: list[float]
     seconds: list[float]
@@ -19,11 +19,14 @@ class Arrival:
 def arrival(records: Sequence[Record], metric: str, threshold: float) -> Arrival:
     """The epochs and seconds after which a metric stays below a threshold to the end of training, for each run."""
     epochs = [epochs_until_below(record.history.get(metric, []), threshold) for record in records]
-    seconds = [
-        record.elapsed[int(count) - 1] if count <= len(record.elapsed) else math.inf
-        for record, count in zip(records, epochs, strict=True)
-    ]
-    return Arrival(epochs, seconds)
+    return Arrival(epochs, [seconds_after(count, record) for record, count in zip(records, epochs, strict=True)])
+
+
+def seconds_after(epochs: float, record: Record) -> float:
+    """The seconds of fit after so many epochs."""
+    if math.isinf(epochs):
+        return math.inf
+    return record.elapsed[int(epochs) - 1] if epochs <= len(record.elapsed) else math.nan
 
 
 def epochs_until_below(curve: Sequence[tuple[int, float]], threshold: float) -> float:
@@ -37,9 +40,9 @@ def epochs_until_below(curve: Sequence[tuple[int, float]], threshold: float) -> 
 
 
 def ranks(values: Mapping[str, Sequence[float]]) -> dict[str, int | None]:
-    """Places by the median, the least first; equal medians share one, and an infinite one has none."""
-    medians = {name: median(each) for name, each in values.items()}
+    """Places by the median, the least first; equal medians share one, and an infinite or unknown one has none."""
+    medians = {name: math.nan if any(map(math.isnan, each)) else median(each) for name, each in values.items()}
     return {
-        name: None if math.isinf(value) else 1 + sum(other < value for other in medians.values())
+        name: None if not math.isfinite(value) else 1 + sum(other < value for other in medians.values())
         for name, value in medians.items()
     }

@@ -61,7 +61,7 @@ class Definition:
         pruner: what ends trials early that do badly: none, median, hyperband.
         space: what is varied, see `lit_anndl.studies.space`.
         rows: settings by name, the rows of a table, in place of a space.
-        facet: a setting of every row; in the figures of learning curves each of its values has panels of its own.
+        facet: settings of every row; in the figures of learning curves each of their values has panels of its own.
         gallery: figures of the runs that are shown together, those of each row's first seed.
         thresholds: values by metric, `{train/mse: [0.03, 0.02]}`: after how many epochs and seconds a row stays
             below each.
@@ -87,7 +87,7 @@ class Definition:
     pruner: Literal["none", "median", "hyperband"] = "none"
     space: dict[str, Any] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
-    facet: str | None = None
+    facet: list[str] = field(default_factory=list)
     gallery: list[str] = field(default_factory=list)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     trials: PositiveInt | None = None

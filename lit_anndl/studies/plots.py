@@ -45,8 +45,8 @@ def rows(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
     """Measured values, a line per row of a table: a dot per seed, a bar at the median; logarithmic if they spread."""
     figure = Figure(figsize=(7, 0.45 * len(values) + 1.2), layout="constrained")
     axes = figure.subplots()
-    for position, (name, measured) in enumerate(values.items()):
-        axes.plot(measured, [position] * len(measured), "o", alpha=0.5, color="C0", label=name)
+    for position, measured in enumerate(values.values()):
+        axes.plot(measured, [position] * len(measured), "o", alpha=0.5, color="C0")
         axes.plot([np.median(measured)] * 2, [position - 0.3, position + 0.3], color="C1", linewidth=2)
     scale = scale_of([value for measured in values.values() for value in measured])
     axes.set(xlabel=xlabel, xscale=scale, yticks=range(len(values)), yticklabels=list(values))
@@ -63,7 +63,7 @@ def scale_of(values: Sequence[float] | NDArray[np.float64]) -> str:
 
 def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> Figure:
     """A metric by epoch and by wall time: medians over the seeds as lines, ranges as bands; a row of axes per panel."""
-    timed = all(curve.seconds is not None for curves in panels.values() for curve in curves.values())
+    timed = any(curve.seconds is not None for curves in panels.values() for curve in curves.values())
     height = max(3.6, *(0.27 * len(curves) for curves in panels.values()))
     figure = Figure(figsize=(13 if timed else 8.5, height * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 2 if timed else 1, squeeze=False, sharey="row")
@@ -71,7 +71,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> F
     for (title, curves), axes in zip(panels.items(), grid, strict=True):
         for number, (row, curve) in enumerate(curves.items()):
             draw_band(axes[0], curve.epochs, curve, number, row)
-            if timed and curve.seconds is not None:
+            if curve.seconds is not None:
                 draw_band(axes[1], curve.seconds, curve, number, f"{row}: {curve.seconds[-1]:.3g} s")
         axes[0].set(ylabel=metric, title=title, yscale=scale, xlabel="epoch")
         if timed:
@@ -135,19 +135,20 @@ def draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: flo
 
 def reached(values: Sequence[float]) -> list[float]:
     """Those that are finite."""
-    return [value for value in values if not math.isinf(value)]
+    return [value for value in values if math.isfinite(value)]
 
 
-def gallery(pictures: Mapping[str, Sequence[Picture]]) -> Figure:
-    """Figures of several runs: a line of pictures per row, under its name."""
-    columns = max(len(each) for each in pictures.values())
-    widths = [max(p[n].shape[1] / p[n].shape[0] for p in pictures.values() if n < len(p)) for n in range(columns)]
+def gallery(pictures: Mapping[str, Sequence[Picture | None]]) -> Figure:
+    """Figures of several runs: a line of pictures per row, under its name; what is None stays empty."""
+    shapes = [[picture.shape if picture is not None else (1, 0) for picture in line] for line in pictures.values()]
+    widths = [max(shape[1] / shape[0] for shape in column) or 1.0 for column in zip(*shapes, strict=True)]
     figure = Figure(figsize=(2.6 * sum(widths), 2.9 * len(pictures)), layout="constrained")
-    grid = figure.subplots(len(pictures), columns, squeeze=False, width_ratios=widths)
+    grid = figure.subplots(len(pictures), len(widths), squeeze=False, width_ratios=widths)
     for axes in grid.flat:
         axes.axis("off")
     for (row, own), line in zip(pictures.items(), grid, strict=True):
         line[0].set_title(row, loc="left", fontsize=11)
-        for axes, picture in zip(line, own, strict=False):
-            axes.imshow(picture)
+        for axes, picture in zip(line, own, strict=True):
+            if picture is not None:
+                axes.imshow(picture)
     return figure

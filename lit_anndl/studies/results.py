@@ -1,5 +1,6 @@
 """What a study has found: the best settings, figures and tables, on its parent run."""
 
+import logging
 import shlex
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from optuna.visualization.matplotlib import (
     plot_slice,
 )
 
+from lit_anndl.errors import Unreachable
 from lit_anndl.layers import lay_over, nest
 from lit_anndl.studies import rows
 from lit_anndl.studies.definition import PRESENTATION, Definition
@@ -25,6 +27,8 @@ from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.storage import patiently
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.tracking.parent import Table
+
+log = logging.getLogger(__name__)
 
 
 def conclude(opened: OpenStudy) -> None:
@@ -36,33 +40,46 @@ def conclude(opened: OpenStudy) -> None:
         opened = patiently(opened.refreshed)
         shown = {name: getattr(opened.definition, name) for name in sorted(PRESENTATION)}
         stand = {"trials": [[trial.number, trial.state.name] for trial in trials], **shown}
-        if patiently(lambda: opened.study.user_attrs).get("concluded") != stand:
-            record(opened, trials)
+        if patiently(lambda: opened.study.user_attrs).get("concluded") != stand and record(opened, trials):
             patiently(lambda: opened.study.set_user_attr("concluded", stand))
         unfinished = counts["WAITING"] or (opened.definition.budget or 0) > len(trials)
         opened.parent.set_status("KILLED" if unfinished else "FINISHED")
 
 
-def record(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
-    """Writes everything that can be said of these trials."""
-    definition = opened.definition
+def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
+    """Writes everything that can be said of these trials; returns whether it is all written."""
+    definition, parent = opened.definition, opened.parent
     for trial in trials:
-        opened.parent.tag_trial(trial.user_attrs.get("runs", {}).values(), trial.number, trial.state.name)
-    tables: dict[str, Table] = {"trials": trials_table(trials)}
-    figures: dict[str, Figure] = {}
+        parent.tag_trial(trial.user_attrs.get("runs", {}).values(), trial.number, trial.state.name)
     texts: dict[str, str] = {}
-    if definition.rows:
-        records = rows.read_records(definition, trials, opened.parent.store)
-        tables.update(rows.tables(definition, trials, records))
-        figures.update(rows.figures(definition, trials, records, opened.parent.store))
-    elif sum(trial.state is TrialState.COMPLETE for trial in trials) > 1:
-        figures.update(search_figures(opened))
-    if best := opened.best():
+    best = opened.best()
+    if best and not definition.metric.startswith("test/"):  # the test set chooses nothing
         settings = overrides(definition, best)
         layer = {"seed_everything": definition.seeds[0], **best_layer(settings)}
         texts["best.yaml"] = yaml.safe_dump(layer, sort_keys=False)
-        opened.parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
-    opened.parent.log(figures, tables, texts)
+        parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
+    written = parent.log_tables({"trials": trials_table(trials)}, texts)
+    return written and (record_rows if definition.rows else record_search)(opened, trials)
+
+
+def record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
+    """Writes the rows' table, and what their runs' records show."""
+    definition, parent = opened.definition, opened.parent
+    written = parent.log_tables({"rows": rows.rows_table(definition, trials)}, {})
+    try:
+        records = rows.read_records(definition, trials, parent.store)
+    except Unreachable as error:
+        log.warning("the rows' curves wait for the next command: %s", error)
+        return False
+    tables = dict(rows.convergence_tables(definition, records))
+    figures = rows.figures(definition, trials, records, parent.store)
+    return written and parent.log_tables(tables, {}) and parent.log_figures(figures)
+
+
+def record_search(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
+    """Writes the pictures of a search, once there is something to see."""
+    complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
+    return complete < 2 or opened.parent.log_figures(search_figures(opened))
 
 
 def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:

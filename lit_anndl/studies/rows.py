@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.configuration import parse
-from lit_anndl.errors import InputError
+from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.studies import plots
 from lit_anndl.studies.convergence import Arrival, arrival, ranks
 from lit_anndl.studies.definition import Definition
@@ -19,15 +19,17 @@ from lit_anndl.tracking.store import Store
 
 log = logging.getLogger(__name__)
 
+UNITS = ("epochs", "seconds")
+CONVERGENCE_COLUMNS = ("below", "row", "seeds", "reached", "epochs", "place by epochs", "seconds", "place by seconds")
+
 Records = Mapping[str, Sequence[Record]]
 """What each row's runs have left."""
 Arrivals = Mapping[str, Mapping[float, Arrival]]
 """For each row and threshold, when the row's runs stay below it."""
 
 
-def tables(definition: Definition, trials: list[FrozenTrial], records: Records) -> Iterator[tuple[str, Table]]:
-    """Names and tables."""
-    yield "rows", rows_table(definition, trials)
+def convergence_tables(definition: Definition, records: Records) -> Iterator[tuple[str, Table]]:
+    """Names and tables of the thresholds."""
     for metric, thresholds in definition.thresholds.items():
         yield f"convergence_{as_name(metric)}", convergence_table(arrivals(records, metric, thresholds))
 
@@ -52,9 +54,13 @@ def read_records(definition: Definition, trials: list[FrozenTrial], store: Store
     for row, trial in complete_rows(definition, trials).items():
         for run_id in trial.user_attrs["runs"].values():
             try:
-                records.setdefault(row, []).append(read_record(store, run_id, curve_metrics(definition)))
+                record = read_record(store, run_id, curve_metrics(definition))
+            except Unreachable:
+                raise
             except InputError as error:
                 log.warning("row %s: its curves lack a run: %s", row, error)
+            else:
+                records.setdefault(row, []).append(record)
     return records
 
 
@@ -93,21 +99,21 @@ def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median (lowest–highest); infinite ones were never reached."""
-    if not values:
+    """Median (lowest–highest); infinite ones were never reached, and of unknown ones nothing is said."""
+    if not values or any(map(math.isnan, values)):
         return ""
     shown = ["never" if math.isinf(each) else f"{each:.6g}" for each in (median(values), min(values), max(values))]
     return f"{shown[0]} ({shown[1]}–{shown[2]})" if len(set(shown)) > 1 else shown[0]
 
 
 def facets(definition: Definition, records: Records, metric: str) -> dict[str, dict[str, plots.Curve]]:
-    """The rows' curves of a metric, by the value of the setting that has panels of its own."""
+    """The rows' curves of a metric, by the values of the settings that have panels of their own."""
     panels: dict[str, dict[str, plots.Curve]] = {}
     for row, runs in records.items():
         if (curve := plots.summarise(runs, metric)) is None:
             continue
         settings = {**definition.fixed, **definition.table[row]}
-        title = f"{definition.facet} = {settings[definition.facet]}" if definition.facet else ""
+        title = ", ".join(f"{key} = {settings[key]}" for key in definition.facet)
         panels.setdefault(title, {})[row] = curve
     return panels
 
@@ -134,22 +140,16 @@ def convergence_table(found: Arrivals) -> Table:
     return {heading: list(column) for heading, column in zip(CONVERGENCE_COLUMNS, columns, strict=True)}
 
 
-UNITS = ("epochs", "seconds")
-CONVERGENCE_COLUMNS = ("below", "row", "seeds", "reached", "epochs", "place by epochs", "seconds", "place by seconds")
-
-
-def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> dict[str, list[plots.Picture]]:
+def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> dict[str, list[plots.Picture | None]]:
     """For each row the wanted figures of its first seed's run."""
-    pictures: dict[str, list[plots.Picture]] = {}
+    pictures: dict[str, list[plots.Picture | None]] = {}
     for row, trial in complete_rows(definition, trials).items():
         run_id = trial.user_attrs["runs"][str(definition.seeds[0])]
-        try:
-            found = [read_figure(store, run_id, name) for name in definition.gallery]
-        except InputError as error:
-            log.warning("row %s is not in the gallery: %s", row, error)
-            continue
-        if shown := [picture for picture in found if picture is not None]:
-            pictures[row] = shown
+        found = [read_figure(store, run_id, name) for name in definition.gallery]
+        for name in [name for name, picture in zip(definition.gallery, found, strict=True) if picture is None]:
+            log.warning("row %s: the gallery lacks figure %s: there is none", row, name)
+        if any(picture is not None for picture in found):
+            pictures[row] = found
     return pictures
 
 

@@ -132,10 +132,10 @@ def read_distribution(key: str, entry: Any) -> BaseDistribution:
 
 
 def read_choices(key: str, choices: Any) -> CategoricalDistribution:
-    """Choices as written; lists become text, for Optuna keeps no lists."""
+    """Choices as written."""
     if not isinstance(choices, list) or not choices:
         raise InputError(f"space.{key}: {choices} was given, expected a list of one choice or more")
-    choices = [json.dumps(choice) if isinstance(choice, list) else choice for choice in choices]
+    choices = [text_of(choice) for choice in choices]
     for choice in choices:
         if not isinstance(choice, str | int | float | bool | None):
             raise InputError(
@@ -144,6 +144,11 @@ def read_choices(key: str, choices: Any) -> CategoricalDistribution:
     if len(set(choices)) < len(choices):
         raise InputError(f"space.{key}: {choices} has a choice twice")
     return CategoricalDistribution(choices)
+
+
+def text_of(choice: Any) -> Any:
+    """A choice as Optuna can keep it: a list as text."""
+    return json.dumps(choice) if isinstance(choice, list) else choice
 
 
 def read_bounds(key: str, kind: str, bounds: Any) -> tuple[float, float]:
@@ -166,7 +171,7 @@ def read_conditions(key: str, when: Any, above: Space) -> dict[str, list[Any]]:
     known = {domain.key: domain for domain in above}
     conditions = {}
     for other, values in when.items():
-        values = values if isinstance(values, list) else [values]
+        values = [text_of(value) for value in (values if isinstance(values, list) else [values])]
         if not values:
             raise InputError(f"space.{key}: when {other} is [] is never; expected a value or several")
         if other not in known:

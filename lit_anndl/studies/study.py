@@ -74,9 +74,10 @@ class OpenStudy:
         return current(self.study)
 
     def refreshed(self) -> "OpenStudy":
-        """The study with its definition as another command may have changed it since: longer, or with more rows."""
+        """The study with its definition as another command may have changed it since."""
         content = yaml.safe_load(self.study.user_attrs["definition"])
-        definition = replace(self.definition, rows=content["rows"], trials=self.study.user_attrs["trials"])
+        shown = {key: content[key] for key in PRESENTATION}
+        definition = replace(self.definition, rows=content["rows"], trials=self.study.user_attrs["trials"], **shown)
         return OpenStudy(self.storage, self.study, definition)
 
     def counts(self) -> dict[str, int]:

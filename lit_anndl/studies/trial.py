@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna import Trial
 
 from lit_anndl.configuration import Configuration, parse
-from lit_anndl.errors import InputError, Stopped, Unreachable
+from lit_anndl.errors import InputError, RunFailure, Stopped, Unreachable
 from lit_anndl.resume import continuation
 from lit_anndl.run import Result, run
 from lit_anndl.studies.definition import Definition
@@ -107,6 +107,8 @@ def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> f
         metric = definition.metric if definition.pruner != "none" else None
         reporter = Reporter(trial, seed, metric, position * epochs, lost)
         result = run_or_resume(trial, seed, fresh, reporter, tags)
+        if definition.metric not in result.metrics:
+            raise RunFailure(f"the run with seed {seed} measured no {definition.metric}")
         note(trial, "metrics", seed, result.metrics)
     measured: dict[str, dict[str, float]] = trial.user_attrs["metrics"]
     return median(measured[str(seed)][definition.metric] for seed in definition.seeds)

@@ -76,8 +76,8 @@ def check_presentation(definition: Definition, curves: Sequence[str]) -> None:
         if getattr(definition, key) and not definition.rows:
             raise InputError(f"{key}: it shows rows side by side, but the study has none")
     for row, settings in definition.table.items():
-        if definition.facet and definition.facet not in {**definition.fixed, **settings}:
-            raise InputError(f"facet: {definition.facet} is not set in row {row}; expected a setting of every row")
+        if missing := [key for key in definition.facet if key not in {**definition.fixed, **settings}]:
+            raise InputError(f"facet: {missing[0]} is not set in row {row}; expected a setting of every row")
     for metric, thresholds in definition.thresholds.items():
         check_metric("thresholds", metric, curves)
         if not thresholds:

@@ -5,11 +5,13 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Event
 
 from matplotlib.figure import Figure
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
+from lit_anndl.errors import Unreachable
 from lit_anndl.tracking.comparison import SHARED_VIEW, shared_view
 from lit_anndl.tracking.store import CONFIGURATION, Store
 
@@ -86,23 +88,32 @@ class Parent:
             with self._warning():  # one may have been deleted
                 self.store.client.log_batch(run_id, tags=tags)
 
-    def log(self, figures: Mapping[str, Figure], tables: Mapping[str, Table], texts: Mapping[str, str]) -> None:
-        """Stores figures as figures/NAME.png, tables as tables/NAME.json, and texts under their names."""
-        with self._warning():
-            for name, figure in figures.items():
-                style = {"dpi": 120, "bbox_inches": "tight"}
-                self.store.client.log_figure(self.run_id, figure, f"figures/{name}.png", save_kwargs=style)
+    def log_tables(self, tables: Mapping[str, Table], texts: Mapping[str, str]) -> bool:
+        """Stores tables as tables/NAME.json, and texts under their names; returns whether all of them are stored."""
+        with self._warning() as done:
             for name, table in tables.items():
                 rows = [list(row) for row in zip(*table.values(), strict=True)]
                 self.store.client.log_dict(self.run_id, {"columns": list(table), "data": rows}, f"tables/{name}.json")
             for name, text in texts.items():
                 self.store.client.log_text(self.run_id, text, name)
+            done.set()
+        return done.is_set()
+
+    def log_figures(self, figures: Iterable[tuple[str, Figure]]) -> bool:
+        """Stores figures, drawn one after the other, as figures/NAME.png; returns whether all of them are stored."""
+        with self._warning() as done:
+            for name, figure in figures:
+                style = {"dpi": 120, "bbox_inches": "tight"}
+                self.store.client.log_figure(self.run_id, figure, f"figures/{name}.png", save_kwargs=style)
+            done.set()
+        return done.is_set()
 
     @contextmanager
-    def _warning(self) -> Iterator[None]:
+    def _warning(self) -> Iterator[Event]:
+        """Within it a store that is away costs a warning; yields what is to be set at the end."""
         try:
-            yield
-        except (MlflowException, OSError) as error:
+            yield Event()
+        except (MlflowException, OSError, Unreachable) as error:
             log.warning("the study's own record in MLflow could not be brought up to date: %s", self.store.told(error))
 
 

@@ -11,11 +11,12 @@ from lightning.pytorch import callbacks as lightning
 class EarlyStopping(lightning.EarlyStopping):
     """Ends training when the checkpoint's metric has not improved for a while; the best weights are the ones tested.
 
-    The best weights are kept in memory, and in checkpoints, of every epoch at which the metric is measured;
-    `last.ckpt` holds the last ones nevertheless, for a run that goes on.
+    The best weights are those of any epoch at which the metric was measured, while `best.ckpt` looks every
+    `checkpoint.every_n_epochs` only. They are kept in memory, and with the state of this callback in `last.ckpt`,
+    whose own weights are the last ones, for a run that goes on.
 
     Args:
-        patience: epochs without improvement to wait, null never to stop early.
+        patience: measurements without improvement to wait, one per epoch as a rule; null never to stop early.
         min_delta: what is less counts as no improvement.
         monitor: the metric, that of the checkpoint.
         mode: "min" or "max".
@@ -29,7 +30,13 @@ class EarlyStopping(lightning.EarlyStopping):
         mode: Literal["min", "max"] = "min",
     ) -> None:
         self.wanted = patience is not None
-        super().__init__(monitor, float(min_delta), int(patience or 1), mode=mode)  # plain: they go to checkpoints
+        super().__init__(
+            monitor,
+            float(min_delta),
+            int(patience or 1),  # a plain number: it goes to checkpoints
+            mode=mode,
+            check_on_train_epoch_end=True if monitor.startswith("train/") else None,
+        )
         self.best_weights: dict[str, torch.Tensor] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -47,6 +54,10 @@ class EarlyStopping(lightning.EarlyStopping):
         before = self.best_score
         super().on_validation_end(trainer, pl_module)
         self._keep_if_better(before, pl_module)
+
+    def best(self) -> dict[str, torch.Tensor]:
+        """What the metric was with the best weights, by its name; nothing if it was never measured."""
+        return {self.monitor: self.best_score} if self.best_weights else {}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the best weights in place."""

@@ -122,7 +122,8 @@ class SupervisedModule(Exercise):
 
     def test_step(self, batch: Batch, _: int) -> None:
         """Logs the test measures and keeps the outputs for the figures."""
-        self.test_outputs.append(self._evaluate("test", batch).cpu())
+        outputs = self._evaluate("test", batch).cpu()
+        self.test_outputs.append(outputs.to(torch.promote_types(outputs.dtype, torch.float32)))  # no halves in figures
 
     def log_epoch(self, metrics: Measures) -> None:
         """Hands an epoch's metrics to loggers and callbacks, for a fifth of what `self.log` costs per epoch."""

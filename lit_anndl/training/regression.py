@@ -21,8 +21,8 @@ from lit_anndl.training.module import Differentiate, Measures, SupervisedModule
 class BivariateRegression(SupervisedModule):
     """Least squares by a multilayer perceptron with two inputs and one output, regularized in any of the usual ways.
 
-    Metrics: `train/mse`, `val/mse` and `test/mse`, mean squared errors; in training without the penalties, and with
-    whatever noise there is.
+    Metrics: `train/mse`, `val/mse` and `test/mse`, mean squared errors; in training without the penalties,
+    with whatever noise there is, and for an ensemble the mean of its members' own.
     Of the tested weights: `final/mse`, the error on the training set, and `final/gap` = `test/mse` - `final/mse`.
     Of the training curve: `lowest/mse`, the least `train/mse`, and `lowest/epoch`, its epoch, counted from 0.
 
@@ -41,7 +41,8 @@ class BivariateRegression(SupervisedModule):
             bootstrap sample of its own (bagging).
 
     Raises:
-        InputError: there are not as many activations as hidden layers; `data.resamples` does not fit `members`.
+        InputError: there are not as many activations as hidden layers; `data.resamples` does not fit `members`;
+            batches of one example with `batch_norm`.
     """
 
     measures = ("mse",)
@@ -83,6 +84,7 @@ class BivariateRegression(SupervisedModule):
         super().__init__(net, optimizer, None if l1 or l2 else written_out(net))
         self.penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
         self.members = members
+        self.batch_norm = batch_norm
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
@@ -96,17 +98,25 @@ class BivariateRegression(SupervisedModule):
         return {"mse": (outputs - targets).square().mean()}
 
     def objective(self, measures: Measures) -> Tensor:
-        """The squared error, summed over the members so that each trains as it would alone, and the penalties."""
+        """The squared error, summed over the members, and the penalties.
+
+        So each member trains as it would alone, but for optimizers that look at all parameters at once (L-BFGS).
+        """
         error: Tensor = self.members * measures["mse"]
         return error + self.penalty() if self.penalty else error
 
     def check(self, data: LightningDataModule) -> None:
-        """Refuses bootstrap samples for others than the members."""
+        """Refuses bootstrap samples for others than the members, and batches without a variance."""
         assert isinstance(data, InMemoryData)
-        if data.resamples not in (0, self.members):
+        if data.resamples and (self.members == 1 or data.resamples != self.members):
             raise InputError(
                 f"data.resamples {data.resamples} does not fit model.members {self.members}: "
-                "expected as many, or 0 to train all members on the same examples"
+                "expected as many, from 2, or 0 to train all members on the same examples"
+            )
+        if self.batch_norm and (smallest := len(data.train[0]) % data.batch_size or data.batch_size) == 1:
+            raise InputError(
+                f"data.batch_size {data.batch_size} leaves batches of {smallest} of {len(data.train[0])} training "
+                "examples, which model.batch_norm cannot standardise; expected another"
             )
 
     def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:

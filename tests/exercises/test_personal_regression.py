@@ -73,6 +73,7 @@ def test_cross_validation_by_seed_leaves_the_test_set_alone(command):
         (["--data.csv", "nowhere.csv"], "nowhere.csv cannot be read"),
         (["--data.train_size", "13600"], "make 13650 points; there are 13600"),
         (["--data.folds", "1"], "expected from 2"),
+        (["--data.folds", "3"], "expected data.seed as well"),
         (["--model.activation", "rleu"], "rleu was given, expected"),
     ],
 )

@@ -34,9 +34,10 @@ def test_seconds_are_those_at_the_end_of_the_epoch():
     ]
     found = arrival(records, "train/mse", 0.5)
     assert found.epochs == [2, math.inf, 2]
-    assert found.seconds == [2.5, math.inf, math.inf]
+    assert found.seconds[:2] == [2.5, math.inf] and math.isnan(found.seconds[2])
 
 
 def test_ranks_by_the_median():
     values = {"a": [5, 1, 9], "b": [4.0], "c": [5, 5, 5], "d": [1, math.inf, math.inf], "e": [7, 7]}
     assert ranks(values) == {"a": 2, "b": 1, "c": 2, "d": None, "e": 4}
+    assert ranks({"known": [3, 4], "unknown": [1, math.nan]}) == {"known": 1, "unknown": None}

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lit_anndl.errors import Unreachable
+from lit_anndl.studies import rows
 from tests.studies.conftest import SMALL
 
 TABLE = {
@@ -52,7 +54,7 @@ def parent(client, storage, load_study, tmp_path):
 
 
 def test_curves_convergence_and_gallery(study_file, run_sweep, client, load_study, storage, parent):
-    shown = {"facet": "data.noise", "gallery": ["surfaces", "squared_residuals"]}
+    shown = {"facet": ["data.noise"], "gallery": ["surfaces", "squared_residuals"]}
     file = study_file("shown", **TABLE, **shown, thresholds={"train/mse": [0.05, 0.0001]})
     code, _, err = run_sweep(file)
     assert (code, err) == (0, "")
@@ -83,15 +85,38 @@ def test_how_a_study_is_shown_may_change(study_file, run_sweep, parent):
     assert parent("changing").figures() == before | {"gallery.png"}
 
 
-def test_a_run_that_is_gone_is_left_out(study_file, run_sweep, client, load_study, storage, parent, caplog):
+@pytest.mark.parametrize("gone", [["0"], ["0", "1", "2"]])
+def test_runs_that_are_gone_are_left_out(gone, study_file, run_sweep, client, load_study, storage, parent, caplog):
     assert run_sweep(study_file("gone", **TABLE))[0] == 0
     trial = load_study("gone", storage).trials[0]
-    client.delete_run(trial.user_attrs["runs"]["0"])
-    code, _, _ = run_sweep(study_file("gone", **TABLE, gallery=["curves"], thresholds={"train/mse": [1]}))
+    for seed in gone:
+        client.delete_run(trial.user_attrs["runs"][seed])
+    code, _, _ = run_sweep(study_file("gone", **TABLE, gallery=["curves", "curvs"], thresholds={"train/mse": [1]}))
     assert code == 0
     assert "row slow: its curves lack a run" in caplog.text
-    reached = {line["row"]: line["seeds"] for line in parent("gone").table("convergence_train_mse")}
-    assert reached == {"slow": 2, "fast": 3, "clean": 3}
+    assert "row fast: the gallery lacks figure curvs" in caplog.text
+    seeds = {line["row"]: line["seeds"] for line in parent("gone").table("convergence_train_mse")}
+    assert seeds == {**({"slow": 2} if len(gone) == 1 else {}), "fast": 3, "clean": 3}
+
+
+def test_what_a_store_that_is_away_costs_comes_with_the_next_command(study_file, run_sweep, parent, monkeypatch):
+    def away(*_):
+        raise Unreachable("the store is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "read_record", away)
+        code, _, _ = run_sweep(study_file("away", **TABLE))
+    assert code == 0
+    assert [line["row"] for line in parent("away").table("rows")] == list(TABLE["rows"])
+    assert parent("away").figures() == set()
+    assert run_sweep(study_file("away", **TABLE))[0] == 0
+    assert "curves_train_mse.png" in parent("away").figures()
+
+
+def test_a_metric_that_a_run_has_not(study_file, run_sweep):
+    """Without noise there is no signal-to-noise ratio."""
+    code, _, err = run_sweep(study_file("without", **{**TABLE, "metric": "noise/snr", "seeds": [0]}))
+    assert code == 0 or "measured no noise/snr" in err
 
 
 def test_tables_hold_median_and_range_of_everything(study_file, run_sweep, client, load_study, storage, parent):
@@ -117,8 +142,8 @@ def test_lists_are_choices(study_file, run_sweep, load_study, storage):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"facet": "model.hiden"}, "facet: model.hiden"),
-        ({"facet": "model.hidden"}, "facet: model.hidden"),
+        ({"facet": ["model.hiden"]}, "facet: model.hiden"),
+        ({"facet": ["data.noise", "model.hidden"]}, "facet: model.hidden"),
         ({"thresholds": {"train/mae": [1]}}, "did you mean train/mse?"),
         ({"thresholds": {"test/mse": [1]}}, "thresholds: there is no test/mse"),
         ({"thresholds": {"train/mse": []}}, "thresholds: train/mse"),

@@ -32,10 +32,14 @@ def errors(state: dict[str, torch.Tensor], **options: object) -> tuple[float, fl
 
 
 def test_stops_after_patience_and_tests_the_best_weights(command):
-    run = command.run(*STOPPING)
+    code, out, err = command(*STOPPING)
+    assert code == 0, err
+    printed = dict(line.split() for line in out.split("\n\n")[0].splitlines())
+    run = command.runs()[0]
     validation = dict(training_history(command.client, run.info.run_id)["val/mse"])
     best = min(validation, key=validation.__getitem__)
     assert max(validation) == best + 6 < 199
+    assert float(printed["val/mse"]) == pytest.approx(validation[best], rel=1e-4)
     last = checkpoint(run)
     assert errors(weights(last.with_name("best.ckpt"))) == pytest.approx(
         (validation[best], run.data.metrics["test/mse"]), rel=1e-5
@@ -44,6 +48,16 @@ def test_stops_after_patience_and_tests_the_best_weights(command):
     assert run.data.metrics["final/gap"] == pytest.approx(
         run.data.metrics["test/mse"] - run.data.metrics["final/mse"], rel=1e-4
     )
+
+
+def test_metrics_of_training_are_looked_at_every_epoch(command):
+    monitored = ["--checkpoint.monitor", "train/mse", "--trainer.check_val_every_n_epoch", "5"]
+    monitored += ["--trainer.max_epochs", "13"]
+    code, out, err = command(*STOPPING, *monitored)
+    assert code == 0, err
+    printed = dict(line.split() for line in out.split("\n\n")[0].splitlines())
+    curve = [value for _, value in training_history(command.client, command.runs()[0].info.run_id)["train/mse"]]
+    assert float(printed["train/mse"]) == pytest.approx(min(curve), rel=1e-4)
 
 
 def test_no_stopping_unless_asked_for(command):

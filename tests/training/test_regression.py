@@ -115,6 +115,12 @@ def test_summary(command):
         (["--model.activation", "[tanh]"], "for each of the 2 hidden layers"),
         (["--model.hidden", "[6, 0]"], "model.hidden"),
         (["--model.dropout", "1.5"], "model.dropout"),
+        (["--data.resamples", "1"], "data.resamples 1 does not fit model.members 1"),
+        (["--model.batch_norm", "true", "--data.batch_size", "1599"], "leaves batches of 1 of 1600"),
+        (
+            ["--data", "RegressionData"],
+            "data: lit_anndl.data.regression.RegressionData was given, expected",
+        ),
         (["--model.members", "3", "--data.resamples", "2"], "data.resamples 2 does not fit model.members 3"),
         (
             [
@@ -133,3 +139,9 @@ def test_wrong_settings(words, message, command):
     code, _, err = command("surface", *words)
     assert code == 2 and message in err and err.count("\n") == 1
     assert len(command.runs()) == before
+
+
+def test_half_precision_has_figures(command):
+    run = command.run(*FULL_BATCH, "--trainer.precision", "bf16-mixed")
+    assert run.info.status == "FINISHED"
+    assert {item.path for item in command.client.list_artifacts(run.info.run_id, "figures")}
