@@ -74,7 +74,7 @@ def test_examples_have_every_choice_and_bound():
     ("entry", "message"),
     [
         ([], "expected a list of one choice or more"),
-        ([[1, 2]], "cannot be a choice"),
+        ([{"a": 1}], "cannot be a choice"),
         ([1, 1], "a choice twice"),
         (3, "expected a list of choices"),
         ({"flaot": [0, 1]}, "did you mean float?"),
