@@ -48,7 +48,7 @@ class RegressionData(InMemoryData):
 
     def __init__(
         self,
-        digits: str = "66321",
+        digits: str | int = "66321",
         csv: str | None = None,
         train_size: PositiveInt = 2000,
         test_size: PositiveInt = 1000,
@@ -62,6 +62,11 @@ class RegressionData(InMemoryData):
         resamples: NonNegativeInt = 0,
     ) -> None:
         super().__init__(batch_size, steps_per_execution, seed, resamples)
+        if isinstance(digits, int):
+            raise InputError(
+                f"data.digits: YAML has read the number {digits} (in another base, if it began with 0); "
+                'expected digits between quotes, such as "66321"'
+            )
         self.coefficients = five_largest(digits)
         self.csv = csv
         self.train_size = train_size

@@ -87,7 +87,8 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> F
 def use_log_scale(axes: Axes) -> None:
     """A logarithmic x axis whose few labels are plain numbers."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high > 100 * low else (1, 2, 3, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
 
@@ -114,7 +115,7 @@ def convergence(found: Mapping[str, Mapping[float, Arrival]], metric: str) -> Fi
         if any(reached(getattr(arrival, unit)) for each in found.values() for arrival in each.values()):
             use_log_scale(axes)
         axes.grid(alpha=0.3)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(len(found) - 0.5, -0.5)
     panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, title="number: place")
     return figure
 
@@ -126,6 +127,8 @@ def draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: flo
         finite, y = reached(each), position + offset
         if finite:
             axes.plot([min(finite), max(finite)], [y, y], color=color, linewidth=1)
+        else:
+            axes.text(0.01, y, "never", transform=axes.get_yaxis_transform(), color=color, va="center", fontsize=7)
         if place := places[row]:
             axes.plot(float(np.median(each)), y, "o", color=color, markersize=4)
             end = (max(finite), y)

@@ -7,6 +7,9 @@ from jsonargparse.typing import NonNegativeFloat, PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning
 
+BEST_EPOCH = "best/epoch"
+"""The metric that says after which epoch, counted from 0, the tested weights were reached."""
+
 
 class EarlyStopping(lightning.EarlyStopping):
     """Ends training when the checkpoint's metric has not improved for a while; the best weights are the ones tested.
@@ -38,6 +41,7 @@ class EarlyStopping(lightning.EarlyStopping):
             check_on_train_epoch_end=True if monitor.startswith("train/") else None,
         )
         self.best_weights: dict[str, torch.Tensor] = {}
+        self.best_epoch = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Trains no further when it is a run that had been stopped, interrupted before its test."""
@@ -56,8 +60,10 @@ class EarlyStopping(lightning.EarlyStopping):
         self._keep_if_better(before, pl_module)
 
     def best(self) -> dict[str, torch.Tensor]:
-        """What the metric was with the best weights, by its name; nothing if it was never measured."""
-        return {self.monitor: self.best_score} if self.best_weights else {}
+        """The metric of the best weights, by its name, and their epoch; nothing if it was never measured."""
+        if not self.best_weights:
+            return {}
+        return {self.monitor: self.best_score, BEST_EPOCH: torch.tensor(float(self.best_epoch))}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the best weights in place."""
@@ -66,15 +72,16 @@ class EarlyStopping(lightning.EarlyStopping):
 
     def state_dict(self) -> dict[str, Any]:
         """The state of waiting, and the best weights."""
-        return {**super().state_dict(), "best_weights": self.best_weights}
+        return {**super().state_dict(), "best_weights": self.best_weights, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes both over; patience is as the command says."""
         patience = self.patience
         super().load_state_dict(state_dict)
         self.patience = patience
-        self.best_weights = state_dict["best_weights"]
+        self.best_weights, self.best_epoch = state_dict["best_weights"], state_dict["best_epoch"]
 
     def _keep_if_better(self, before: torch.Tensor, pl_module: LightningModule) -> None:
         if self.best_score is not before:
             self.best_weights = {name: tensor.clone() for name, tensor in pl_module.state_dict().items()}
+            self.best_epoch = pl_module.current_epoch

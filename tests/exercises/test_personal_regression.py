@@ -53,6 +53,16 @@ def test_a_number_of_digits_as_it_is_typed(command):
     assert five.data.params["data.digits"] == "66321"
 
 
+@pytest.mark.parametrize(("text", "read"), [("66321", 66321), ("0766321", 257233)])
+def test_digits_in_yaml_are_quoted(text, read, command, tmp_path):
+    file = tmp_path / "digits.yaml"
+    file.write_text(f"data:\n  digits: {text}\n")
+    code, _, err = command(*QUICK, "--config", str(file))
+    assert code == 2 and f"YAML has read the number {read}" in err and err.count("\n") == 1
+    file.write_text(f"data:\n  digits: '{text}'\n")
+    assert command.run(*QUICK, "--config", str(file)).data.params["data.digits"] == text
+
+
 def test_cross_validation_by_seed_leaves_the_test_set_alone(command):
     folds = [
         command.run(*QUICK, "--data.folds", "4", "--data.seed", "0", "--seed_everything", str(seed)) for seed in (0, 1)

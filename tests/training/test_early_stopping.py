@@ -40,6 +40,7 @@ def test_stops_after_patience_and_tests_the_best_weights(command):
     best = min(validation, key=validation.__getitem__)
     assert max(validation) == best + 6 < 199
     assert float(printed["val/mse"]) == pytest.approx(validation[best], rel=1e-4)
+    assert run.data.metrics["best/epoch"] == best
     last = checkpoint(run)
     assert errors(weights(last.with_name("best.ckpt"))) == pytest.approx(
         (validation[best], run.data.metrics["test/mse"]), rel=1e-5
