@@ -37,6 +37,8 @@ class MLP(nn.Sequential):
         jitter: standard deviation of the noise added to x, in training.
         input_mean: what is subtracted from x (after the noise).
         input_std: what it is divided by then.
+        glorot_gain: g, to draw weights from U(-a, a), a = g √(6 / (inputs + outputs of the layer)), and start from
+            biases 0 (Glorot & Bengio, AISTATS 2010; g = 1 is what Keras does); None for torch's own start.
 
     Shapes: (B, sizes[0]) → (B, sizes[-1]).
 
@@ -57,6 +59,7 @@ class MLP(nn.Sequential):
         jitter: float = 0.0,
         input_mean: float = 0.0,
         input_std: float = 1.0,
+        glorot_gain: float | None = None,
     ) -> None:
         *hidden, output = pairwise(sizes)
         names = [activation] * len(hidden) if isinstance(activation, str) else activation
@@ -68,8 +71,17 @@ class MLP(nn.Sequential):
             layers += [nn.Linear(inputs, units), *([nn.BatchNorm1d(units)] if batch_norm else []), ACTIVATIONS[name]()]
             layers += [nn.Dropout(dropout)] if dropout else []
         super().__init__(*layers, nn.Linear(*output))
+        if glorot_gain is not None:
+            self.start_as_glorot(glorot_gain)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Evaluates the network at the rows of x."""
         output: Tensor = super().__call__(x)
         return output
+
+    def start_as_glorot(self, gain: float) -> None:
+        """Draws the weights anew."""
+        for layer in self:
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight, gain)
+                nn.init.zeros_(layer.bias)

@@ -32,6 +32,8 @@ class BivariateRegression(SupervisedModule):
         activation: what hidden units apply, one for all layers, or one for each: [tanh, relu, tanh].
         input_mean: what is subtracted from the inputs.
         input_std: what they are divided by then; inputs of mean 0 and standard deviation 1 are learnt from fastest.
+        glorot_gain: gain of Glorot's uniform initialization, with biases 0 (1 is what Keras does, 5/3 is advised for
+            tanh); null for torch's own.
         dropout: probability of zeroing a hidden unit in training.
         batch_norm: whether hidden layers are standardised over the batch.
         jitter: standard deviation of noise added to the inputs in training, in their units.
@@ -54,6 +56,7 @@ class BivariateRegression(SupervisedModule):
         activation: Activation | list[Activation] = "relu",
         input_mean: float = 0.0,
         input_std: PositiveFloat = 1.0,
+        glorot_gain: PositiveFloat | None = None,
         dropout: ClosedUnitInterval = 0.0,
         batch_norm: bool = False,
         jitter: NonNegativeFloat = 0.0,
@@ -77,6 +80,7 @@ class BivariateRegression(SupervisedModule):
                 jitter=jitter,
                 input_mean=input_mean,
                 input_std=input_std,
+                glorot_gain=glorot_gain,
             )
             for _ in range(members)
         ]

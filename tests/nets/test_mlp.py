@@ -78,5 +78,14 @@ def test_batch_norm_standardises_what_the_activation_gets() -> None:
     torch.testing.assert_close(before.var(dim=0, unbiased=False), torch.ones(7).double(), rtol=1e-3, atol=1e-3)
 
 
+def test_glorots_start() -> None:
+    torch.manual_seed(0)
+    net = MLP((300, 500, 1), "tanh", glorot_gain=5 / 3)
+    bound = 5 / 3 * (6 / 800) ** 0.5
+    assert net[0].weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
+    assert net[0].weight.std().item() == pytest.approx(bound / 3**0.5, rel=1e-2)
+    assert not net[0].bias.any() and not net[2].bias.any()
+
+
 def inputs(n: int) -> Tensor:
     return torch.randn((n, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(1))
