@@ -162,6 +162,7 @@ def test_surface_run_holds_everything(command, client):
         "figures/curves.png",
         "figures/surfaces.png",
         "figures/squared_residuals.png",
+        "tables/elapsed.json",
         "tables/parameters.json",
     }
 
