@@ -121,18 +121,19 @@ def convergence(found: Mapping[str, Mapping[float, Arrival]], metric: str) -> Fi
 
 
 def draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: float, color: str, label: str) -> None:
-    """Medians as dots with their place, ranges as lines; what is never reached is missing."""
+    """Medians as dots with their place, ranges as lines; how many reach it, where the median run does not."""
     places = ranks(values)
     for position, (row, each) in enumerate(values.items()):
         finite, y = reached(each), position + offset
-        if finite:
-            axes.plot([min(finite), max(finite)], [y, y], color=color, linewidth=1)
-        else:
-            axes.text(0.01, y, "never", transform=axes.get_yaxis_transform(), color=color, va="center", fontsize=7)
         if place := places[row]:
-            axes.plot(float(np.median(each)), y, "o", color=color, markersize=4)
             end = (max(finite), y)
+            axes.plot([min(finite), max(finite)], [y, y], color=color, linewidth=1)
+            axes.plot(float(np.median(each)), y, "o", color=color, markersize=4)
             axes.annotate(str(place), end, (4, 0), textcoords="offset points", va="center", fontsize=7)
+        else:
+            never = f"{len(finite)} of {len(each)}" if finite else "never"
+            said = "unknown" if any(map(math.isnan, each)) else never
+            axes.text(0.01, y, said, transform=axes.get_yaxis_transform(), color=color, va="center", fontsize=7)
     axes.plot([], [], "o-", color=color, label=label)
 
 
