@@ -26,7 +26,7 @@ OPTIMIZERS = {
 }
 SWITCHES = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1600,3400"
+    "--disable-component-update --disable-sync --window-size=2400,4400"
 )
 
 

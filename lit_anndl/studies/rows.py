@@ -14,7 +14,7 @@ from lit_anndl.studies import plots
 from lit_anndl.studies.convergence import Arrival, arrival, ranks
 from lit_anndl.studies.definition import Definition
 from lit_anndl.tracking.parent import Table
-from lit_anndl.tracking.records import Record, read_figure, read_record
+from lit_anndl.tracking.records import Record, figure_names, read_figure, read_record
 from lit_anndl.tracking.store import Store
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> 
         run_id = trial.user_attrs["runs"][str(definition.seeds[0])]
         found = [read_figure(store, run_id, name) for name in definition.gallery]
         for name in [name for name, picture in zip(definition.gallery, found, strict=True) if picture is None]:
-            log.warning("row %s: the gallery lacks figure %s: there is none", row, name)
+            log.warning("row %s has no figure %s, but %s", row, name, ", ".join(figure_names(store, run_id)) or "none")
         if any(picture is not None for picture in found):
             pictures[row] = found
     return pictures

@@ -52,6 +52,16 @@ def read_figure(store: Store, run_id: str, name: str) -> NDArray[Any] | None:
             return np.asarray(image.convert("RGB"))
 
 
+def figure_names(store: Store, run_id: str) -> list[str]:
+    """The names of a run's figures.
+
+    Raises:
+        InputError: the store cannot be reached.
+    """
+    with store.reaching():
+        return sorted(Path(item.path).stem for item in store.client.list_artifacts(run_id, "figures"))
+
+
 def read_artifact(store: Store, run_id: str, name: str) -> str | None:
     """The text of a run's artifact, None if it has no such one."""
     with tempfile.TemporaryDirectory() as folder:

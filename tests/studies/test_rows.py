@@ -94,7 +94,7 @@ def test_runs_that_are_gone_are_left_out(gone, study_file, run_sweep, client, lo
     code, _, _ = run_sweep(study_file("gone", **TABLE, gallery=["curves", "curvs"], thresholds={"train/mse": [1]}))
     assert code == 0
     assert "row slow: its curves lack a run" in caplog.text
-    assert "row fast: the gallery lacks figure curvs" in caplog.text
+    assert "row fast has no figure curvs, but curves, squared_residuals, surfaces" in caplog.text
     seeds = {line["row"]: line["seeds"] for line in parent("gone").table("convergence_train_mse")}
     assert seeds == {**({"slow": 2} if len(gone) == 1 else {}), "fast": 3, "clean": 3}
 
