@@ -212,14 +212,14 @@ class SupervisedModule(Exercise):
 def refuse_lame_line_search(optimizer: Optimizer) -> None:
     """Refuses an L-BFGS whose line search may not look anywhere: at its first failure it would stand still for good.
 
-    torch ≥ 2.10 gives the search `max_eval` - 1 evaluations (before, always 25), and `max_eval` is 1.25 `max_iter`
+    torch gives the search `max_eval` - 1 evaluations (earlier versions always 25), and `max_eval` is 1.25 `max_iter`
     by default: none for `max_iter` 1 (https://github.com/pytorch/pytorch/pull/161488).
     """
     for group in optimizer.param_groups if isinstance(optimizer, torch.optim.LBFGS) else []:
         if group["line_search_fn"] and group["max_eval"] < 2:
             raise InputError(
                 f"optimizer: with max_eval {group['max_eval']} the line search of L-BFGS has no evaluation to make; "
-                f"expected 2 or more, 26 to search as long as torch before 2.10 did (--model.optimizer.max_eval 26)"
+                f"expected 2 or more, 26 to search as long as torch once did (--model.optimizer.max_eval 26)"
             )
 
 

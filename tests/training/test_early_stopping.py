@@ -22,11 +22,11 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def errors(state: dict[str, torch.Tensor], **options: object) -> tuple[float, float]:
+def errors(state: dict[str, torch.Tensor]) -> tuple[float, float]:
     """Validation and test error of weights."""
     data = SurfaceData(grid_size=12, validation_size=40, seed=0)
     data.setup("fit")
-    module = Surface(torch.optim.Adam, hidden=8, **options)  # type: ignore[arg-type]
+    module = Surface(torch.optim.Adam, hidden=8)
     module.load_state_dict(state)
     return module.error(data.validation), module.error(data.test)
 

@@ -118,7 +118,7 @@ def test_summary(command):
         (["--data.resamples", "1"], "data.resamples 1 does not fit model.members 1"),
         (["--model.batch_norm", "true", "--data.batch_size", "1599"], "leaves batches of 1 of 1600"),
         (
-            ["--data", "RegressionData"],
+            ["--data", "lit_anndl.data.regression.RegressionData"],
             "data: lit_anndl.data.regression.RegressionData was given, expected",
         ),
         (["--model.members", "3", "--data.resamples", "2"], "data.resamples 2 does not fit model.members 3"),
