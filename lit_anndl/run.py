@@ -123,6 +123,7 @@ def check(objects: Namespace) -> None:
     for option, neutral in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
         if objects.trainer[option] not in (neutral, 0):
             raise InputError(f"trainer.{option} has no effect here: the exercises take their own optimizer steps")
+    objects.model.build(objects.data)
     objects.model.check(objects.data)
     monitor = objects.checkpoint.monitor
     if monitor not in objects.model.metrics():
@@ -245,14 +246,14 @@ def begin(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Ma
 
 def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) -> None:
     """Logs what is known only at the end: sizes, seconds, summary, figures, tables."""
-    final = {name: value for name, value in metrics.items() if name not in parts.model.metrics()}
+    final = {name: value for name, value in metrics.items() if name not in tracker.history}
     tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
     tracker.log_table(ELAPSED, parts.timing.table())
     if not shows_everything(parts.trainer):
         return
     for name, figure in parts.model.figures(parts.data, tracker.history):
         tracker.log_figure(name, figure)
-    for name, table in parts.model.tables():
+    for name, table in parts.model.tables(parts.data):
         tracker.log_table(name, table)
 
 

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torchmetrics.functional import confusion_matrix
 
-from lit_anndl import plots
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.nets.cnn import ConvNet
+from lit_anndl.plots.images import confusion, filters, image_grid
+from lit_anndl.plots.learning import curves
 from lit_anndl.training.exercise import History
 from lit_anndl.training.module import SupervisedModule
 
@@ -50,12 +51,12 @@ class MNISTCNN(SupervisedModule):
         assert isinstance(data, MNISTData)
         images, labels = data.test
         scores = torch.cat(self.test_outputs).softmax(dim=1)
-        yield "loss", plots.curves(history, ["train/loss", "val/loss"], "cross-entropy [nats]", log=True)
-        yield "accuracy", plots.curves(history, ["train/accuracy", "val/accuracy"], "accuracy")
+        yield "loss", curves(history, ["train/loss", "val/loss"], "cross-entropy [nats]", log=True)
+        yield "accuracy", curves(history, ["train/accuracy", "val/accuracy"], "accuracy")
         matrix = confusion_matrix(scores, labels, task="multiclass", num_classes=CLASSES)
-        yield "confusion_matrix", plots.confusion(matrix.numpy())
+        yield "confusion_matrix", confusion(matrix.numpy())
         yield "worst_mistakes", worst_mistakes(images, labels, scores)
-        yield "filters", plots.filters(self.net.get_parameter("0.weight").detach().cpu())
+        yield "filters", filters(self.net.get_parameter("0.weight").detach().cpu())
 
 
 def worst_mistakes(images: Tensor, labels: Tensor, scores: Tensor) -> Figure:
@@ -65,4 +66,4 @@ def worst_mistakes(images: Tensor, labels: Tensor, scores: Tensor) -> Figure:
     worst = wrong[top[wrong].argsort(descending=True)][:WORST]
     captions = [f"{labels[i]} as {predicted[i]}\n{scores[i, labels[i]]:.3f} | {top[i]:.3f}" for i in worst.tolist()]
     title = f"{len(wrong)} of {len(labels)} wrong; the surest: true as predicted, score of true | of predicted"
-    return plots.images(images[worst].squeeze(1).numpy(), captions, title)
+    return image_grid(images[worst].squeeze(1).numpy(), captions, title)

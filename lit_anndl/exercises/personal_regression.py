@@ -6,8 +6,9 @@ import torch
 from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 
-from lit_anndl import plots
 from lit_anndl.data.regression import RegressionData
+from lit_anndl.plots.learning import curves
+from lit_anndl.plots.surfaces import scattered, scattered_surfaces
 from lit_anndl.training.exercise import History
 from lit_anndl.training.regression import BivariateRegression
 
@@ -20,12 +21,12 @@ class PersonalRegression(BivariateRegression):
         assert isinstance(data, RegressionData)
         (train, given), (test, true) = ((points.numpy(), z.squeeze(1).numpy()) for points, z in (data.train, data.test))
         predicted = torch.cat(self.test_outputs).squeeze(1).double().numpy()
-        yield "curves", plots.curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
+        yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
         yield (
             "surfaces",
-            plots.scattered_surfaces(
+            scattered_surfaces(
                 {"training set": (train, given), "test set": (test, true), "prediction": (test, predicted)}
             ),
         )
-        yield "difference", plots.scattered(test, predicted - true, "prediction – test set", diverging=True)
-        yield "squared_residuals", plots.scattered(test, (predicted - true) ** 2, "(prediction – test set)²")
+        yield "difference", scattered(test, predicted - true, "prediction – test set", diverging=True)
+        yield "squared_residuals", scattered(test, (predicted - true) ** 2, "(prediction – test set)²")

@@ -6,8 +6,9 @@ import torch
 from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 
-from lit_anndl import plots
 from lit_anndl.data.surface import EXTENT, SurfaceData
+from lit_anndl.plots.learning import curves
+from lit_anndl.plots.surfaces import heatmap, surfaces
 from lit_anndl.training.exercise import History
 from lit_anndl.training.regression import BivariateRegression
 
@@ -43,9 +44,9 @@ class Surface(BivariateRegression):
         assert isinstance(data, SurfaceData)
         shape = (data.grid_size, data.grid_size)
         clean, noisy, fit = (z.view(shape).numpy() for z in (data.test[1], data.noisy, torch.cat(self.test_outputs)))
-        yield "curves", plots.curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
-        yield "surfaces", plots.surfaces({"clean": clean, f"noisy (σ = {data.noise:g})": noisy, "fit": fit}, EXTENT)
-        yield "squared_residuals", plots.heatmap((fit - clean) ** 2, EXTENT, "(fit – clean surface)²")
+        yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
+        yield "surfaces", surfaces({"clean": clean, f"noisy (σ = {data.noise:g})": noisy, "fit": fit}, EXTENT)
+        yield "squared_residuals", heatmap((fit - clean) ** 2, EXTENT, "(fit – clean surface)²")
 
 
 def power(signal: torch.Tensor) -> float:

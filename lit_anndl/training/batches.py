@@ -1,7 +1,8 @@
 """Mini-batches cut from tensors in memory."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ class TensorBatches:
         tensors: the data, first dimensions equal.
         batch_size: examples per optimizer step and rank; the last batch of an epoch may be smaller.
         seed: of the order.
+        shuffle: whether there is a random order, rather than that of the data.
         steps_per_execution: batches per item, None for the whole epoch.
         rank: this process among those that share the data.
         world_size: how many they are.
@@ -39,6 +41,7 @@ class TensorBatches:
         batch_size: int,
         *,
         seed: int = 0,
+        shuffle: bool = True,
         steps_per_execution: int | None = None,
         rank: int = 0,
         world_size: int = 1,
@@ -46,6 +49,7 @@ class TensorBatches:
         self.tensors = tensors
         self.batch_size = batch_size
         self.seed = seed
+        self.shuffle = shuffle
         self.rank = rank
         self.world_size = world_size
         self.examples = len(tensors[0]) // world_size
@@ -82,8 +86,9 @@ class TensorBatches:
         """The indices of this rank's examples in the order of an epoch: int64, (examples,)."""
         (state,) = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state))
-        order = torch.randperm(len(self.tensors[0]), generator=generator).to(self.tensors[0].device)
-        return order[self.rank :: self.world_size][: self.examples]
+        number = len(self.tensors[0])
+        order = torch.randperm(number, generator=generator) if self.shuffle else torch.arange(number)
+        return order.to(self.tensors[0].device)[self.rank :: self.world_size][: self.examples]
 
 
 class EvaluationBatches:
@@ -100,3 +105,18 @@ class EvaluationBatches:
     def __iter__(self) -> Iterator[Batch]:
         """The batches, in order."""
         return zip(*(tensor.split(self.batch_size) for tensor in self.tensors), strict=True)
+
+
+class Items:
+    """A loader of things that are there already; a plain list would be taken for a list of loaders."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items, in order."""
+        return iter(self.items)

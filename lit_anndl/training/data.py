@@ -1,6 +1,7 @@
 """The LightningDataModule of data sets that fit in memory."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ class InMemoryData(LightningDataModule):
     train: Batch
     validation: Batch = ()
     test: Batch
+    shuffle = True
 
     def __init__(self, batch_size: int, steps_per_execution: int | None, seed: int | None, resamples: int = 0) -> None:
         super().__init__()
@@ -56,16 +58,17 @@ class InMemoryData(LightningDataModule):
             self._on_device(examples),
             self.batch_size,
             seed=torch.initial_seed(),
+            shuffle=self.shuffle,
             steps_per_execution=self.steps_per_execution,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
 
-    def val_dataloader(self) -> EvaluationBatches | list[Any]:
+    def val_dataloader(self) -> Iterable[Any]:
         """The validation batches; none without validation data."""
         return self._evaluation_batches(self.validation) if self.validation else []
 
-    def test_dataloader(self) -> EvaluationBatches:
+    def test_dataloader(self) -> Iterable[Any]:
         """The test batches."""
         return self._evaluation_batches(self.test)
 

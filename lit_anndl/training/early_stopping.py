@@ -41,6 +41,7 @@ class EarlyStopping(lightning.EarlyStopping):
             check_on_train_epoch_end=True if monitor.startswith("train/") else None,
         )
         self.best_weights: dict[str, torch.Tensor] = {}
+        self.best_metrics: dict[str, torch.Tensor] = {}
         self.best_epoch = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -51,19 +52,19 @@ class EarlyStopping(lightning.EarlyStopping):
         """Looks at the metric, if it is measured at every epoch."""
         before = self.best_score
         super().on_train_epoch_end(trainer, pl_module)
-        self._keep_if_better(before, pl_module)
+        self._keep_if_better(before, trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the metric, if it is measured now and then."""
         before = self.best_score
         super().on_validation_end(trainer, pl_module)
-        self._keep_if_better(before, pl_module)
+        self._keep_if_better(before, trainer)
 
     def best(self) -> dict[str, torch.Tensor]:
-        """The metric of the best weights, by its name, and their epoch; nothing if it was never measured."""
+        """What validation says of the best weights, and their epoch; nothing if it was never measured."""
         if not self.best_weights:
             return {}
-        return {self.monitor: self.best_score, BEST_EPOCH: torch.tensor(float(self.best_epoch))}
+        return {**self.best_metrics, BEST_EPOCH: torch.tensor(float(self.best_epoch))}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the best weights in place."""
@@ -72,16 +73,20 @@ class EarlyStopping(lightning.EarlyStopping):
 
     def state_dict(self) -> dict[str, Any]:
         """The state of waiting, and the best weights."""
-        return {**super().state_dict(), "best_weights": self.best_weights, "best_epoch": self.best_epoch}
+        best = {name: getattr(self, name) for name in ("best_weights", "best_metrics", "best_epoch")}
+        return {**super().state_dict(), **best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes both over; patience is as the command says."""
         patience = self.patience
         super().load_state_dict(state_dict)
         self.patience = patience
-        self.best_weights, self.best_epoch = state_dict["best_weights"], state_dict["best_epoch"]
+        for name in ("best_weights", "best_metrics", "best_epoch"):
+            setattr(self, name, state_dict[name])
 
-    def _keep_if_better(self, before: torch.Tensor, pl_module: LightningModule) -> None:
+    def _keep_if_better(self, before: torch.Tensor, trainer: Trainer) -> None:
         if self.best_score is not before:
-            self.best_weights = {name: tensor.clone() for name, tensor in pl_module.state_dict().items()}
-            self.best_epoch = pl_module.current_epoch
+            self.best_weights = {name: tensor.clone() for name, tensor in trainer.lightning_module.state_dict().items()}
+            measured = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+            self.best_metrics = {**measured, self.monitor: self.best_score}
+            self.best_epoch = trainer.current_epoch

@@ -27,6 +27,9 @@ class Exercise(LightningModule):
         """The names of what `summary` returns."""
         return ()
 
+    def build(self, data: LightningDataModule) -> None:
+        """Makes what depends on the data, as the number of networks may; called once, before `check`."""
+
     def check(self, data: LightningDataModule) -> None:
         """Refuses data that do not fit the model, with InputError."""
 
@@ -42,6 +45,6 @@ class Exercise(LightningModule):
         """Names and figures."""
         yield from ()
 
-    def tables(self) -> Iterator[tuple[str, Table]]:
+    def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
         """Names and tables."""
         yield from ()

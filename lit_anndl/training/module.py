@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -70,7 +71,7 @@ class SupervisedModule(Exercise):
         """What training minimises: the first measure."""
         return measures[self.measures[0]]
 
-    def tables(self) -> Iterator[tuple[str, Table]]:
+    def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
         """The parameters per layer."""
         yield "parameters", parameters_per_layer(self.net)
 

@@ -45,7 +45,12 @@ class ThreadChoice(Callback):
 
 
 def step_flops(module: Any, trainer: Trainer) -> int:
-    """Floating-point operations of an optimizer step: three times those of the forward pass over a batch."""
+    """Floating-point operations of an optimizer step: three times those of the forward pass over a batch.
+
+    None are counted of an exercise that has no network of its own to train.
+    """
+    if not hasattr(module, "net"):
+        return 0
     data: LightningDataModule = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
     batches: list[Batch] = next(iter(data.train_dataloader()))
     inputs, *_ = trainer.precision_plugin.convert_input(batches[0])

@@ -1,31 +1,10 @@
-"""Arrays in, figure out."""
+"""Functions of two variables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from torchvision.utils import make_grid
-
-Curves = Mapping[str, Sequence[tuple[int, float]]]
-"""(epoch, value) pairs by name."""
-
-
-def curves(history: Curves, names: Sequence[str], ylabel: str, *, log: bool = False) -> Figure:
-    """Metrics against the epoch, those of `names` that were logged."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name in names:
-        if points := history.get(name):
-            epochs, values = zip(*points, strict=True)
-            axes.plot(epochs, values, label=name, marker="." if len(points) <= 50 else None)
-    axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return figure
 
 
 def surfaces(panels: Mapping[str, NDArray[np.float32]], extent: float) -> Figure:
@@ -48,45 +27,6 @@ def heatmap(values: NDArray[np.float32], extent: float, title: str) -> Figure:
     image = axes.imshow(values.T, origin="lower", extent=(-extent, extent, -extent, extent), cmap="magma")
     figure.colorbar(image, ax=axes)
     axes.set(title=title, xlabel="x", ylabel="y")
-    return figure
-
-
-def confusion(matrix: NDArray[np.int64]) -> Figure:
-    """A confusion matrix, true classes in rows, with its counts; the colours show the mistakes alone."""
-    figure = Figure(figsize=(6, 5.5), layout="constrained")
-    axes = figure.subplots()
-    mistakes = matrix * (1 - np.eye(len(matrix), dtype=matrix.dtype))
-    axes.imshow(mistakes, cmap="Reds")
-    for (row, column), count in np.ndenumerate(matrix):
-        dark = mistakes[row, column] > 0.6 * mistakes.max()
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    axes.set(xlabel="predicted class", ylabel="true class", xticks=range(len(matrix)), yticks=range(len(matrix)))
-    return figure
-
-
-def images(pixels: NDArray[np.float32], captions: Sequence[str], title: str) -> Figure:
-    """Grey images (n, height, width) in rows of at most five, each under its caption."""
-    columns = 5
-    rows = max(1, -(-len(pixels) // columns))
-    figure = Figure(figsize=(1.6 * columns, 1.9 * rows + 0.5), layout="constrained")
-    figure.suptitle(title, fontsize=9)
-    for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
-        axes.axis("off")
-    for axes, image, caption in zip(grid.flat, pixels, captions, strict=False):
-        axes.imshow(image, cmap="gray_r")
-        axes.set_title(caption, fontsize=8)
-    return figure
-
-
-def filters(weights: torch.Tensor) -> Figure:
-    """Filters (n, 1, height, width) as a grid of images, positive red and negative blue, on one scale."""
-    limit = float(weights.abs().max())
-    grid = make_grid(weights, nrow=8, padding=1, pad_value=float("nan"))[0]
-    figure = Figure(figsize=(6, 0.75 * -(-len(weights) // 8) + 0.5), layout="constrained")
-    axes = figure.subplots()
-    shown = axes.imshow(grid.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
-    axes.axis("off")
-    figure.colorbar(shown, ax=axes, label="weight")
     return figure
 
 

@@ -1,0 +1,243 @@
+"""A Hopfield network of 784 units: digits recalled from noise and from parts (exercise 2.1)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt
+from lightning.pytorch import LightningDataModule
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lit_anndl.data.digit_patterns import CLASSES, SIDE, DigitPatternData, Spoiling
+from lit_anndl.nets.recall import Recall, trajectory
+from lit_anndl.plots.images import image_grid
+from lit_anndl.plots.memories import confusions, energies, rates
+from lit_anndl.training.association import SAME, AssociativeMemory, Rule, Storage, same, wilson
+from lit_anndl.training.batches import Batch
+from lit_anndl.training.data import EVALUATION_BATCH_SIZE
+from lit_anndl.training.exercise import History, Table
+
+UNITS = SIDE**2
+RULES: tuple[Storage, ...] = ("lssm", "hebb", "dense")
+NEITHER = CLASSES
+"""The column of a confusion matrix for what is no stored digit."""
+QUARTILES = torch.tensor([0.5, 0.25, 0.75])
+AXES = {"noise": "standard deviation of the noise, σ", "occlusion": "hidden share of the image"}
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a rule has recalled from the copies that were spoilt alike.
+
+    Args:
+        storage: the rule.
+        spoiling: how they were spoilt.
+        ended: (B,) int64, the digit that each ended in, NEITHER for none.
+        classes: (B,) int64, their own.
+        outcome: where they ended, and when.
+    """
+
+    storage: Storage
+    spoiling: Spoiling
+    ended: Tensor
+    classes: Tensor
+    outcome: Recall
+
+    @property
+    def successes(self) -> int:
+        """How many ended in their own digit."""
+        return int((self.ended == self.classes).sum())
+
+    def interval(self) -> list[float]:
+        """The share that ended in the right digit, with its Wilson interval of 95 %."""
+        return [self.successes / len(self.ended), *wilson(self.successes, len(self.ended))]
+
+    def quartiles(self) -> list[float]:
+        """Iterations: median, lower and upper quartile."""
+        quantiles: list[float] = self.outcome.iterations.double().quantile(QUARTILES.double()).tolist()
+        return quantiles
+
+    def matrix(self) -> NDArray[np.int64]:
+        """Counts (class, what was recalled), the last column for what is no digit."""
+        return confusion_counts(self.classes, self.ended)
+
+    def row(self) -> dict[str, Any]:
+        """The line of the table of levels."""
+        share, low, high = self.interval()
+        return {
+            "storage": self.storage,
+            "spoilt by": self.spoiling.kind,
+            "level": self.spoiling.level,
+            "copies": len(self.ended),
+            "recalled": share,
+            "from (95 %)": low,
+            "to": high,
+            "another digit": float(((self.ended != self.classes) & (self.ended != NEITHER)).double().mean()),
+            "none": float((self.ended == NEITHER).double().mean()),
+            "converged": float(self.outcome.converged.double().mean()),
+            "iterations": self.quartiles()[0],
+        }
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """The lines of the table of confusions: what was recalled from which digit, how often."""
+        for (shown, recalled), count in np.ndenumerate(self.matrix()):
+            if count:
+                yield {
+                    "storage": self.storage,
+                    "spoilt by": self.spoiling.kind,
+                    "level": self.spoiling.level,
+                    "shown": shown,
+                    "recalled": recalled if recalled != NEITHER else None,
+                    "copies": int(count),
+                }
+
+
+class HopfieldDigits(AssociativeMemory):
+    """Ten digits of 784 pixels, recalled from spoilt copies.
+
+    Metrics: `train/stored`, share of the digits that are fixed points; over all spoilt copies, `test/recalled`, share
+    that ends in the right digit; `test/converged`, share that stands still; `test/iterations`, mean number of updates
+    until it does. The table `levels` has them for each level and each of the rules, on the same copies.
+
+    Args:
+        storage: lssm (Li, Michel & Porod 1989), hebb, or dense (Krotov & Hopfield 2016).
+        tau: τ of LSSM.
+        step: h of LSSM, the time between two iterations.
+        order: n of the dense memory, whose energy is -Σ (p·s)ⁿ.
+        update: synchronous, all units at once, or asynchronous, one after the other in random order.
+        iterations: the most updates.
+        tolerance: a state stands still when no unit changes by more.
+    """
+
+    def __init__(
+        self,
+        storage: Storage = "lssm",
+        tau: PositiveFloat = 10.0,
+        step: PositiveFloat = 0.15,
+        order: PositiveInt = 3,
+        update: Literal["synchronous", "asynchronous"] = "synchronous",
+        iterations: PositiveInt = 200,
+        tolerance: NonNegativeFloat = 1e-6,
+    ) -> None:
+        super().__init__(Rule(storage, tau, step, order), CLASSES, UNITS, update, iterations, tolerance)
+        self.outcomes: dict[Storage, Recall] = {}
+
+    def is_right(self, ended: Tensor, batch: Batch) -> Tensor:
+        """Which states have ended in their own digit."""
+        _, classes, _ = batch
+        return (ended - self.patterns.to(ended)[classes]).abs().amax(dim=1) <= SAME
+
+    def on_test_start(self) -> None:
+        """Forgets an earlier test."""
+        super().on_test_start()
+        self.outcomes.clear()
+
+    def outcomes_of(self, data: DigitPatternData) -> dict[Storage, Recall]:
+        """What each of the rules recalls from the test's states, found out once."""
+        if not self.outcomes:
+            self.outcomes = {storage: self.recall_by(storage, data.test[0]) for storage in RULES}
+        return self.outcomes
+
+    def recall_by(self, storage: Storage, states: Tensor) -> Recall:
+        """What a rule recalls from states; that of this network has been recalled already."""
+        if storage == self.rule.storage:
+            return Recall.joined(self.recalled)
+        rule = replace(self.rule, storage=storage)
+        memory = rule.memory(CLASSES, UNITS).to(next(self.net.buffers()))
+        rule.store(memory, self.patterns)
+        return Recall.joined([self.recall(batch, memory) for batch in states.split(EVALUATION_BATCH_SIZE)])
+
+    def levels(self, data: DigitPatternData) -> list[Level]:
+        """For each rule and spoiling what came of it."""
+        _, classes, spoilt = data.test
+        return [
+            Level(storage, spoiling, endings(outcome.states[chosen], self.patterns), classes[chosen], outcome[chosen])
+            for storage, outcome in self.outcomes_of(data).items()
+            for number, spoiling in enumerate(data.spoilings)
+            if (chosen := spoilt == number).any()
+        ]
+
+    def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
+        """Recall by rule and level; what was recalled from which digit."""
+        assert isinstance(data, DigitPatternData)
+        levels = self.levels(data)
+        rows = [level.row() for level in levels]
+        yield "levels", {name: [row[name] for row in rows] for name in rows[0]}
+        cells = [cell for level in levels for cell in level.cells()]
+        yield "confusion", {name: [cell[name] for cell in cells] for name in cells[0]}
+
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
+        """Digits stored, spoilt and recalled; recall and iterations by level; confusion matrices; energies."""
+        assert isinstance(data, DigitPatternData)
+        levels = self.levels(data)
+        own = [level for level in levels if level.storage == self.rule.storage]
+        yield "digits", self.digit_grid(data, [each.spoiling for each in shown(own, 2)])
+        yield "recalled", rates(panels(levels, Level.interval), "share recalled")
+        yield "iterations", rates(panels(levels, Level.quartiles), "iterations (quartiles)")
+        matrices = {f"{each.spoiling} ({each.storage})": each.matrix() for each in shown(own, 3)}
+        yield "confusion", confusions(matrices, [*map(str, range(CLASSES)), "–"])
+        yield "energy", self.energy_figure(data)
+
+    def digit_grid(self, data: DigitPatternData, spoilings: list[Spoiling]) -> Figure:
+        """The stored digits, and for some spoilings a copy of each with what was recalled from it."""
+        states, _, spoilt = data.test
+        recalled = Recall.joined(self.recalled).states.cpu().float()
+        rows, captions = [self.patterns.float()], [f"{digit} stored" for digit in range(CLASSES)]
+        for spoiling in spoilings:
+            first = (spoilt == data.spoilings.index(spoiling)).nonzero()[:CLASSES, 0]
+            rows += [states[first].float(), recalled[first]]
+            captions += [str(spoiling)] * CLASSES + ["recalled"] * CLASSES
+        pixels = torch.cat(rows).reshape(-1, SIDE, SIDE).numpy()
+        return image_grid(pixels, captions, f"{self.rule.storage}: stored, spoilt and recalled", CLASSES)
+
+    def energy_figure(self, data: DigitPatternData) -> Figure:
+        """Energies on the way from a copy of each digit, spoilt midway through the levels."""
+        _, _, spoilt = data.test
+        middle = len(data.spoilings) // 2
+        chosen = (spoilt == middle).nonzero()[:CLASSES, 0]
+        longest = int(Recall.joined(self.recalled).iterations[chosen].max())
+        starts = data.test[0][chosen].to(next(self.net.buffers()))
+        energy = self.net.energy(trajectory(self.updates(), starts, longest)).cpu().double().numpy()
+        return energies(energy, f"energy of ten digits, {data.spoilings[middle]} ({self.rule.storage})")
+
+
+def endings(states: Tensor, patterns: Tensor) -> Tensor:
+    """Which pattern (Q, N) each state (B, N) is, NEITHER for none: int64 (B,)."""
+    reached = same(states.cpu(), patterns)
+    return torch.where(reached.any(dim=1), reached.int().argmax(dim=1), NEITHER)
+
+
+def confusion_counts(classes: Tensor, ended: Tensor) -> NDArray[np.int64]:
+    """How often each class ended in each digit or in none: (10, 11)."""
+    counts = torch.bincount(classes * (CLASSES + 1) + ended, minlength=CLASSES * (CLASSES + 1))
+    matrix: NDArray[np.int64] = counts.reshape(CLASSES, CLASSES + 1).numpy()
+    return matrix
+
+
+def panels(
+    levels: list[Level], values: Callable[[Level], list[float]]
+) -> dict[str, tuple[list[float], dict[str, NDArray[np.float64]]]]:
+    """For each kind of spoiling its levels, and values with low and high for each rule there."""
+    found = {}
+    for kind, label in AXES.items():
+        of_kind = [level for level in levels if level.spoiling.kind == kind]
+        if of_kind:
+            by_rule: dict[str, NDArray[np.float64]] = {
+                s: np.array([values(level) for level in of_kind if level.storage == s]) for s in RULES
+            }
+            found[label] = ([level.spoiling.level for level in of_kind if level.storage == RULES[0]], by_rule)
+    return found
+
+
+def shown(levels: list[Level], noisy: int) -> list[Level]:
+    """Some levels to look at: so many of noise, and one of occlusion, evenly spread."""
+    return [
+        of_kind[len(of_kind) * part // (number + 1)]
+        for kind, number in (("noise", noisy), ("occlusion", 1))
+        if (of_kind := [level for level in levels if level.spoiling.kind == kind])
+        for part in range(1, min(number, len(of_kind)) + 1)
+    ]

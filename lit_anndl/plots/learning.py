@@ -1,0 +1,24 @@
+"""Learning curves."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+"""(epoch, value) pairs by name."""
+
+
+def curves(history: Curves, names: Sequence[str], ylabel: str, *, log: bool = False) -> Figure:
+    """Metrics against the epoch, those of `names` that were logged."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in names:
+        if points := history.get(name):
+            epochs, values = zip(*points, strict=True)
+            axes.plot(epochs, values, label=name, marker="." if len(points) <= 50 else None)
+    axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure

@@ -1,0 +1,162 @@
+"""Associative memories: what the exercises on Hopfield networks share."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from scipy.stats import binomtest
+from torch import Tensor
+
+from lit_anndl.errors import InputError
+from lit_anndl.nets.hopfield import (
+    DenseAssociativeMemory,
+    Hopfield,
+    Memory,
+    Update,
+    asynchronous,
+    hebb,
+    lssm,
+    synchronous,
+)
+from lit_anndl.nets.recall import Recall, recall
+from lit_anndl.training.batches import Batch
+from lit_anndl.training.data import InMemoryData
+from lit_anndl.training.exercise import Exercise
+
+SAME = 1e-3
+"""States that differ by no more in any unit are the same."""
+
+
+Storage = Literal["lssm", "hebb", "dense"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How patterns are stored: LSSM with τ and step h, Hebb's rule, or a dense memory of some order."""
+
+    storage: Storage
+    tau: float = 10.0
+    step: float = 0.15
+    order: int = 3
+
+    def memory(self, patterns: int, units: int) -> Memory:
+        """A network for so many patterns of so many units; nothing is stored yet."""
+        if self.storage == "dense":
+            return DenseAssociativeMemory(patterns, units, self.order)
+        return Hopfield(units, "satlins" if self.storage == "lssm" else "sign")
+
+    def store(self, memory: Memory, patterns: Tensor) -> None:
+        """Stores patterns (Q, N) in its network."""
+        if isinstance(memory, DenseAssociativeMemory):
+            memory.store(patterns)
+        else:
+            memory.store(*(lssm(patterns, self.tau, self.step) if self.storage == "lssm" else hebb(patterns)))
+
+
+class AssociativeMemory(Exercise):
+    """A network that stores patterns in closed form and recalls them from other states.
+
+    "Training" is one step, the storing. Metrics: `train/stored`, share of the patterns that are fixed points;
+    `test/recalled`, share of the starting states that end as they should, see the exercise; `test/converged`, share
+    of those that stand still at the end; `test/iterations`, mean number of updates until they do.
+
+    Args:
+        rule: how the patterns are stored.
+        patterns: how many, Q (a dense memory has to know).
+        units: N.
+        update: all units at once (synchronous), or one after the other in random order (asynchronous), N of which
+            count as one iteration.
+        iterations: the most updates.
+        tolerance: a state stands still when no unit changes by more.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        patterns: int,
+        units: int,
+        update: Literal["synchronous", "asynchronous"],
+        iterations: int,
+        tolerance: float,
+    ) -> None:
+        super().__init__()
+        self.rule = rule
+        self.units = units
+        self.net = rule.memory(patterns, units)
+        self.update = update
+        self.iterations = iterations
+        self.tolerance = tolerance
+        self.automatic_optimization = False
+        self.patterns = torch.empty(0)
+        self.recalled: list[Recall] = []
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """Those of storing and of recall."""
+        return ("train/stored", "test/recalled", "test/converged", "test/iterations")
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """None: storing is in closed form."""
+        return []
+
+    def store(self, patterns: Tensor) -> None:
+        """Stores patterns (Q, N) in the network."""
+        self.patterns = patterns.cpu().double()
+        self.rule.store(self.net, patterns)
+
+    def is_right(self, ended: Tensor, batch: Batch) -> Tensor:
+        """Which states (B, N) have ended as they should: bool (B,)."""
+        raise NotImplementedError
+
+    def check(self, data: LightningDataModule) -> None:
+        """Refuses patterns of another length than the network's, or that it cannot store."""
+        assert isinstance(data, InMemoryData)
+        patterns = data.train[0]
+        if (given := patterns.shape[1]) != (units := self.units):
+            raise InputError(f"data.patterns: patterns of {given} values were given, expected {units}")
+        self.store(patterns)
+
+    def training_step(self, batches: list[Batch], _: int) -> None:
+        """Stores the patterns."""
+        (patterns,) = batches[0]
+        self.store(patterns)
+        changed = (self.net(patterns) - patterns).abs().amax(dim=1)
+        self.log("train/stored", (changed <= SAME).double().mean(), on_step=False, on_epoch=True)
+
+    def on_test_start(self) -> None:
+        """Forgets an earlier test."""
+        self.recalled.clear()
+
+    def test_step(self, batch: Batch, _: int) -> None:
+        """Recalls from a batch of states and keeps where they end."""
+        result = self.recall(batch[0])
+        self.recalled.append(result)
+        measures = {
+            "test/recalled": self.is_right(result.states, batch).double().mean(),
+            "test/converged": result.converged.double().mean(),
+            "test/iterations": result.iterations.double().mean(),
+        }
+        self.log_dict(measures, batch_size=len(batch[0]))
+
+    def recall(self, states: Tensor, memory: Memory | None = None) -> Recall:
+        """Updates states (B, N) until they stand still, in this network or another."""
+        memory = memory or self.net
+        return recall(self.updates(memory), states.to(next(memory.buffers())), self.iterations, self.tolerance)
+
+    def updates(self, memory: Memory | None = None) -> Update:
+        """The update of a network, in an order of units that is the same in every call."""
+        if self.update == "synchronous":
+            return synchronous(memory or self.net)
+        return asynchronous(memory or self.net, torch.Generator().manual_seed(torch.initial_seed()))
+
+
+def same(states: Tensor, others: Tensor) -> Tensor:
+    """Which of some states (B, N) are which of some others (K, N): bool (B, K)."""
+    return (states[:, None] - others.to(states)).abs().amax(dim=2) <= SAME
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's interval of 95 % for a share (Wilson, Journal of the American Statistical Association 22, 1927)."""
+    interval = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,110 @@
+"""Networks that forecast a series in closed loop: what the exercises on the Santa Fe laser share."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.cli import OptimizerCallable
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from lit_anndl.data.santafe import SantaFeData
+from lit_anndl.nets.forecaster import Forecaster
+from lit_anndl.nets.population import Population
+from lit_anndl.plots.learning import curves
+from lit_anndl.training.batches import Batch
+from lit_anndl.training.exercise import History, Table
+from lit_anndl.training.forecasts import TEST_METRICS, VALIDATION_METRICS, Forecasts, fold_metrics
+from lit_anndl.training.module import Measures, SupervisedModule
+
+
+class Forecasting(SupervisedModule):
+    """Least squares by one network per fold and origin (times the members of an ensemble), all trained at once.
+
+    Metrics: `train/mse`, over all networks, of the normalised values, with whatever noise there is. Over the folds,
+    whose values the ensemble's mean predicts: `val/mse`, the mean squared error from true values; in closed loop
+    `val/nmse`, the mean of MSE / variance, and `val/log_nmse`, the mean of its decimal logarithm. For each fold
+    `val/mse_1` … and `val/nmse_1` …. In closed loop from the first origin, `test/mse` in the series' units and
+    `test/nmse`; over all origins `test/nmse_median`, `test/nmse_mean`, and the quartiles `test/nmse_lower` and
+    `test/nmse_upper`.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments.
+        members: networks per fold and origin, whose forecasts are averaged.
+        jitter: standard deviation of the noise on the windows in training.
+        anneal: whether the learning rate falls to zero along half a cosine over the epochs.
+    """
+
+    measures = ("mse",)
+    net: Forecaster
+
+    def __init__(self, optimizer: OptimizerCallable, members: int, jitter: float, anneal: bool) -> None:
+        super().__init__(nn.Identity(), optimizer)
+        self.members = members
+        self.jitter = jitter
+        self.anneal = anneal
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """Those of training, over the folds, and over the origins."""
+        return ("train/mse", *VALIDATION_METRICS, *TEST_METRICS)
+
+    def population(self, size: int, lag: int) -> Population:
+        """So many networks for windows of so many values."""
+        raise NotImplementedError
+
+    def build(self, data: LightningDataModule) -> None:
+        """Makes the networks, those of the folds first."""
+        assert isinstance(data, SantaFeData)
+        size = self.members * (data.folds + len(data.origins))
+        self.net = Forecaster(self.population(size, data.lag), self.members, data.steps_ahead, self.jitter)
+        self.lag = data.lag
+        self.first_origin = data.folds
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
+        """The mean squared error over windows, networks and steps."""
+        targets = targets.repeat_interleave(self.members, dim=1)
+        return {"mse": (outputs - targets).square().mean()}
+
+    def objective(self, measures: Measures) -> Tensor:
+        """The sum of the networks' errors, so that each trains as it would alone."""
+        total: Tensor = self.net.net.population * measures["mse"]
+        return total
+
+    def on_train_epoch_start(self) -> None:
+        """Begins the series anew; lowers the learning rate."""
+        self.net.forget()
+        if self.anneal:
+            factor = 0.5 * (1 + math.cos(math.pi * self.current_epoch / (self.trainer.max_epochs or 1)))
+            for group in self.trainer.optimizers[0].param_groups:
+                group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Logs the folds' errors."""
+        past, lengths, future = batch
+        guided, free = self.net.forecast(past, lengths, future, self.lag)
+        self.log_dict(fold_metrics(guided.mean(dim=1), free.mean(dim=1), future))
+
+    def test_step(self, batch: Batch, _: int) -> None:
+        """Keeps the forecasts (O, M, T), normalised."""
+        past, lengths, future = batch
+        _, free = self.net.forecast(past, lengths, future, self.lag, self.first_origin)
+        self.test_outputs.append(free.double().cpu())
+        data = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it
+        self.log_dict(self.forecasts(data).metrics())
+
+    def forecasts(self, data: LightningDataModule) -> Forecasts:
+        """The tested forecasts."""
+        assert isinstance(data, SantaFeData)
+        return Forecasts.of(data, torch.cat(self.test_outputs).numpy())
+
+    def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
+        """Parameters, the first forecast, the origins' errors."""
+        yield from super().tables(data)
+        yield from self.forecasts(data).tables().items()
+
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
+        """Learning curves, the first forecast, the origins' errors."""
+        yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error, normalised", log=True)
+        yield from self.forecasts(data).figures().items()

@@ -1,0 +1,164 @@
+"""Hopfield networks of a few units, whose fixed points are known exactly."""
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+import torch
+from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt
+from lightning.pytorch import LightningDataModule
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lit_anndl.data.patterns import PatternData
+from lit_anndl.nets.fixed_points import FixedPoint, fixed_points
+from lit_anndl.nets.hopfield import Hopfield
+from lit_anndl.nets.recall import trajectory
+from lit_anndl.plots.memories import energies, paths
+from lit_anndl.training.association import AssociativeMemory, Rule, same
+from lit_anndl.training.batches import Batch
+from lit_anndl.training.exercise import History, Table
+
+SHOWN = 15
+"""Random starts whose way is drawn."""
+
+
+class SmallMemory(AssociativeMemory):
+    """A Hopfield network of N units with its table of fixed points: stored, spurious, unstable.
+
+    Metrics: `train/stored`, share of the patterns that are fixed points; `test/recalled`, share of the random starts
+    that end in a stored pattern; `test/converged`, share of those that stand still; `test/iterations`, mean number
+    of updates until they do. Of the network: `fixed_points/stored`, `fixed_points/spurious`, the attractors that are
+    a pattern and that are none, and `fixed_points/unstable`, all others.
+
+    Args:
+        storage: lssm (Li, Michel & Porod 1989; s ← satlins(Ws + b)) or hebb (s ← sign(Ws)).
+        tau: τ of LSSM.
+        step: h of LSSM, the time between two iterations.
+        update: synchronous, all units at once, or asynchronous, one after the other in random order.
+        iterations: the most updates.
+        tolerance: a state stands still when no unit changes by more.
+
+    Raises:
+        InputError: patterns of another length than N; one pattern for LSSM; values other than ±1 for Hebb's rule.
+    """
+
+    dimensions: int
+    """N."""
+
+    def __init__(
+        self,
+        storage: Literal["lssm", "hebb"] = "lssm",
+        tau: PositiveFloat = 10.0,
+        step: PositiveFloat = 0.15,
+        update: Literal["synchronous", "asynchronous"] = "synchronous",
+        iterations: PositiveInt = 1000,
+        tolerance: NonNegativeFloat = 1e-9,
+    ) -> None:
+        super().__init__(Rule(storage, tau, step), 0, self.dimensions, update, iterations, tolerance)
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """How many fixed points there are."""
+        return ("fixed_points/stored", "fixed_points/spurious", "fixed_points/unstable")
+
+    def is_right(self, ended: Tensor, batch: Batch) -> Tensor:
+        """Which states have ended in a stored pattern."""
+        return same(ended, self.patterns.to(ended)).any(dim=1)
+
+    def points(self) -> list[tuple[FixedPoint, str]]:
+        """The fixed points with what they are to the user: stored, spurious or unstable; the stored ones first."""
+        assert isinstance(self.net, Hopfield)
+        found = [(point, self.role(point)) for point in fixed_points(self.net)]
+        return sorted(found, key=lambda each: ["stored", "spurious", "unstable"].index(each[1]))
+
+    def role(self, point: FixedPoint) -> str:
+        """Whether a fixed point is a stored pattern, an attractor that is none, or unstable."""
+        if point.kind != "attractor":
+            return "unstable"
+        return "stored" if same(point.state[None], self.patterns).any() else "spurious"
+
+    def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
+        """How many fixed points of each role there are."""
+        roles = [role for _, role in self.points()]
+        return {f"fixed_points/{role}": float(roles.count(role)) for role in ("stored", "spurious", "unstable")}
+
+    def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
+        """Weights and bias; the fixed points; where the listed starts end."""
+        assert isinstance(data, PatternData)
+        assert isinstance(self.net, Hopfield)
+        columns = {f"from unit {unit + 1}": column.tolist() for unit, column in enumerate(self.net.weights.T)}
+        yield "weights", {**columns, "bias": self.net.bias.tolist()}
+        yield "fixed_points", self.fixed_point_table(data)
+        if len(data.starts):
+            yield "starts", self.start_table(data)
+
+    def fixed_point_table(self, data: PatternData) -> Table:
+        """Each fixed point: its role, kind, radius, margin, share of the random starts, and of the perturbed runs
+        from it that come back (`returns`)."""
+        ended = torch.cat([result.states for result in self.recalled])
+        points = self.points()
+        return {
+            "state": [rounded(point.state) for point, _ in points],
+            "role": [role for _, role in points],
+            "kind": [point.kind for point, _ in points],
+            "spectral radius": [point.radius for point, _ in points],
+            "margin": [point.margin if isfinite(point.margin) else None for point, _ in points],
+            "share of random starts": [share(ended, point.state) for point, _ in points],
+            "returns": [self.stability(data, point.state, point.state) for point, _ in points],
+        }
+
+    def start_table(self, data: PatternData) -> Table:
+        """Each listed start: where it ends, after how many iterations, and how many perturbed runs end there too."""
+        result = self.recall(data.starts)
+        roles = [
+            next((role for point, role in self.points() if same(end[None], point.state[None]).all()), "elsewhere")
+            for end in result.states.cpu().double()
+        ]
+        return {
+            "start": [rounded(start) for start in data.starts],
+            "end": [rounded(end) for end in result.states.cpu()],
+            "role of the end": roles,
+            "iterations": result.iterations.tolist(),
+            "perturbed runs that end there": [
+                self.stability(data, start, end) for start, end in zip(data.starts, result.states.cpu(), strict=True)
+            ],
+        }
+
+    def stability(self, data: PatternData, start: Tensor, end: Tensor) -> float:
+        """Share of the perturbed runs from a state that end in another."""
+        return share(self.recall(data.perturbed(start)).states, end)
+
+    def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
+        """The ways of random and listed starts, and their energies."""
+        assert isinstance(data, PatternData)
+        ways = self.ways(data)
+        kind = f"{self.rule.storage}, {self.update}"
+        energy = self.net.energy(ways.to(next(self.net.buffers()))).cpu().double().numpy()
+        yield "trajectories", paths(ways.numpy(), self.points_by_role(), f"trajectories ({kind})")
+        yield "energy", energies(energy, f"energy of {energy.shape[1]} starts ({kind})")
+
+    def ways(self, data: PatternData) -> Tensor:
+        """How a few random starts and the listed ones go, as long as the slowest needs: float64 (steps, B, N)."""
+        starts = torch.cat([data.test[0][:SHOWN], data.starts]).to(next(self.net.buffers()))
+        longest = int(self.recall(starts).iterations.max())
+        return trajectory(self.updates(), starts, longest).cpu().double()
+
+    def points_by_role(self) -> dict[str, NDArray[np.float64]]:
+        """The fixed points' states (n, N) by role."""
+        states: dict[str, list[Tensor]] = {"stored": [], "spurious": [], "unstable": []}
+        for point, role in self.points():
+            states[role].append(point.state)
+        return {role: torch.stack(each).numpy() for role, each in states.items() if each}
+
+
+def share(ended: Tensor, state: Tensor) -> float:
+    """The share of states (B, N) that are a state (N,)."""
+    return float(same(ended, state[None]).double().mean())
+
+
+def rounded(state: Tensor) -> list[float]:
+    """A state for a table, without the rounding errors of solving for it."""
+    return [round(value, 7) + 0.0 for value in state.tolist()]  # + 0.0: no -0.0
