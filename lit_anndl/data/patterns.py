@@ -20,7 +20,7 @@ class PatternData(InMemoryData):
         seed: of whatever is drawn, null for the run's seed.
 
     Raises:
-        InputError: patterns or starts of unequal length, outside [-1, 1], or none.
+        InputError: patterns or starts of unequal length, or outside [-1, 1]; no patterns.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class PatternData(InMemoryData):
     ) -> None:
         super().__init__(max(len(patterns), 1), None, seed)
         self.patterns = rows("data.patterns", patterns)
-        self.starts = rows("data.starts", starts, self.patterns.shape[1]) if starts else self.patterns[:0]
+        self.starts = rows("data.starts", starts) if starts else self.patterns[:0]
         self.random_starts = random_starts
         self.perturbation = perturbation
         self.repeats = repeats
@@ -54,7 +54,7 @@ class PatternData(InMemoryData):
         return perturbed
 
 
-def rows(key: str, values: list[list[float]], width: int | None = None) -> Tensor:
+def rows(key: str, values: list[list[float]]) -> Tensor:
     """States as a tensor, float64 (number, N).
 
     Raises:
@@ -62,7 +62,7 @@ def rows(key: str, values: list[list[float]], width: int | None = None) -> Tenso
     """
     if not values or not values[0]:
         raise InputError(f"{key}: {values} was given, expected one or more, such as [[1, 1], [-1, -1]]")
-    width = width or len(values[0])
+    width = len(values[0])
     for number, row in enumerate(values, start=1):
         if len(row) != width:
             raise InputError(f"{key}: number {number}, {row}, has {len(row)} values, expected {width}")

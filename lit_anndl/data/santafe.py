@@ -31,6 +31,11 @@ class Problem:
     size: int
     usable: Tensor
 
+    @property
+    def future(self) -> Tensor:
+        """What is to be forecast, (size,)."""
+        return self.values[self.start : self.start + self.size]
+
     def examples(self, number: int, length: int) -> Tensor:
         """So many training examples, repeated if there are not as many: (number, length)."""
         return self.values.unfold(0, length, 1)[self.usable[torch.arange(number) % len(self.usable)]]
@@ -119,14 +124,15 @@ class SantaFeData(InMemoryData):
         """Cuts the series into problems, and those into windows."""
         if hasattr(self, "train"):
             return
-        held_out = [self.fold(number) for number in range(self.folds)]
-        ahead = [self.origin(origin) for origin in self.origins]
-        number = max(len(problem.usable) for problem in [*held_out, *ahead])
+        self.held_out = [self.fold(number) for number in range(self.folds)]
+        self.ahead = [self.origin(origin) for origin in self.origins]
+        problems = [*self.held_out, *self.ahead]
+        number = max(len(problem.usable) for problem in problems)
         length = self.lag + self.steps_ahead
-        examples = torch.stack([problem.examples(number, length) for problem in [*held_out, *ahead]], dim=1)
+        examples = torch.stack([problem.examples(number, length) for problem in problems], dim=1)
         self.train = (examples[..., : self.lag], examples[..., self.lag :])
-        self.validation = segment(held_out) if held_out else ()
-        self.test = segment(ahead)
+        self.validation = segment(self.held_out) if self.held_out else ()
+        self.test = segment(self.ahead)
 
     def val_dataloader(self) -> Iterable[Any]:
         """The folds' pasts, their lengths, and what follows; none without folds."""
@@ -172,4 +178,4 @@ def segment(problems: Sequence[Problem]) -> Batch:
     past = torch.zeros(len(problems), int(lengths.max()), dtype=torch.float64)
     for row, problem in zip(past, problems, strict=True):
         row[len(row) - problem.start :] = problem.values[: problem.start]
-    return past, lengths, torch.stack([p.values[p.start : p.start + p.size] for p in problems])
+    return past, lengths, torch.stack([problem.future for problem in problems])

@@ -1,11 +1,8 @@
 """The Santa Fe laser forecast in closed loop by long short-term memory (exercise 2.2)."""
 
 from jsonargparse.typing import NonNegativeFloat, PositiveInt
-from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
 
-from lit_anndl.data.santafe import SantaFeData
-from lit_anndl.errors import InputError
 from lit_anndl.nets.population import PopulationLSTM
 from lit_anndl.training.forecasting import Forecasting
 
@@ -21,9 +18,6 @@ class SantaFeLSTM(Forecasting):
         members: networks per fold and origin, whose forecasts are averaged.
         jitter: standard deviation of the noise on the windows in training, in that of the series.
         anneal: whether the learning rate falls to zero along half a cosine over the epochs.
-
-    Raises:
-        InputError: windows that come in random order, or that are learnt from several steps ahead; folds in blocks.
     """
 
     def __init__(
@@ -40,13 +34,3 @@ class SantaFeLSTM(Forecasting):
     def population(self, size: int, lag: int) -> PopulationLSTM:
         """So many networks."""
         return PopulationLSTM(size, lag, self.hidden)
-
-    def check(self, data: LightningDataModule) -> None:
-        """Refuses data that a state makes no sense with."""
-        assert isinstance(data, SantaFeData)
-        if data.shuffle:
-            raise InputError("data.shuffle true was given, expected false: a state goes through windows in their order")
-        if data.folding == "blocks":
-            raise InputError("data.folding blocks was given, expected expanding: a state cannot jump over a block")
-        if data.steps_ahead > 1:
-            raise InputError(f"data.steps_ahead {data.steps_ahead} was given, expected 1 for networks with a state")

@@ -65,6 +65,8 @@ class Definition:
         gallery: figures of the runs that are shown together, those of each row's first seed.
         thresholds: values by metric, `{train/mse: [0.03, 0.02]}`: after how many epochs and seconds a row stays
             below each.
+        overlays: tables of the runs, such as forecast, that are drawn over each other: their third column against the
+            first, median and range over the seeds for each row, and in black the second, the same for all.
         trials: how many trials the whole study has, however many workers; a grid and rows have their own number.
         timeout: after so many seconds no worker begins another trial.
         max_failures: a worker gives up after so many failures in a row.
@@ -90,6 +92,7 @@ class Definition:
     facet: list[str] = field(default_factory=list)
     gallery: list[str] = field(default_factory=list)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
+    overlays: list[str] = field(default_factory=list)
     trials: PositiveInt | None = None
     timeout: PositiveFloat | None = None
     max_failures: PositiveInt = 10
@@ -146,7 +149,7 @@ class Definition:
 COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
 DEFINING = [each.name for each in fields(Definition) if each.name not in COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
-PRESENTATION = {"facet", "gallery", "thresholds"}
+PRESENTATION = {"facet", "gallery", "thresholds", "overlays"}
 """How a study is shown, which may change at any time."""
 KEYS = [each.name for each in fields(Definition)] + [f"slurm.{each.name}" for each in fields(Slurm)]
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from lit_anndl.studies.convergence import Arrival, ranks
-from lit_anndl.tracking.records import Record
+from lit_anndl.tracking.records import Columns, Record
 
 Picture = NDArray[Any]
 """Pixels (height, width, RGB)."""
@@ -140,6 +140,24 @@ def draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: flo
 def reached(values: Sequence[float]) -> list[float]:
     """Those that are finite."""
     return [value for value in values if math.isfinite(value)]
+
+
+def overlay(tables: Mapping[str, Sequence[Columns]]) -> Figure:
+    """Tables of several runs of each row: the third column against the first, the second in black; an axes per row."""
+    figure = Figure(figsize=(9, 2.4 * len(tables) + 0.5), layout="constrained")
+    grid = figure.subplots(len(tables), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for number, ((row, runs), axes) in enumerate(zip(tables.items(), grid, strict=True)):
+        x, reference, y = list(runs[0])[:3]
+        values = np.array([run[y] for run in runs], dtype=np.float64)
+        steps = np.array(runs[0][x])
+        curve = Curve(steps, np.median(values, axis=0), values.min(axis=0), values.max(axis=0), None)
+        axes.plot(steps, runs[0][reference], color="black", linewidth=1, label=reference)
+        draw_band(axes, steps, curve, number, f"{row}: {y}, median and range of {len(runs)} runs")
+        axes.set(ylabel=y)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="upper left", ncols=2)
+    grid[-1].set(xlabel=x)
+    return figure
 
 
 def gallery(pictures: Mapping[str, Sequence[Picture | None]]) -> Figure:

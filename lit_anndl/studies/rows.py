@@ -14,7 +14,7 @@ from lit_anndl.studies import plots
 from lit_anndl.studies.convergence import Arrival, arrival, ranks
 from lit_anndl.studies.definition import Definition
 from lit_anndl.tracking.parent import Table
-from lit_anndl.tracking.records import Record, figure_names, read_figure, read_record
+from lit_anndl.tracking.records import Columns, Record, figure_names, read_figure, read_record, read_table
 from lit_anndl.tracking.store import Store
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ def figures(
             yield f"curves_{as_name(metric)}", plots.learning_curves(panels, metric)
     for metric, thresholds in definition.thresholds.items():
         yield f"convergence_{as_name(metric)}", plots.convergence(arrivals(records, metric, thresholds), metric)
+    for name in definition.overlays:
+        if found := overlay(definition, trials, store, name):
+            yield name, plots.overlay(found)
     if definition.gallery and (pictures := gallery(definition, trials, store)):
         yield "gallery", plots.gallery(pictures)
 
@@ -151,6 +154,18 @@ def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> 
         if any(picture is not None for picture in found):
             pictures[row] = found
     return pictures
+
+
+def overlay(definition: Definition, trials: list[FrozenTrial], store: Store, name: str) -> dict[str, list[Columns]]:
+    """A table of all runs of each complete row; a run without it is left out, with a warning."""
+    tables: dict[str, list[Columns]] = {}
+    for row, trial in complete_rows(definition, trials).items():
+        for run_id in trial.user_attrs["runs"].values():
+            if table := read_table(store, run_id, name):
+                tables.setdefault(row, []).append(table)
+            else:
+                log.warning("row %s: run %s has no table %s", row, run_id, name)
+    return tables
 
 
 def as_name(metric: str) -> str:

@@ -15,6 +15,9 @@ from lit_anndl.tracking.store import Store
 from lit_anndl.training.exercise import History
 from lit_anndl.training.timing import ELAPSED
 
+Columns = dict[str, list[Any]]
+"""A table's columns by heading, in order."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -36,6 +39,19 @@ def read_record(store: Store, run_id: str, metrics: Iterable[str]) -> Record:
     table = read_artifact(store, run_id, f"tables/{ELAPSED}.json")
     elapsed = [seconds for _, seconds in json.loads(table)["data"]] if table else []
     return Record({name: [(m.step, m.value) for m in history] for name, history in histories.items()}, elapsed)
+
+
+def read_table(store: Store, run_id: str, name: str) -> Columns | None:
+    """A run's table, None if it has no such one.
+
+    Raises:
+        InputError: the store cannot be reached.
+    """
+    text = read_artifact(store, run_id, f"tables/{name}.json")
+    if text is None:
+        return None
+    content = json.loads(text)
+    return dict(zip(content["columns"], map(list, zip(*content["data"], strict=True)), strict=True))
 
 
 def read_figure(store: Store, run_id: str, name: str) -> NDArray[Any] | None:

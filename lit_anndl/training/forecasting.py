@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lit_anndl.data.santafe import SantaFeData
+from lit_anndl.errors import InputError
 from lit_anndl.nets.forecaster import Forecaster
-from lit_anndl.nets.population import Population
+from lit_anndl.nets.population import Population, PopulationLSTM
 from lit_anndl.plots.learning import curves
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import History, Table
@@ -34,6 +35,9 @@ class Forecasting(SupervisedModule):
         members: networks per fold and origin, whose forecasts are averaged.
         jitter: standard deviation of the noise on the windows in training.
         anneal: whether the learning rate falls to zero along half a cosine over the epochs.
+
+    Raises:
+        InputError: for a network with a state, windows in random order, several steps ahead, or folds in blocks.
     """
 
     measures = ("mse",)
@@ -62,6 +66,18 @@ class Forecasting(SupervisedModule):
         self.lag = data.lag
         self.first_origin = data.folds
 
+    def check(self, data: LightningDataModule) -> None:
+        """Refuses data that a network with a state makes no sense of."""
+        assert isinstance(data, SantaFeData)
+        if not isinstance(self.net.net, PopulationLSTM):
+            return
+        if data.shuffle:
+            raise InputError("data.shuffle true was given, expected false: a state goes through windows in their order")
+        if data.folding == "blocks":
+            raise InputError("data.folding blocks was given, expected expanding: a state cannot jump over a block")
+        if data.steps_ahead > 1:
+            raise InputError(f"data.steps_ahead {data.steps_ahead} was given, expected 1 for networks with a state")
+
     def measure(self, outputs: Tensor, targets: Tensor) -> Measures:
         """The mean squared error over windows, networks and steps."""
         targets = targets.repeat_interleave(self.members, dim=1)
@@ -89,7 +105,7 @@ class Forecasting(SupervisedModule):
     def test_step(self, batch: Batch, _: int) -> None:
         """Keeps the forecasts (O, M, T), normalised."""
         past, lengths, future = batch
-        _, free = self.net.forecast(past, lengths, future, self.lag, self.first_origin)
+        free = self.net.forecast(past, lengths, future, self.lag, self.first_origin)[1]
         self.test_outputs.append(free.double().cpu())
         data = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it
         self.log_dict(self.forecasts(data).metrics())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_anndl.data.patterns import PatternData
+from lit_anndl.errors import InputError
 from lit_anndl.nets.fixed_points import FixedPoint, fixed_points
 from lit_anndl.nets.hopfield import Hopfield
 from lit_anndl.nets.recall import trajectory
@@ -63,6 +64,13 @@ class SmallMemory(AssociativeMemory):
     def summaries(cls) -> tuple[str, ...]:
         """How many fixed points there are."""
         return ("fixed_points/stored", "fixed_points/spurious", "fixed_points/unstable")
+
+    def check(self, data: LightningDataModule) -> None:
+        """Refuses starts of another length as well."""
+        super().check(data)
+        assert isinstance(data, PatternData)
+        if (given := data.starts.shape[1]) != self.units:
+            raise InputError(f"data.starts: states of {given} values were given, expected {self.units}")
 
     def is_right(self, ended: Tensor, batch: Batch) -> Tensor:
         """Which states have ended in a stored pattern."""

@@ -1,0 +1,105 @@
+"""The exercises on the Santa Fe laser, through the command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.exercises.test_hopfield import table
+from tests.processes import training_history
+from tests.test_fit import artifacts
+
+FEW = ["--data.train_size", "200", "--data.lag", "10", "--data.validation_size", "20", "--data.folds", "2"]
+MLP = ["santafe_mlp", *FEW, "--trainer.max_epochs", "4", "--model.hidden", "8"]
+LSTM = ["santafe_lstm", *FEW, "--trainer.max_epochs", "2", "--model.hidden", "4"]
+
+
+@pytest.mark.parametrize("words", [MLP, LSTM])
+def test_learns_and_tells_of_each_fold(words, command):
+    run = command.run(*words)
+    history = training_history(command.client, run.info.run_id)
+    losses = [value for _, value in history["train/mse"]]
+    assert losses[-1] < losses[0]
+    metrics = run.data.metrics
+    folds = [metrics[f"val/mse_{number}"] for number in (1, 2)]
+    assert metrics["val/mse"] == pytest.approx(np.mean(folds), rel=1e-5)
+    assert "val/mse_3" not in metrics
+    names = {f"figures/{name}.png" for name in ("curves", "forecast")}
+    assert artifacts(command.client, run.info.run_id, "figures") == names
+
+
+def test_errors_are_those_of_the_forecast(command, tmp_path):
+    run = command.run(*MLP, "--data.origins", "3", "--model.members", "2")
+    lines = table(command, run, "forecast", tmp_path)
+    true, forecast = (np.array([line[name] for line in lines]) for name in ("true", "forecast"))
+    metrics = run.data.metrics
+    assert metrics["test/mse"] == pytest.approx(np.mean((true - forecast) ** 2), rel=1e-5)
+    assert metrics["test/nmse"] == pytest.approx(metrics["test/mse"] / true.var(), rel=1e-5)
+    assert all(line["lowest member"] <= line["forecast"] <= line["highest member"] for line in lines)
+    nmse = [line["nmse"] for line in table(command, run, "origins", tmp_path)]
+    assert nmse[0] == pytest.approx(metrics["test/nmse"], rel=1e-5) and len(nmse) == 3
+    assert metrics["test/nmse_median"] == pytest.approx(np.median(nmse), rel=1e-5)
+    assert metrics["test/nmse_lower"] <= metrics["test/nmse_median"] <= metrics["test/nmse_upper"]
+
+
+def test_more_origins_do_not_change_the_first(command):
+    """Networks trained side by side learn nothing from each other, nor does their start depend on their number."""
+    words = ["santafe_baseline", "--data.train_size", "300", "--data.lag", "10"]
+    one, three = (command.run(*words, "--data.origins", number) for number in ("1", "3"))
+    assert one.data.metrics["test/nmse"] == three.data.metrics["test/nmse"]
+
+
+def test_early_stopping_reports_the_folds_of_the_tested_weights(command):
+    words = ["--trainer.max_epochs", "60", "--model.optimizer.lr", "0.3", "--early_stopping.patience", "3"]
+    code, out, err = command(*MLP, *words)
+    assert code == 0, err
+    printed = {line.split()[0]: float(line.split()[1]) for line in out.split("\n\n")[0].splitlines()}
+    assert printed["val/mse"] == pytest.approx((printed["val/mse_1"] + printed["val/mse_2"]) / 2, rel=1e-4)
+    run_id = [line.split()[1] for line in out.splitlines() if line.startswith("run ")][0]
+    curve = training_history(command.client, run_id)["val/mse"]
+    assert printed["val/mse"] == pytest.approx(min(value for _, value in curve), rel=1e-4)
+
+
+def test_the_learning_rate_falls_along_a_cosine(command):
+    words = ["santafe", *FEW, "--model.hidden", "8", "--trainer.max_epochs", "30", "--model.members", "1"]
+    curve = training_history(command.client, command.run(*words, "--model.jitter", "0").info.run_id)["train/mse"]
+    changes = np.abs(np.diff([value for _, value in curve]))
+    assert changes[-1] < 0.05 * changes[:5].mean()
+
+
+@pytest.mark.parametrize("method", ["mean", "linear", "kernel_ridge", "echo_state"])
+def test_baselines(method, command):
+    words = ["--data.train_size", "400", "--data.folds", "2", "--data.validation_size", "50", "--model.units", "50"]
+    metrics = command.run("santafe_baseline", "--model.method", method, *words).data.metrics
+    assert {"val/mse", "val/nmse", "test/nmse", "train/mse"} <= metrics.keys()
+    if method == "mean":
+        assert 1 <= metrics["test/nmse"] < 1.5
+
+
+def test_kernel_ridge_as_published(command):
+    """NMSE 0.0281 on the competition's continuation."""
+    assert command.run("santafe_baseline").data.metrics["test/nmse"] == pytest.approx(0.0281, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["santafe_mlp", "--data.lag", "1200"], "data.lag 1200 leaves 0 windows of the 1000 values"),
+        (["santafe_mlp", "--data.validation_size", "400"], "at most data.validation_size 179 or data.folds 2"),
+        (["santafe_mlp", "--data.origins", "100"], "data.origins 100 was given, expected 90 at most"),
+        (["santafe_mlp", "--data.folds", "0"], "checkpoint.monitor val/mse needs validation data"),
+        (["santafe_lstm", "--data.shuffle", "true"], "data.shuffle true was given, expected false"),
+        (["santafe_lstm", "--data.steps_ahead", "2"], "data.steps_ahead 2 was given, expected 1"),
+        (["santafe_lstm", "--data.folding", "blocks"], "data.folding blocks was given, expected expanding"),
+        (
+            ["santafe_baseline", "--model.method", "echo_state", "--data.folds", "2", "--data.folding", "blocks"],
+            "data.folding blocks was given, expected expanding",
+        ),
+    ],
+)
+def test_wrong_settings(words, message, command):
+    before = len(command.runs())
+    code, _, err = command(*words)
+    assert code == 2 and message in err and err.count("\n") == 1
+    assert len(command.runs()) == before
