@@ -68,5 +68,5 @@ def test_random_sets():
     data.setup("fit")
     assert [patterns.shape for patterns in data.patterns] == [(3, 2, 20), (3, 10, 20)]
     assert torch.equal(data.starts[0][0.0], data.patterns[0])
-    with pytest.raises(InputError, match="0.05 of 20 units make fewer than two patterns"):
+    with pytest.raises(InputError, match=r"0\.05 of 20 units make fewer than two patterns"):
         RandomPatternData(units=20, loads=[0.05])

@@ -1,8 +1,5 @@
 """The exercises on the Santa Fe laser, through the command."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -56,7 +53,7 @@ def test_early_stopping_reports_the_folds_of_the_tested_weights(command):
     assert code == 0, err
     printed = {line.split()[0]: float(line.split()[1]) for line in out.split("\n\n")[0].splitlines()}
     assert printed["val/mse"] == pytest.approx((printed["val/mse_1"] + printed["val/mse_2"]) / 2, rel=1e-4)
-    run_id = [line.split()[1] for line in out.splitlines() if line.startswith("run ")][0]
+    run_id = next(line.split()[1] for line in out.splitlines() if line.startswith("run "))
     curve = training_history(command.client, run_id)["val/mse"]
     assert printed["val/mse"] == pytest.approx(min(value for _, value in curve), rel=1e-4)
 

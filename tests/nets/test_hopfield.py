@@ -130,5 +130,5 @@ def test_recall_tells_what_has_not_converged():
 def test_refuses_what_cannot_be_stored():
     with pytest.raises(InputError, match="1 was given, expected two or more"):
         lssm(torch.ones(1, 4))
-    with pytest.raises(InputError, match="a pattern has 0.5"):
+    with pytest.raises(InputError, match=r"a pattern has 0\.5"):
         hebb(torch.tensor([[1, 0.5]]))

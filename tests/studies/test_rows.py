@@ -158,16 +158,16 @@ def test_wrong_presentations(entries, message, study_file, run_sweep):
     assert code == 2 and message in err and err.count("\n") == 1
 
 
-def test_tables_of_runs_over_each_other(study_file, run_sweep, parent):
+def test_tables_of_runs_over_each_other(study_file, run_sweep, parent, caplog):
     entries = {
         "exercise": "santafe_baseline",
         "overrides": {"data.train_size": 300, "data.lag": 5},
         "seeds": [0, 1],
         "rows": {"mean": {"model.method": "mean"}, "linear": {"model.method": "linear"}},
     }
-    code, _, err = run_sweep(study_file("forecasts", **{**TABLE, **entries}, overlays=["forecast", "nothing"]))
+    code, _, _ = run_sweep(study_file("forecasts", **{**TABLE, **entries}, overlays=["forecast", "nothing"]))
     assert code == 0
     assert parent("forecasts").figures() >= {"rows.png", "forecast.png"}
-    assert "nothing.png" not in parent("forecasts").figures() and "has no table nothing" in err
+    assert "nothing.png" not in parent("forecasts").figures() and "has no table nothing" in caplog.text
     picture = parent("forecasts").picture("forecast.png")
     assert picture.height > picture.width / 3  # an axes for each row
