@@ -1,6 +1,6 @@
 """Ours against what a user would run instead: ratios, side by side in one process, medians over rounds.
 
-    python scripts/benchmark.py [surface] [mnist_cnn] [checkpoint] [startup] [--rounds 5] [--root DIR]
+    python scripts/benchmark.py [PART ...] [--rounds 5] [--root DIR]
 
 Rounds interleave the contenders, so that a busy machine slows all of them. Nothing is asserted.
 
@@ -10,6 +10,8 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            that DataLoader.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors, and a plain Lightning Trainer over
            torchvision's MNIST with ToTensor.
+hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
+santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
 startup    seconds of whole commands, as multiples of importing lightning.pytorch and mlflow.
 """
@@ -26,6 +28,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from benchmark_recurrent import hopfield, santafe
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
@@ -299,7 +302,14 @@ def print_row(label: str, names: Sequence[str], rounds: Sequence[dict[str, float
 
 def main() -> None:
     """Runs the parts asked for, by default all."""
-    parts = {"surface": surface, "mnist_cnn": mnist_cnn, "checkpoint": checkpoint, "startup": startup}
+    parts = {
+        "surface": surface,
+        "mnist_cnn": mnist_cnn,
+        "hopfield": hopfield,
+        "santafe": santafe,
+        "checkpoint": checkpoint,
+        "startup": startup,
+    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*parts, []], help="what to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=5)

@@ -27,13 +27,16 @@ class ThreadChoice(Callback):
         self.default = torch.get_num_threads()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sets the number of threads."""
+        """Chooses the number of threads, and sets it."""
         self.default = torch.get_num_threads()
         if self.threads is None:
             small = step_flops(pl_module, trainer) < SINGLE_THREAD_FLOPS
-            torch.set_num_threads(1 if small else self.default)
-        else:
-            torch.set_num_threads(self.threads)
+            self.threads = 1 if small else self.default
+        torch.set_num_threads(self.threads)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Sets what was chosen for the fit, where there was one."""
+        torch.set_num_threads(self.threads or self.default)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Gives the process its threads back."""

@@ -36,7 +36,7 @@ class Data(InMemoryData):
 
 
 class Spy(Callback):
-    """Notes the number of threads in training, and what a step costs."""
+    """Notes the number of threads in training and in test, and what a step costs."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.threads = torch.get_num_threads()
@@ -44,6 +44,10 @@ class Spy(Callback):
         self.flops = step_flops(pl_module, trainer)
         self.drew = not torch.equal(before, torch.get_rng_state())
         self.changed_mode = pl_module.training is not mode
+
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.threads_of_test = torch.get_num_threads()
 
 
 class Breaks(Callback):
@@ -72,7 +76,9 @@ def fit(net: nn.Module, width: int, choice: ThreadChoice, *callbacks: Callback, 
         limit_val_batches=0,
         callbacks=[choice, spy, *callbacks],
     )
-    trainer.fit(Module(net, lambda parameters: SGD(parameters, lr=0.01)), datamodule=Data(width, **data))
+    module = Module(net, lambda parameters: SGD(parameters, lr=0.01))
+    trainer.fit(module, datamodule=Data(width, **data))
+    trainer.test(module, datamodule=Data(width, **data), verbose=False)
     return spy
 
 
@@ -82,7 +88,7 @@ def fit(net: nn.Module, width: int, choice: ThreadChoice, *callbacks: Callback, 
 def test_small_nets_run_on_one_thread_unless_told_otherwise(width: int, threads: int | None, expected: int) -> None:
     spy = fit(nn.Linear(width, width), width, ThreadChoice(threads))
     assert (spy.flops < SINGLE_THREAD_FLOPS) == (width == 4)
-    assert spy.threads == expected
+    assert spy.threads == spy.threads_of_test == expected
     assert torch.get_num_threads() == DEFAULT
 
 
