@@ -7,6 +7,7 @@ from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 
 from lit_anndl.data.patterns import PatternData
+from lit_anndl.nets.recall import Recall
 from lit_anndl.plots.memories import basins
 from lit_anndl.training.association import same
 from lit_anndl.training.exercise import History
@@ -26,9 +27,10 @@ class Hopfield2D(SmallMemory):
         assert isinstance(data, PatternData)
         yield from super().figures(data, history)
         axis = torch.linspace(-1, 1, RESOLUTION, dtype=torch.float64)
-        ended = self.recall(torch.cartesian_prod(axis, axis)).states.cpu().double()
+        outcome = Recall.joined([self.recall(torch.cartesian_prod(axis, axis))])
         attractors = [point.state for point, role in self.points() if role != "unstable"]
-        reached = same(ended, torch.stack(attractors)) if attractors else torch.zeros(len(ended), 1, dtype=torch.bool)
+        reached = same(outcome.states, torch.stack(attractors or [torch.full((2,), torch.nan)]))
+        reached &= outcome.converged[:, None]
         index = torch.where(reached.any(dim=1), reached.int().argmax(dim=1), -1).reshape(RESOLUTION, RESOLUTION)
         names = [str([f"{value:g}" for value in rounded(state)]).replace("'", "") for state in attractors]
         yield "basins", basins(index.numpy(), names, self.ways(data).numpy(), self.points_by_role())

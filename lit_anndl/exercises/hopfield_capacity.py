@@ -135,8 +135,8 @@ def recalled_of_set(rule: Rule, patterns: Tensor, starts: Tensor, iterations: in
     """Which patterns (K, N) a network that stores them all recalls exactly from their starts: bool (K,)."""
     memory = rule.memory(*patterns.shape).to(patterns)
     rule.store(memory, patterns)
-    ended = recall(memory, starts, iterations, SAME).states
-    return (ended - patterns).abs().amax(dim=1) <= SAME
+    ended = recall(memory, starts, iterations, SAME)
+    return ended.converged & ((ended.states - patterns).abs().amax(dim=1) <= SAME)
 
 
 def interval(name: str, exact: Tensor) -> dict[str, float]:

@@ -155,7 +155,7 @@ class HopfieldDigits(AssociativeMemory):
         """For each rule and spoiling what came of it."""
         _, classes, spoilt = data.test
         return [
-            Level(storage, spoiling, endings(outcome.states[chosen], self.patterns), classes[chosen], outcome[chosen])
+            Level(storage, spoiling, endings(outcome[chosen], self.patterns), classes[chosen], outcome[chosen])
             for storage, outcome in self.outcomes_of(data).items()
             for number, spoiling in enumerate(data.spoilings)
             if (chosen := spoilt == number).any()
@@ -205,9 +205,9 @@ class HopfieldDigits(AssociativeMemory):
         return energies(energy, f"energy of ten digits, {data.spoilings[middle]} ({self.rule.storage})")
 
 
-def endings(states: Tensor, patterns: Tensor) -> Tensor:
-    """Which pattern (Q, N) each state (B, N) is, NEITHER for none: int64 (B,)."""
-    reached = same(states.cpu(), patterns)
+def endings(outcome: Recall, patterns: Tensor) -> Tensor:
+    """Which pattern (Q, N) each state has come to rest in, NEITHER for none: int64 (B,)."""
+    reached = same(outcome.states.cpu(), patterns) & outcome.converged.cpu()[:, None]
     return torch.where(reached.any(dim=1), reached.int().argmax(dim=1), NEITHER)
 
 

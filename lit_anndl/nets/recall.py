@@ -23,9 +23,10 @@ class Recall:
     iterations: Tensor
     converged: Tensor
 
-    def __getitem__(self, chosen: Tensor) -> "Recall":
-        """That of some of the states, by index or mask."""
-        return Recall(self.states[chosen], self.iterations[chosen], self.converged[chosen])
+    def __getitem__(self, chosen: Tensor | int) -> "Recall":
+        """That of some of the states, by mask or indices, or of one alone."""
+        index = slice(chosen, chosen + 1) if isinstance(chosen, int) else chosen
+        return Recall(self.states[index], self.iterations[index], self.converged[index])
 
     @staticmethod
     def joined(parts: Sequence["Recall"]) -> "Recall":

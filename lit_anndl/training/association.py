@@ -58,7 +58,7 @@ class AssociativeMemory(Exercise):
     """A network that stores patterns in closed form and recalls them from other states.
 
     "Training" is one step, the storing. Metrics: `train/stored`, share of the patterns that are fixed points;
-    `test/recalled`, share of the starting states that end as they should, see the exercise; `test/converged`, share
+    `test/recalled`, share of the starting states that come to rest where they should, see the exercise; `test/converged`, share
     of those that stand still at the end; `test/iterations`, mean number of updates until they do.
 
     Args:
@@ -133,7 +133,7 @@ class AssociativeMemory(Exercise):
         result = self.recall(batch[0])
         self.recalled.append(result)
         measures = {
-            "test/recalled": self.is_right(result.states, batch).double().mean(),
+            "test/recalled": (self.is_right(result.states, batch) & result.converged).double().mean(),
             "test/converged": result.converged.double().mean(),
             "test/iterations": result.iterations.double().mean(),
         }

@@ -25,7 +25,8 @@ class Forecasting(SupervisedModule):
 
     Metrics: `train/mse`, over all networks, of the normalised values, with whatever noise there is. Over the folds,
     whose values the ensemble's mean predicts: `val/mse`, the mean squared error from true values; in closed loop
-    `val/nmse`, the mean of MSE / variance, and `val/log_nmse`, the mean of its decimal logarithm. For each fold
+    `val/nmse`, the mean of MSE / variance; `val/log_mse` and `val/log_nmse`, the means of their decimal logarithms, in
+    which folds count alike, while a mean is that of the first, which learns from the least. For each fold
     `val/mse_1` … and `val/nmse_1` …. In closed loop from the first origin, `test/mse` in the series' units and
     `test/nmse`; over all origins `test/nmse_median`, `test/nmse_mean`, and the quartiles `test/nmse_lower` and
     `test/nmse_upper`.

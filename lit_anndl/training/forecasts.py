@@ -12,7 +12,7 @@ from lit_anndl.data.santafe import SantaFeData
 from lit_anndl.plots.forecasts import errors_by_origin, forecast
 from lit_anndl.training.exercise import Table
 
-VALIDATION_METRICS = ("val/mse", "val/nmse", "val/log_nmse")
+VALIDATION_METRICS = ("val/mse", "val/log_mse", "val/nmse", "val/log_nmse")
 TEST_METRICS = ("test/mse", "test/nmse", "test/nmse_median", "test/nmse_mean", "test/nmse_lower", "test/nmse_upper")
 
 
@@ -85,7 +85,7 @@ def fold_metrics(guided: Tensor, free: Tensor, future: Tensor) -> dict[str, Tens
     """The folds' errors: of each value from true ones before it, and in closed loop over its variance; all (F, T)."""
     mse = (guided - future).square().mean(dim=1)
     nmse = (free - future).square().mean(dim=1) / future.var(dim=1, correction=0)
-    measures = (mse.mean(), nmse.mean(), nmse.log10().mean())
+    measures = (mse.mean(), mse.log10().mean(), nmse.mean(), nmse.log10().mean())
     return {
         **dict(zip(VALIDATION_METRICS, measures, strict=True)),
         **{f"val/mse_{number}": error for number, error in enumerate(mse, start=1)},

@@ -16,7 +16,7 @@ from lit_anndl.data.patterns import PatternData
 from lit_anndl.errors import InputError
 from lit_anndl.nets.fixed_points import FixedPoint, fixed_points
 from lit_anndl.nets.hopfield import Hopfield
-from lit_anndl.nets.recall import trajectory
+from lit_anndl.nets.recall import Recall, trajectory
 from lit_anndl.plots.memories import energies, paths
 from lit_anndl.training.association import AssociativeMemory, Rule, same
 from lit_anndl.training.batches import Batch
@@ -24,6 +24,8 @@ from lit_anndl.training.exercise import History, Table
 
 SHOWN = 15
 """Random starts whose way is drawn."""
+LONGEST = 100
+"""Iterations of it that are drawn; some ways go round and round."""
 
 
 class SmallMemory(AssociativeMemory):
@@ -106,7 +108,7 @@ class SmallMemory(AssociativeMemory):
     def fixed_point_table(self, data: PatternData) -> Table:
         """Each fixed point: its role, kind, radius, margin, share of the random starts, and of the perturbed runs
         from it that come back (`returns`)."""
-        ended = torch.cat([result.states for result in self.recalled])
+        outcome = Recall.joined(self.recalled)
         points = self.points()
         return {
             "state": [rounded(point.state) for point, _ in points],
@@ -114,30 +116,31 @@ class SmallMemory(AssociativeMemory):
             "kind": [point.kind for point, _ in points],
             "spectral radius": [point.radius for point, _ in points],
             "margin": [point.margin if isfinite(point.margin) else None for point, _ in points],
-            "share of random starts": [share(ended, point.state) for point, _ in points],
+            "share of random starts": [share(outcome, point.state) for point, _ in points],
             "returns": [self.stability(data, point.state, point.state) for point, _ in points],
         }
 
     def start_table(self, data: PatternData) -> Table:
         """Each listed start: where it ends, after how many iterations, and how many perturbed runs end there too."""
-        result = self.recall(data.starts)
-        roles = [
-            next((role for point, role in self.points() if same(end[None], point.state[None]).all()), "elsewhere")
-            for end in result.states.cpu().double()
-        ]
+        result = Recall.joined([self.recall(data.starts)])
         return {
             "start": [rounded(start) for start in data.starts],
-            "end": [rounded(end) for end in result.states.cpu()],
-            "role of the end": roles,
+            "end": [rounded(end) for end in result.states],
+            "role of the end": [self.role_of(result[number]) for number in range(len(data.starts))],
             "iterations": result.iterations.tolist(),
             "perturbed runs that end there": [
-                self.stability(data, start, end) for start, end in zip(data.starts, result.states.cpu(), strict=True)
+                self.stability(data, start, end) for start, end in zip(data.starts, result.states, strict=True)
             ],
         }
 
+    def role_of(self, outcome: Recall) -> str:
+        """The role of the fixed point where one state has ended; "none" if it has not come to rest in any."""
+        found = (role for point, role in self.points() if share(outcome, point.state))
+        return next(found, "none")
+
     def stability(self, data: PatternData, start: Tensor, end: Tensor) -> float:
         """Share of the perturbed runs from a state that end in another."""
-        return share(self.recall(data.perturbed(start)).states, end)
+        return share(Recall.joined([self.recall(data.perturbed(start))]), end)
 
     def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
         """The ways of random and listed starts, and their energies."""
@@ -151,7 +154,7 @@ class SmallMemory(AssociativeMemory):
     def ways(self, data: PatternData) -> Tensor:
         """How a few random starts and the listed ones go, as long as the slowest needs: float64 (steps, B, N)."""
         starts = torch.cat([data.test[0][:SHOWN], data.starts]).to(next(self.net.buffers()))
-        longest = int(self.recall(starts).iterations.max())
+        longest = min(int(self.recall(starts).iterations.max()), LONGEST)
         return trajectory(self.updates(), starts, longest).cpu().double()
 
     def points_by_role(self) -> dict[str, NDArray[np.float64]]:
@@ -162,9 +165,9 @@ class SmallMemory(AssociativeMemory):
         return {role: torch.stack(each).numpy() for role, each in states.items() if each}
 
 
-def share(ended: Tensor, state: Tensor) -> float:
-    """The share of states (B, N) that are a state (N,)."""
-    return float(same(ended, state[None]).double().mean())
+def share(outcome: Recall, state: Tensor) -> float:
+    """The share of states that have come to rest in a state (N,)."""
+    return float((same(outcome.states, state[None])[:, 0] & outcome.converged).double().mean())
 
 
 def rounded(state: Tensor) -> list[float]:

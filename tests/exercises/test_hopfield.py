@@ -61,6 +61,16 @@ def test_hebb_one_unit_at_a_time(command):
     assert metrics["test/iterations"] < 3
 
 
+def test_what_goes_round_and_round_is_not_recalled(command, tmp_path):
+    """W = [[0, 1], [1, 0]] / 6 exchanges the two units: [1, -1] and [-1, 1] follow each other for good."""
+    words = ["--model.storage", "hebb", "--model.iterations", "10", "--data.starts", "[[0.5,-0.5]]"]
+    run = command.run("hopfield_2d", *words)
+    metrics = run.data.metrics
+    assert metrics["test/recalled"] == metrics["test/converged"] == pytest.approx(0.5, abs=0.05)
+    (line,) = table(command, run, "starts", tmp_path)
+    assert line["role of the end"] == "none"
+
+
 def test_what_is_stored_is_in_the_checkpoint(command):
     run = command.run("hopfield_3d", "--data.random_starts", "10")
     state = torch.load(checkpoint(run), weights_only=True)["state_dict"]

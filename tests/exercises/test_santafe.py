@@ -54,8 +54,8 @@ def test_early_stopping_reports_the_folds_of_the_tested_weights(command):
     printed = {line.split()[0]: float(line.split()[1]) for line in out.split("\n\n")[0].splitlines()}
     assert printed["val/mse"] == pytest.approx((printed["val/mse_1"] + printed["val/mse_2"]) / 2, rel=1e-4)
     run_id = next(line.split()[1] for line in out.splitlines() if line.startswith("run "))
-    curve = training_history(command.client, run_id)["val/mse"]
-    assert printed["val/mse"] == pytest.approx(min(value for _, value in curve), rel=1e-4)
+    curve = training_history(command.client, run_id)["val/log_mse"]
+    assert printed["val/log_mse"] == pytest.approx(min(value for _, value in curve), rel=1e-4)
 
 
 def test_the_learning_rate_falls_along_a_cosine(command):
@@ -85,7 +85,7 @@ def test_kernel_ridge_as_published(command):
         (["santafe_mlp", "--data.lag", "1200"], "data.lag 1200 leaves 0 windows of the 1000 values"),
         (["santafe_mlp", "--data.validation_size", "400"], "at most data.validation_size 179 or data.folds 2"),
         (["santafe_mlp", "--data.origins", "100"], "data.origins 100 was given, expected 90 at most"),
-        (["santafe_mlp", "--data.folds", "0"], "checkpoint.monitor val/mse needs validation data"),
+        (["santafe_mlp", "--data.folds", "0"], "checkpoint.monitor val/log_mse needs validation data"),
         (["santafe_lstm", "--data.shuffle", "true"], "data.shuffle true was given, expected false"),
         (["santafe_lstm", "--data.steps_ahead", "2"], "data.steps_ahead 2 was given, expected 1"),
         (["santafe_lstm", "--data.folding", "blocks"], "data.folding blocks was given, expected expanding"),

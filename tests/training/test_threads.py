@@ -45,7 +45,6 @@ class Spy(Callback):
         self.drew = not torch.equal(before, torch.get_rng_state())
         self.changed_mode = pl_module.training is not mode
 
-
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.threads_of_test = torch.get_num_threads()
 
