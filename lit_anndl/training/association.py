@@ -58,8 +58,8 @@ class AssociativeMemory(Exercise):
     """A network that stores patterns in closed form and recalls them from other states.
 
     "Training" is one step, the storing. Metrics: `train/stored`, share of the patterns that are fixed points;
-    `test/recalled`, share of the starting states that come to rest where they should, see the exercise; `test/converged`, share
-    of those that stand still at the end; `test/iterations`, mean number of updates until they do.
+    `test/recalled`, share of the starting states that come to rest where they should, see the exercise;
+    `test/converged`, share of those that come to rest; `test/iterations`, mean number of updates until they do.
 
     Args:
         rule: how the patterns are stored.
