@@ -9,10 +9,10 @@ from lit_anndl.training.data import InMemoryData
 
 
 class PatternData(InMemoryData):
-    """Patterns on the hypercube [-1, 1]^N to store; states uniform on it, and listed ones, to start from.
+    """Corners of the hypercube [-1, 1]^N to store; states uniform on it, and listed ones, to start from.
 
     Args:
-        patterns: [[1, 1], [-1, -1]]: Q patterns of N values each.
+        patterns: [[1, 1], [-1, -1]]: Q patterns of N values ±1 each.
         starts: states of N values whose way is followed one by one.
         random_starts: states drawn at random, for shares of the basins of attraction.
         perturbation: standard deviation of the Gaussian noise that repeated runs start with.

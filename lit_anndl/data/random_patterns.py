@@ -37,6 +37,8 @@ class RandomPatternData(LightningDataModule):
         for key, given in (("loads", loads), ("flipped", flipped)):
             if not given:
                 raise InputError(f"data.{key}: [] was given, expected one or more")
+        if units < 2:
+            raise InputError(f"data.units {units} was given, expected 2 or more")
         if (least := min(loads)) * units < 1.5:
             raise InputError(f"data.loads: {least:g} of {units} units make fewer than two patterns")
         self.units = units

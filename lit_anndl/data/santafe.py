@@ -7,7 +7,6 @@ from typing import Any, Literal
 import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from reservoirpy.datasets import santafe_laser
-from sklearn.model_selection import TimeSeriesSplit
 from torch import Tensor
 
 from lit_anndl.errors import InputError
@@ -43,14 +42,16 @@ class Problem:
 
 class SantaFeData(InMemoryData):
     """Far-infrared laser intensities in a chaotic state, 0 to 255, data set A of the Santa Fe competition (Weigend &
-    Gershenfeld 1994), 10 093 values with those after the competition's; scikit-learn's splits for validation.
+    Gershenfeld 1994), 10 093 values with those after the competition's.
 
     Several networks learn at once: one per fold on a part of the first `train_size` values, and one per origin on all
     the `train_size` values before it. The origin at 1000 is the competition's own. Values are normalised by the mean
-    and standard deviation of these `train_size` values.
+    and standard deviation of these `train_size` values; the folds' too, as in the course, although a fold forecasts
+    some of them.
 
-    `train` holds windows (n, P, lag) and the values after them (n, P, steps_ahead), P folds and origins; who has fewer
-    windows sees some twice in an epoch, so that all take as many steps.
+    `train` holds windows (n, P, lag) and the values after them (n, P, steps_ahead), P folds and origins. Who has fewer
+    windows sees some twice in an epoch, so that all take as many steps (a network with a state goes on with the one
+    that it has then, which a few windows make it forget).
 
     Args:
         lag: values in a window.
@@ -59,15 +60,17 @@ class SantaFeData(InMemoryData):
         origins: how many, `horizon` apart, from `train_size` on; 1 for the competition's own.
         folds: networks for validation.
         validation_size: values that each of them forecasts.
-        folding: expanding, scikit-learn's TimeSeriesSplit with a gap of `lag`: a fold learns from what comes before
-            its values; or blocks: from what comes before and after, its values evenly spread over the series.
+        folding: expanding, as scikit-learn's TimeSeriesSplit with a gap of `lag`: a fold learns from what comes before
+            its values, `lag` windows before they begin; or blocks: from what comes before and after, its values evenly
+            spread over the series.
         steps_ahead: values after a window that it is learnt from.
         batch_size: windows per optimizer step.
         shuffle: whether windows come in random order; for networks with a state in that of time.
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
 
     Raises:
-        InputError: lag, origins, or folds and validation_size for which the series is too short.
+        InputError: lag, origins, or folds and validation_size for which the series is too short; fewer than two values
+            to forecast.
     """
 
     def __init__(
@@ -85,6 +88,11 @@ class SantaFeData(InMemoryData):
         steps_per_execution: PositiveInt | None = None,
     ) -> None:
         super().__init__(batch_size, steps_per_execution, None)
+        for key, size in (("horizon", horizon), ("validation_size", validation_size)):
+            if size < 2:
+                raise InputError(
+                    f"data.{key} {size} was given, expected 2 or more: errors are set against the variance"
+                )
         self.series = torch.from_numpy(santafe_laser()).squeeze(1).double()
         if (longest := len(self.series) - horizon) < train_size:
             raise InputError(f"data.train_size {train_size} was given, expected {longest} at most")
@@ -108,13 +116,16 @@ class SantaFeData(InMemoryData):
 
     def check_folds(self) -> None:
         """Refuses folds that do not fit: expanding ones lie behind each other, blocks each for itself."""
-        windows = self.train_size - self.lag
-        room = windows - self.lag - self.steps_ahead
-        together = self.folds if self.folding == "expanding" else min(self.folds, 1)
+        if not self.folds:
+            return
+        windows, example = self.train_size - self.lag, self.lag + self.steps_ahead
+        room, together = windows - example, self.folds
+        if self.folding == "blocks":
+            room, together = self.train_size - 2 * example, 1
         if together * self.validation_size <= room:
             return
         largest, most = room // together, room // self.validation_size
-        fitting = [f"data.validation_size {largest}"] * (largest > 0) + [f"data.folds {most}"] * (most > 0)
+        fitting = [f"data.validation_size {largest}"] * (largest > 1) + [f"data.folds {most}"] * (1 <= most < together)
         raise InputError(
             f"data.folds {self.folds} of data.validation_size {self.validation_size} do not fit into the {windows} "
             f"windows of lag {self.lag}; expected at most {' or '.join(fitting) or 'a shorter data.lag'}"
@@ -160,14 +171,13 @@ class SantaFeData(InMemoryData):
     def fold(self, number: int) -> Problem:
         """The problem of forecasting a fold's values."""
         size, windows = self.validation_size, torch.arange(self.train_size - self.lag)
-        if self.folding == "expanding":
-            split = TimeSeriesSplit(self.folds, test_size=size, gap=self.lag)
-            before, held_out = list(split.split(windows))[number]
-            start = int(held_out[0]) + self.lag
-            usable = windows[: len(before) - self.steps_ahead + 1]
+        ends = windows + self.lag + self.steps_ahead
+        if self.folding == "expanding":  # scikit-learn's TimeSeriesSplit of the windows, which wants two folds or more
+            held_out = len(windows) - (self.folds - number) * size
+            start = held_out + self.lag
+            usable = windows[ends <= held_out]
         else:
             start = round(self.lag + (self.train_size - size - self.lag) * (number + 0.5) / self.folds)
-            ends = windows + self.lag + self.steps_ahead
             usable = windows[(ends <= start) | ((windows >= start + size) & (ends <= self.train_size))]
         return Problem(self.normalised(self.train_size), start, size, usable)
 

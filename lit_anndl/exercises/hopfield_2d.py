@@ -7,11 +7,11 @@ from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 
 from lit_anndl.data.patterns import PatternData
+from lit_anndl.exercises.shared.association import same
+from lit_anndl.exercises.shared.small_memory import SmallMemory, rounded
 from lit_anndl.nets.recall import Recall
 from lit_anndl.plots.memories import basins
-from lit_anndl.training.association import same
 from lit_anndl.training.exercise import History
-from lit_anndl.training.small_memory import SmallMemory, rounded
 
 RESOLUTION = 201
 """Starts along each side of the plane."""

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.random_patterns import RandomPatternData
+from lit_anndl.exercises.shared.association import SAME, Rule, Storage, wilson
 from lit_anndl.nets.recall import recall
 from lit_anndl.plots.memories import capacity
-from lit_anndl.training.association import SAME, Rule, Storage, wilson
 from lit_anndl.training.exercise import Exercise, History, Table
 
 STORAGES: tuple[Storage, ...] = ("lssm", "hebb", "dense")
@@ -122,12 +122,13 @@ class HopfieldCapacity(Exercise):
 
     def rules(self, units: int) -> dict[str, float]:
         """The rules for the capacity, as K/N."""
-        order, odd = self.rule.order, math.prod(range(1, 2 * self.rule.order - 2, 2))  # (2n-3)!!
+        order, odd = self.rule.order, range(1, 2 * self.rule.order - 2, 2)  # whose product is (2n-3)!!
+        logarithm = (order - 2) * math.log(units) - math.log(2 * math.log(units)) - sum(map(math.log, odd))
         return {
             "N / (4 ln N)": 1 / (4 * math.log(units)),
             "N / (2 ln N)": 1 / (2 * math.log(units)),
             "0.138 N": 0.138,
-            f"order {order}": units ** (order - 2) / (2 * odd * math.log(units)),
+            f"order {order}": math.exp(logarithm),
         }
 
 

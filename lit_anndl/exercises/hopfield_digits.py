@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_anndl.data.digit_patterns import CLASSES, SIDE, DigitPatternData, Spoiling
+from lit_anndl.exercises.shared.association import SAME, AssociativeMemory, Rule, Storage, same, wilson
 from lit_anndl.nets.recall import Recall, trajectory
 from lit_anndl.plots.images import image_grid
 from lit_anndl.plots.memories import confusions, energies, rates
-from lit_anndl.training.association import SAME, AssociativeMemory, Rule, Storage, same, wilson
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.data import EVALUATION_BATCH_SIZE
 from lit_anndl.training.exercise import History, Table

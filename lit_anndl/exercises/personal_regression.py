@@ -7,10 +7,10 @@ from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 
 from lit_anndl.data.regression import RegressionData
+from lit_anndl.exercises.shared.regression import BivariateRegression
 from lit_anndl.plots.learning import curves
 from lit_anndl.plots.surfaces import scattered, scattered_surfaces
 from lit_anndl.training.exercise import History
-from lit_anndl.training.regression import BivariateRegression
 
 
 class PersonalRegression(BivariateRegression):

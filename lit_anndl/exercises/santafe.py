@@ -5,8 +5,8 @@ from typing import Literal
 from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 
+from lit_anndl.exercises.shared.forecasting import Forecasting
 from lit_anndl.nets.population import Population, PopulationLSTM, PopulationMLP, Wave
-from lit_anndl.training.forecasting import Forecasting
 
 
 class SantaFe(Forecasting):
@@ -31,7 +31,7 @@ class SantaFe(Forecasting):
         network: Literal["mlp", "lstm"] = "mlp",
         hidden: PositiveInt = 400,
         activation: Wave = "sin",
-        gain: PositiveFloat = 3.0,
+        gain: PositiveFloat = 2.0,
         members: PositiveInt = 5,
         jitter: NonNegativeFloat = 0.02,
         anneal: bool = True,

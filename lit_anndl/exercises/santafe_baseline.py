@@ -15,10 +15,10 @@ from sklearn.linear_model import Ridge
 
 from lit_anndl.data.santafe import Problem, SantaFeData
 from lit_anndl.errors import InputError
-from lit_anndl.training.baselines import Baseline, EchoState, Mean, Regression
+from lit_anndl.exercises.shared.baselines import WASHOUT, Baseline, EchoState, Mean, Regression
+from lit_anndl.exercises.shared.forecasts import TEST_METRICS, VALIDATION_METRICS, Forecasts, fold_metrics
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import Exercise, History, Table
-from lit_anndl.training.forecasts import TEST_METRICS, VALIDATION_METRICS, Forecasts, fold_metrics
 
 
 class SantaFeBaseline(Exercise):
@@ -37,7 +37,7 @@ class SantaFeBaseline(Exercise):
         input_scaling: of its input weights.
 
     Raises:
-        InputError: an echo state network on folds in blocks.
+        InputError: an echo state network on folds in blocks, or with less than 100 values to learn from.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SantaFeBaseline(Exercise):
         self.gamma = gamma
         self.reservoir = {"units": units, "sr": spectral_radius, "lr": leak, "input_scaling": input_scaling}
         self.automatic_optimization = False
-        self.free: list[NDArray[np.float64]] = []
+        self.free = np.zeros((0, 0))
 
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
@@ -73,6 +73,11 @@ class SantaFeBaseline(Exercise):
         if self.method == "echo_state" and data.folds and data.folding == "blocks":
             raise InputError(
                 "data.folding blocks was given, expected expanding: an echo state cannot jump over a block"
+            )
+        shortest = min(problem.start for problem in [*data.held_out, *data.ahead])
+        if self.method == "echo_state" and shortest < 2 * WASHOUT:
+            raise InputError(
+                f"an echo state network has {shortest} values to learn from, expected {2 * WASHOUT} or more"
             )
 
     def baseline(self, lag: int) -> Baseline:
@@ -93,7 +98,7 @@ class SantaFeBaseline(Exercise):
         baseline = self.baseline(data.lag)
         baseline.learn(problem)
         past = problem.values[: problem.start].numpy()
-        earlier, later = np.split(past, [len(past) // 2])
+        earlier, later = np.split(past, [max(len(past) // 2, data.lag)])
         mse = np.mean((baseline.guided(earlier, later) - later) ** 2)
         self.log("train/mse", torch.tensor(mse), on_step=False, on_epoch=True)
 
@@ -105,7 +110,7 @@ class SantaFeBaseline(Exercise):
 
     def test_step(self, _batch: Batch, _: int) -> None:
         """Keeps the forecasts, normalised."""
-        self.free = [self.forecast(self.data().ahead)[1]]
+        self.free = self.forecast(self.data().ahead)[1]
         self.log_dict(self.forecasts(self.data()).metrics())
 
     def forecast(self, problems: Sequence[Problem]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -128,7 +133,7 @@ class SantaFeBaseline(Exercise):
     def forecasts(self, data: LightningDataModule) -> Forecasts:
         """The tested forecasts."""
         assert isinstance(data, SantaFeData)
-        return Forecasts.of(data, self.free[0][:, None])
+        return Forecasts.of(data, self.free[:, None])
 
     def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
         """The first forecast, the origins' errors."""

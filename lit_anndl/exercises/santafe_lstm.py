@@ -3,8 +3,8 @@
 from jsonargparse.typing import NonNegativeFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 
+from lit_anndl.exercises.shared.forecasting import Forecasting
 from lit_anndl.nets.population import PopulationLSTM
-from lit_anndl.training.forecasting import Forecasting
 
 
 class SantaFeLSTM(Forecasting):

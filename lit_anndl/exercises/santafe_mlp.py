@@ -3,8 +3,8 @@
 from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 
+from lit_anndl.exercises.shared.forecasting import Forecasting
 from lit_anndl.nets.population import PopulationMLP, Wave
-from lit_anndl.training.forecasting import Forecasting
 
 
 class SantaFeMLP(Forecasting):

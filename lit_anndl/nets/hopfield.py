@@ -18,10 +18,10 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
     the singular value decomposition of the differences p_q - p_Q, k their rank, T₊ and T₋ the projections on U's
     first k and on its other columns, T = T₊ - τT₋ and c = p_Q - T p_Q, the system ds/dt = Ts + c on the hypercube is
     sampled with step h: W = exp(hT) = eʰ T₊ + exp(-τh) T₋ and b = ∫₀ʰ exp(ρT) dρ · c. All patterns become fixed
-    points of s ← satlins(Ws + b), and with them whatever combination of them lies in a corner.
+    points of s ← satlins(Ws + b), and with them whatever corner is an affine combination of them.
 
     Args:
-        patterns: (Q, N), within [-1, 1], Q ≥ 2.
+        patterns: (Q, N), values ±1, Q ≥ 2.
         tau: τ > 0, how fast states outside the patterns' affine hull die out.
         step: h > 0.
 
@@ -29,8 +29,9 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
         W (N, N), symmetric, and b (N,), both float64.
 
     Raises:
-        InputError: there are fewer than two patterns.
+        InputError: there are fewer than two patterns; a value is not ±1.
     """
+    check_binary(patterns)
     if len(patterns) < 2:
         raise InputError(f"LSSM stores differences of patterns: {len(patterns)} was given, expected two or more")
     patterns = patterns.double()
@@ -67,12 +68,18 @@ def hebb(patterns: Tensor) -> tuple[Tensor, Tensor]:
 def check_binary(patterns: Tensor) -> None:
     """Refuses patterns of other values than ±1."""
     if (other := patterns[patterns.abs() != 1]).numel():
-        raise InputError(f"Hebb's rule stores values ±1: a pattern has {other[0]:g}")
+        raise InputError(
+            f"patterns: a value of {other[0]:g} was given, expected ±1: memories are corners of the hypercube"
+        )
 
 
-def sign(field: Tensor, states: Tensor) -> Tensor:
-    """The sign of the field; a unit whose field is zero keeps its state."""
-    return torch.where(field == 0, states, field.sign().to(states))
+def sign(field: Tensor, states: Tensor, size: Tensor) -> Tensor:
+    """The sign of the field; a unit whose field is zero keeps its state.
+
+    Zero is what rounding may have made of it: `size` is the sum of the absolute values that the field is the sum of.
+    """
+    rounding = 16 * torch.finfo(field.dtype).eps * size
+    return torch.where(field.abs() <= rounding, states, field.sign().to(states))
 
 
 class Hopfield(nn.Module):
@@ -105,19 +112,21 @@ class Hopfield(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """A synchronous update: all units at once."""
-        return self.activate(states @ self.weights + self.bias, states)  # W is symmetric
+        field = states @ self.weights + self.bias  # W is symmetric
+        return self.activate(field, states, self.weights.abs().sum(0) + self.bias.abs())
 
     def sweep(self, states: Tensor, order: Tensor) -> Tensor:
         """An asynchronous update: the units one after the other, in an order (N,) common to all states."""
         states = states.clone()
         for unit in order.tolist():
             field = states @ self.weights[unit] + self.bias[unit]
-            states[..., unit] = self.activate(field, states[..., unit])
+            size = self.weights[unit].abs().sum() + self.bias[unit].abs()
+            states[..., unit] = self.activate(field, states[..., unit], size)
         return states
 
-    def activate(self, field: Tensor, states: Tensor) -> Tensor:
-        """States after an update, from the fields Ws + b."""
-        return field.clamp(-1, 1) if self.transfer == "satlins" else sign(field, states)
+    def activate(self, field: Tensor, states: Tensor, size: Tensor) -> Tensor:
+        """States after an update, from the fields Ws + b, and the sizes of what these are sums of."""
+        return field.clamp(-1, 1) if self.transfer == "satlins" else sign(field, states, size)
 
     def energy(self, states: Tensor) -> Tensor:
         """E(s)."""
@@ -160,7 +169,8 @@ class DenseAssociativeMemory(nn.Module):
         """A synchronous update: all units at once."""
         states = binary(states)
         own, common = self._slopes(states @ self.patterns.T)
-        return sign(own @ self.patterns.double() + states * common, states)
+        size = own.abs().sum(-1, keepdim=True) + common.abs()
+        return sign(own @ self.patterns.double() + states * common, states, size)
 
     def sweep(self, states: Tensor, order: Tensor) -> Tensor:
         """An asynchronous update: the units one after the other, in an order (N,) common to all states."""
@@ -169,7 +179,8 @@ class DenseAssociativeMemory(nn.Module):
         for unit in order.tolist():
             column, before = self.patterns[:, unit], states[..., unit].clone()
             own, common = self._slopes(overlaps)
-            states[..., unit] = sign(own @ column.double() + before * common.squeeze(-1), before)
+            size = own.abs().sum(-1) + common.squeeze(-1).abs()
+            states[..., unit] = sign(own @ column.double() + before * common.squeeze(-1), before, size)
             overlaps = overlaps + (states[..., unit] - before).unsqueeze(-1) * column
         return states
 

@@ -19,6 +19,7 @@ MARKERS: dict[str, dict[str, Any]] = {
     "stored": {"marker": "*", "s": 160, "color": "tab:green"},
     "spurious": {"marker": "X", "s": 90, "color": "tab:red"},
     "unstable": {"marker": "o", "s": 45, "color": "white"},
+    "marginal": {"marker": "s", "s": 40, "color": "tab:gray"},
 }
 
 

@@ -46,7 +46,7 @@ def figures(
         yield f"convergence_{as_name(metric)}", plots.convergence(arrivals(records, metric, thresholds), metric)
     for name in definition.overlays:
         if found := overlay(definition, trials, store, name):
-            yield name, plots.overlay(found)
+            yield f"overlay_{name}", plots.overlay(found)
     if definition.gallery and (pictures := gallery(definition, trials, store)):
         yield "gallery", plots.gallery(pictures)
 
@@ -159,13 +159,22 @@ def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> 
 def overlay(definition: Definition, trials: list[FrozenTrial], store: Store, name: str) -> dict[str, list[Columns]]:
     """A table of all runs of each complete row; a run without it is left out, with a warning."""
     tables: dict[str, list[Columns]] = {}
+    first: Columns | None = None
     for row, trial in complete_rows(definition, trials).items():
         for run_id in trial.user_attrs["runs"].values():
-            if table := read_table(store, run_id, name):
+            table = read_table(store, run_id, name)
+            if table and is_drawable(table, first := first or table):
                 tables.setdefault(row, []).append(table)
             else:
-                log.warning("row %s: run %s has no table %s", row, run_id, name)
+                log.warning("row %s: run %s has no table %s of three columns of numbers", row, run_id, name)
     return tables
+
+
+def is_drawable(table: Columns, like: Columns) -> bool:
+    """Whether a table has three columns of numbers at least, and the first and the names as another has."""
+    columns = list(table.values())[:3]
+    numbers = all(isinstance(value, int | float) for column in columns for value in column)
+    return len(columns) == 3 and numbers and list(table) == list(like) and columns[0] == next(iter(like.values()))
 
 
 def as_name(metric: str) -> str:

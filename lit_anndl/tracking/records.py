@@ -51,7 +51,7 @@ def read_table(store: Store, run_id: str, name: str) -> Columns | None:
     if text is None:
         return None
     content = json.loads(text)
-    return dict(zip(content["columns"], map(list, zip(*content["data"], strict=True)), strict=True))
+    return {name: [line[number] for line in content["data"]] for number, name in enumerate(content["columns"])}
 
 
 def read_figure(store: Store, run_id: str, name: str) -> NDArray[Any] | None:

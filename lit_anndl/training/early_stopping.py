@@ -81,8 +81,8 @@ class EarlyStopping(lightning.EarlyStopping):
         patience = self.patience
         super().load_state_dict(state_dict)
         self.patience = patience
-        for name in ("best_weights", "best_metrics", "best_epoch"):
-            setattr(self, name, state_dict[name])
+        self.best_weights, self.best_epoch = state_dict["best_weights"], state_dict["best_epoch"]
+        self.best_metrics = state_dict.get("best_metrics", {self.monitor: self.best_score})  # older ones lack them
 
     def _keep_if_better(self, before: torch.Tensor, trainer: Trainer) -> None:
         if self.best_score is not before:

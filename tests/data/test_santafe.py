@@ -69,6 +69,8 @@ def test_origins_learn_from_nothing_later():
         ({"lag": 2000}, "data.lag 2000 leaves 0 windows"),
         ({"folds": 5, "validation_size": 200, "lag": 100}, "at most data.validation_size 159 or data.folds 3"),
         ({"folds": 900, "validation_size": 50}, "expected at most data.folds 17"),
+        ({"folds": 17, "folding": "blocks", "validation_size": 943, "lag": 25, "steps_ahead": 4}, "size 942"),
+        ({"horizon": 1}, "data.horizon 1 was given, expected 2 or more"),
         ({"train_size": 10_000}, "data.train_size 10000 was given, expected 9993 at most"),
         ({"origins": 91}, "data.origins 91 was given, expected 90 at most"),
     ],
@@ -81,3 +83,9 @@ def test_refuses_what_does_not_fit(settings, message):
 def test_the_largest_that_is_said_to_fit_does():
     prepared(folds=5, validation_size=159, lag=100)
     prepared(folds=3, validation_size=200, lag=100)
+    prepared(folds=1, validation_size=899, lag=50)
+    prepared(folds=17, folding="blocks", validation_size=942, lag=25, steps_ahead=4)
+
+
+def test_without_folds_long_windows_fit():
+    prepared(folds=0, lag=900)

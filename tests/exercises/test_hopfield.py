@@ -125,7 +125,10 @@ def test_capacity(command, tmp_path):
         (["hopfield_2d", "--data.patterns", "[[1,1,1],[1,1,-1]]"], "patterns of 3 values were given, expected 2"),
         (["hopfield_2d", "--data.patterns", "[[1,1]]"], "1 was given, expected two or more"),
         (["hopfield_2d", "--data.patterns", "one"], "data.patterns"),
-        (["hopfield_2d", "--model.storage", "hebb", "--data.patterns", "[[1,0.5]]"], "a pattern has 0.5"),
+        (
+            ["hopfield_2d", "--model.storage", "hebb", "--data.patterns", "[[1,0.5]]"],
+            "a value of 0.5 was given, expected ±1",
+        ),
         (["hopfield_3d", "--data.starts", "[[1,1]]"], "data.starts: states of 2 values were given, expected 3"),
         (["hopfield_3d", "--model.storage", "dense"], "dense was given, expected 'lssm', 'hebb'"),
         (["hopfield_digits", "--data.noise", "[]", "--data.occlusion", "[]"], "both empty"),

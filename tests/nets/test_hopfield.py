@@ -64,7 +64,6 @@ def test_hebbs_energy_never_rises_one_unit_at_a_time(seed):
             after = net.sweep(states, torch.tensor([unit]))
             assert (net.energy(after) <= net.energy(states) + 1e-12).all()
             states = after
-    assert (states.abs() == 1).all()
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])
@@ -105,6 +104,19 @@ def test_a_unit_without_a_field_keeps_its_state():
     assert torch.equal(net(states), states)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounding_makes_no_field_of_nothing(dtype):
+    """With an even number of units minus one and of patterns, many fields are zero but for rounding."""
+    patterns, states = random_patterns(6, 8).to(dtype), random_patterns(200, 8, 1).to(dtype)
+    net, dense = Hopfield(8, "sign").to(dtype), DenseAssociativeMemory(6, 8, 2).to(dtype)
+    net.store(*hebb(patterns))
+    dense.store(patterns)
+    field = states.long() @ (patterns.long().T @ patterns.long() - 6 * torch.eye(8).long())
+    expected = torch.where(field == 0, states, field.sign().to(dtype))
+    assert (field == 0).any()
+    assert torch.equal(net(states), expected) and torch.equal(dense(states), expected)
+
+
 def test_recall_agrees_with_a_loop_over_states():
     weights, bias = lssm(torch.tensor(THREE))
     starts = torch.rand((200, 3), generator=torch.Generator().manual_seed(0)).double() * 2 - 1
@@ -130,5 +142,5 @@ def test_recall_tells_what_has_not_converged():
 def test_refuses_what_cannot_be_stored():
     with pytest.raises(InputError, match="1 was given, expected two or more"):
         lssm(torch.ones(1, 4))
-    with pytest.raises(InputError, match=r"a pattern has 0\.5"):
+    with pytest.raises(InputError, match=r"a value of 0\.5 was given"):
         hebb(torch.tensor([[1, 0.5]]))

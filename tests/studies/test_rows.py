@@ -165,9 +165,10 @@ def test_tables_of_runs_over_each_other(study_file, run_sweep, parent, caplog):
         "seeds": [0, 1],
         "rows": {"mean": {"model.method": "mean"}, "linear": {"model.method": "linear"}},
     }
-    code, _, _ = run_sweep(study_file("forecasts", **{**TABLE, **entries}, overlays=["forecast", "nothing"]))
+    code, _, _ = run_sweep(study_file("forecasts", **{**TABLE, **entries}, overlays=["forecast", "nothing", "elapsed"]))
     assert code == 0
-    assert parent("forecasts").figures() >= {"rows.png", "forecast.png"}
-    assert "nothing.png" not in parent("forecasts").figures() and "has no table nothing" in caplog.text
-    picture = parent("forecasts").picture("forecast.png")
+    assert parent("forecasts").figures() >= {"rows.png", "overlay_forecast.png"}
+    assert "has no table nothing" in caplog.text
+    assert "has no table elapsed of three columns" in caplog.text
+    picture = parent("forecasts").picture("overlay_forecast.png")
     assert picture.height > picture.width / 3  # an axes for each row

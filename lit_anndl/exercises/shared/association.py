@@ -43,6 +43,8 @@ class Rule:
     def memory(self, patterns: int, units: int) -> Memory:
         """A network for so many patterns of so many units; nothing is stored yet."""
         if self.storage == "dense":
+            if self.order < 2:
+                raise InputError(f"model.order {self.order} was given, expected 2 or more")
             return DenseAssociativeMemory(patterns, units, self.order)
         return Hopfield(units, "satlins" if self.storage == "lssm" else "sign")
 

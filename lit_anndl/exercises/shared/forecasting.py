@@ -10,24 +10,26 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lit_anndl.data.santafe import SantaFeData
-from lit_anndl.errors import InputError
+from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.exercises.shared.forecasts import TEST_METRICS, VALIDATION_METRICS, Forecasts, fold_metrics
 from lit_anndl.nets.forecaster import Forecaster
 from lit_anndl.nets.population import Population, PopulationLSTM
 from lit_anndl.plots.learning import curves
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import History, Table
-from lit_anndl.training.forecasts import TEST_METRICS, VALIDATION_METRICS, Forecasts, fold_metrics
 from lit_anndl.training.module import Measures, SupervisedModule
 
 
 class Forecasting(SupervisedModule):
     """Least squares by one network per fold and origin (times the members of an ensemble), all trained at once.
 
+    They learn nothing from each other; what they start from depends on the seed and on how many there are.
+
     Metrics: `train/mse`, over all networks, of the normalised values, with whatever noise there is. Over the folds,
     whose values the ensemble's mean predicts: `val/mse`, the mean squared error from true values; in closed loop
     `val/nmse`, the mean of MSE / variance; `val/log_mse` and `val/log_nmse`, the means of their decimal logarithms, in
-    which folds count alike, while a mean is that of the first, which learns from the least. For each fold
-    `val/mse_1` … and `val/nmse_1` …. In closed loop from the first origin, `test/mse` in the series' units and
+    which all folds count alike (an arithmetic mean is mostly the error of the fold that learns from least). For each
+    fold `val/mse_1` … and `val/nmse_1` …. In closed loop from the first origin, `test/mse` in the series' units and
     `test/nmse`; over all origins `test/nmse_median`, `test/nmse_mean`, and the quartiles `test/nmse_lower` and
     `test/nmse_upper`.
 
@@ -85,15 +87,21 @@ class Forecasting(SupervisedModule):
         return {"mse": (outputs - targets).square().mean()}
 
     def objective(self, measures: Measures) -> Tensor:
-        """The sum of the networks' errors, so that each trains as it would alone."""
+        """The sum of the networks' errors, so that each trains as it would alone, but for L-BFGS."""
         total: Tensor = self.net.net.population * measures["mse"]
         return total
+
+    def on_fit_start(self) -> None:
+        """Refuses to lower the learning rate towards an end that is not known."""
+        if self.anneal and (self.trainer.max_epochs or 0) < 1:
+            raise RunFailure(f"model.anneal needs a number of epochs: trainer.max_epochs is {self.trainer.max_epochs}")
 
     def on_train_epoch_start(self) -> None:
         """Begins the series anew; lowers the learning rate."""
         self.net.forget()
         if self.anneal:
-            factor = 0.5 * (1 + math.cos(math.pi * self.current_epoch / (self.trainer.max_epochs or 1)))
+            progress = self.current_epoch / max(self.trainer.max_epochs or 1, 1)
+            factor = 0.5 * (1 + math.cos(math.pi * progress))
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
 

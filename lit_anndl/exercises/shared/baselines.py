@@ -26,7 +26,7 @@ class Baseline(ABC):
 
     @abstractmethod
     def learn(self, problem: Problem) -> None:
-        """Fits to the training examples of a problem."""
+        """Fits to what is known before a problem's future, or to its training examples."""
 
     @abstractmethod
     def listen(self, past: Values) -> None:

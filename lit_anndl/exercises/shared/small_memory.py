@@ -14,14 +14,15 @@ from torch import Tensor
 
 from lit_anndl.data.patterns import PatternData
 from lit_anndl.errors import InputError
+from lit_anndl.exercises.shared.association import AssociativeMemory, Rule, same
 from lit_anndl.nets.fixed_points import FixedPoint, fixed_points
 from lit_anndl.nets.hopfield import Hopfield
 from lit_anndl.nets.recall import Recall, trajectory
 from lit_anndl.plots.memories import energies, paths
-from lit_anndl.training.association import AssociativeMemory, Rule, same
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import History, Table
 
+ROLES = ("stored", "spurious", "unstable", "marginal")
 SHOWN = 15
 """Random starts whose way is drawn."""
 LONGEST = 100
@@ -34,7 +35,8 @@ class SmallMemory(AssociativeMemory):
     Metrics: `train/stored`, share of the patterns that are fixed points; `test/recalled`, share of the random starts
     that end in a stored pattern; `test/converged`, share of those that stand still; `test/iterations`, mean number
     of updates until they do. Of the network: `fixed_points/stored`, `fixed_points/spurious`, the attractors that are
-    a pattern and that are none, and `fixed_points/unstable`, all others.
+    a pattern and that are none, `fixed_points/unstable`, saddles and repellers, and `fixed_points/marginal`, which
+    linear terms tell nothing about. They are those of the synchronous update.
 
     Args:
         storage: lssm (Li, Michel & Porod 1989; s ← satlins(Ws + b)) or hebb (s ← sign(Ws)).
@@ -65,7 +67,7 @@ class SmallMemory(AssociativeMemory):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """How many fixed points there are."""
-        return ("fixed_points/stored", "fixed_points/spurious", "fixed_points/unstable")
+        return tuple(f"fixed_points/{role}" for role in ROLES)
 
     def check(self, data: LightningDataModule) -> None:
         """Refuses starts of another length as well."""
@@ -79,13 +81,15 @@ class SmallMemory(AssociativeMemory):
         return same(ended, self.patterns.to(ended)).any(dim=1)
 
     def points(self) -> list[tuple[FixedPoint, str]]:
-        """The fixed points with what they are to the user: stored, spurious or unstable; the stored ones first."""
+        """The fixed points with what they are to the user; the stored ones first."""
         assert isinstance(self.net, Hopfield)
         found = [(point, self.role(point)) for point in fixed_points(self.net)]
-        return sorted(found, key=lambda each: ["stored", "spurious", "unstable"].index(each[1]))
+        return sorted(found, key=lambda each: ROLES.index(each[1]))
 
     def role(self, point: FixedPoint) -> str:
-        """Whether a fixed point is a stored pattern, an attractor that is none, or unstable."""
+        """Whether a fixed point is a stored pattern, an attractor that is none, unstable, or marginal."""
+        if point.kind == "marginal":
+            return "marginal"
         if point.kind != "attractor":
             return "unstable"
         return "stored" if same(point.state[None], self.patterns).any() else "spurious"
@@ -93,7 +97,7 @@ class SmallMemory(AssociativeMemory):
     def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
         """How many fixed points of each role there are."""
         roles = [role for _, role in self.points()]
-        return {f"fixed_points/{role}": float(roles.count(role)) for role in ("stored", "spurious", "unstable")}
+        return {f"fixed_points/{role}": float(roles.count(role)) for role in ROLES}
 
     def tables(self, data: LightningDataModule) -> Iterator[tuple[str, Table]]:
         """Weights and bias; the fixed points; where the listed starts end."""
@@ -122,24 +126,19 @@ class SmallMemory(AssociativeMemory):
 
     def start_table(self, data: PatternData) -> Table:
         """Each listed start: where it ends, after how many iterations, and how many perturbed runs end there too."""
-        result = Recall.joined([self.recall(data.starts)])
+        result, points = Recall.joined([self.recall(data.starts)]), self.points()
         return {
             "start": [rounded(start) for start in data.starts],
             "end": [rounded(end) for end in result.states],
-            "role of the end": [self.role_of(result[number]) for number in range(len(data.starts))],
+            "role of the end": [role_of(result[number], points) for number in range(len(data.starts))],
             "iterations": result.iterations.tolist(),
             "perturbed runs that end there": [
                 self.stability(data, start, end) for start, end in zip(data.starts, result.states, strict=True)
             ],
         }
 
-    def role_of(self, outcome: Recall) -> str:
-        """The role of the fixed point where one state has ended; "none" if it has not come to rest in any."""
-        found = (role for point, role in self.points() if share(outcome, point.state))
-        return next(found, "none")
-
     def stability(self, data: PatternData, start: Tensor, end: Tensor) -> float:
-        """Share of the perturbed runs from a state that end in another."""
+        """Share of the perturbed runs from one state that come to rest in another, or in it again."""
         return share(Recall.joined([self.recall(data.perturbed(start))]), end)
 
     def figures(self, data: LightningDataModule, history: History) -> Iterator[tuple[str, Figure]]:
@@ -159,10 +158,15 @@ class SmallMemory(AssociativeMemory):
 
     def points_by_role(self) -> dict[str, NDArray[np.float64]]:
         """The fixed points' states (n, N) by role."""
-        states: dict[str, list[Tensor]] = {"stored": [], "spurious": [], "unstable": []}
+        states: dict[str, list[Tensor]] = {role: [] for role in ROLES}
         for point, role in self.points():
             states[role].append(point.state)
         return {role: torch.stack(each).numpy() for role, each in states.items() if each}
+
+
+def role_of(outcome: Recall, points: list[tuple[FixedPoint, str]]) -> str:
+    """The role of the fixed point where one state has come to rest; "none" if it has in none."""
+    return next((role for point, role in points if share(outcome, point.state)), "none")
 
 
 def share(outcome: Recall, state: Tensor) -> float:
