@@ -42,7 +42,7 @@ class Forecaster(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """The predictions; a recurrent network goes on from the state that the windows before have left."""
-        windows = self.noise(windows.repeat_interleave(self.members, dim=1))
+        windows = self.spread(windows)
         predictions, state = self.net(windows, self.state)
         self.state = (state[0].detach(), state[1].detach()) if state else None
         steps = [predictions]
@@ -50,6 +50,11 @@ class Forecaster(nn.Module):
             windows = torch.cat([windows[..., 1:], steps[-1].unsqueeze(-1)], dim=-1)
             steps.append(self.net(windows)[0])
         return torch.stack(steps, dim=-1)
+
+    def spread(self, windows: Tensor) -> Tensor:
+        """The windows of each member, with noise of its own in training: (B, P, lag) → (B, P × M, lag)."""
+        noisy: Tensor = self.noise(windows.repeat_interleave(self.members, dim=1))
+        return noisy
 
     def forget(self) -> None:
         """Begins the next sequence with no state."""

@@ -1,10 +1,15 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
+from lit_anndl.nets.forecaster import Forecaster
+from lit_anndl.nets.lstm_backpropagation import LSTMStepBackpropagation
 from lit_anndl.nets.mlp import MLP
+from lit_anndl.nets.population import PopulationLSTM
 
 
 def problem(sizes: tuple[int, ...], batch: int) -> tuple[MLP, Tensor, Tensor]:
@@ -33,6 +38,23 @@ def test_equals_automatic_differentiation(sizes: tuple[int, ...], batch: int) ->
     assert len(gradients(net)) == len(expected)
     for ours, theirs in zip(gradients(net), expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_step_of_lstm_equals_automatic_differentiation(members: int) -> None:
+    torch.manual_seed(0)
+    ours = Forecaster(PopulationLSTM(2 * members, 5, 4), members).double()
+    theirs = deepcopy(ours)
+    backpropagate = LSTMStepBackpropagation(ours)
+    for _ in range(3):  # the state goes on
+        windows, targets = torch.randn((1, 2, 5)).double(), torch.randn((1, 2, 1)).double()
+        theirs.zero_grad()
+        squares = (theirs(windows) - targets.repeat_interleave(members, dim=1)).square()
+        squares.sum().backward()
+        error = backpropagate(windows, targets)
+        torch.testing.assert_close(error, squares.detach().mean(), rtol=0, atol=1e-12)
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=1e-12)
 
 
 def test_equals_finite_differences() -> None:

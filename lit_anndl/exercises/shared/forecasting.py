@@ -13,11 +13,12 @@ from lit_anndl.data.santafe import SantaFeData
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.exercises.shared.forecasts import TEST_METRICS, VALIDATION_METRICS, Forecasts, fold_metrics
 from lit_anndl.nets.forecaster import Forecaster
+from lit_anndl.nets.lstm_backpropagation import LSTMStepBackpropagation
 from lit_anndl.nets.population import Population, PopulationLSTM
 from lit_anndl.plots.learning import curves
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import History, Table
-from lit_anndl.training.module import Measures, SupervisedModule
+from lit_anndl.training.module import Differentiate, Measures, SupervisedModule
 
 
 class Forecasting(SupervisedModule):
@@ -66,8 +67,19 @@ class Forecasting(SupervisedModule):
         assert isinstance(data, SantaFeData)
         size = self.members * (data.folds + len(data.origins))
         self.net = Forecaster(self.population(size, data.lag), self.members, data.steps_ahead, self.jitter)
+        if isinstance(self.net.net, PopulationLSTM) and data.batch_size == 1:
+            self.backpropagate = self.written_out(LSTMStepBackpropagation(self.net))
         self.lag = data.lag
         self.first_origin = data.folds
+
+    def written_out(self, backpropagate: LSTMStepBackpropagation) -> Differentiate:
+        """Backpropagation without automatic differentiation."""
+
+        def differentiate(windows: Tensor, targets: Tensor) -> tuple[Tensor, Measures]:
+            measures = {"mse": backpropagate(windows, targets)}
+            return self.objective(measures), measures
+
+        return differentiate
 
     def check(self, data: LightningDataModule) -> None:
         """Refuses data that a network with a state makes no sense of."""
