@@ -45,7 +45,7 @@ class HopfieldCapacity(Exercise):
         order: PositiveInt = 3,
         tau: PositiveFloat = 10.0,
         step: PositiveFloat = 0.15,
-        iterations: PositiveInt = 20,
+        iterations: PositiveInt = 50,
     ) -> None:
         super().__init__()
         self.rule = Rule(storage, tau, step, order)
