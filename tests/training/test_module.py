@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
@@ -284,4 +284,5 @@ def test_parameters_per_layer() -> None:
 
 def test_parameters_are_a_table_of_the_run() -> None:
     net = make_net()
-    assert dict(Regression(net, GRADIENT_STEPS["adam"]).tables()) == {"parameters": parameters_per_layer(net)}
+    tables = dict(Regression(net, GRADIENT_STEPS["adam"]).tables(LightningDataModule()))
+    assert tables == {"parameters": parameters_per_layer(net)}
