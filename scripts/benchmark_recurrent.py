@@ -44,7 +44,7 @@ def hopfield(rounds: int, _: Path) -> None:
 
 
 def santafe(rounds: int, _: Path) -> None:
-    """Seconds for the closed loops of 90 origins, each with a network of its own."""
+    """Seconds for the closed loops of 90 origins, each with a network of its own; on one thread, as in a fit."""
     data = SantaFeData(LAG, folds=0, origins=ORIGINS)
     data.setup("fit")
     windows = data.test[0][:, -LAG:].float()
@@ -59,7 +59,10 @@ def santafe(rounds: int, _: Path) -> None:
         for number in range(ORIGINS):
             rollout(net, windows[number, None], HORIZON, chosen=slice(number, number + 1))
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     print_ratio("santafe", rounds, batched, looped, 1, "loop over origins")
+    torch.set_num_threads(threads)
 
 
 def print_ratio(
