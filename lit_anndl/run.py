@@ -127,8 +127,8 @@ def check(objects: Namespace) -> None:
     objects.model.check(objects.data)
     monitor = objects.checkpoint.monitor
     if monitor not in objects.model.metrics():
-        logged = ", ".join(objects.model.metrics())
-        raise InputError(f"checkpoint.monitor {monitor}: there is no such metric, the run logs {logged}")
+        choices = ", ".join(name for name in objects.model.metrics() if name.startswith(("train/", "val/")))
+        raise InputError(f"checkpoint.monitor {monitor}: expected one of {choices}")
     if not monitor.startswith(("train/", "val/")):
         raise InputError(
             f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"

@@ -94,8 +94,11 @@ class SantaFeData(InMemoryData):
                     f"data.{key} {size} was given, expected 2 or more: errors are set against the variance"
                 )
         self.series = torch.from_numpy(santafe_laser()).squeeze(1).double()
-        if (longest := len(self.series) - horizon) < train_size:
-            raise InputError(f"data.train_size {train_size} was given, expected {longest} at most")
+        if (wanted := train_size + horizon) > len(self.series):
+            raise InputError(
+                f"data.train_size {train_size} and data.horizon {horizon} make {wanted} values; "
+                f"there are {len(self.series)}"
+            )
         if train_size - lag < 2 + steps_ahead:
             raise InputError(
                 f"data.lag {lag} leaves {max(train_size - lag, 0)} windows of the {train_size} values; "

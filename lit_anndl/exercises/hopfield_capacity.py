@@ -127,7 +127,7 @@ class HopfieldCapacity(Exercise):
         return {
             "N / (4 ln N)": 1 / (4 * math.log(units)),
             "N / (2 ln N)": 1 / (2 * math.log(units)),
-            "0.138 N": 0.138,
+            "with errors": 0.138,
             f"order {order}": math.exp(logarithm),
         }
 

@@ -10,6 +10,9 @@ from lit_anndl.errors import InputError
 
 Transfer = Literal["satlins", "sign"]
 
+LARGEST = 1e9
+"""Weights beyond it leave nothing of the states but rounding errors."""
+
 
 def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tensor, Tensor]:
     """Weights and bias of a linear system in a saturated mode that stores patterns.
@@ -29,18 +32,25 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
         W (N, N), symmetric, and b (N,), both float64.
 
     Raises:
-        InputError: there are fewer than two patterns; a value is not ±1.
+        InputError: there are fewer than two different patterns; a value is not ±1; weights are beyond all measure.
     """
     check_binary(patterns)
     if len(patterns) < 2:
         raise InputError(f"LSSM stores differences of patterns: {len(patterns)} was given, expected two or more")
     patterns = patterns.double()
     last = patterns[-1]
-    basis, singular, _ = torch.linalg.svd((patterns[:-1] - last).T, full_matrices=False)
+    differences = (patterns[:-1] - last).T
+    if not differences.any():
+        raise InputError(
+            f"LSSM stores differences of patterns: all {len(patterns)} are alike, expected two different ones"
+        )
+    basis, singular, _ = torch.linalg.svd(differences, full_matrices=False)
     basis = basis[:, singular > 1e-10 * singular[0].clamp(min=1)]
     inside = basis @ basis.T
     outside = torch.eye(len(last), dtype=torch.float64, device=last.device) - inside
     grow, decay = (torch.tensor(rate * step, dtype=torch.float64).exp().item() for rate in (1, -tau))
+    if grow > LARGEST:
+        raise InputError(f"LSSM: a time step h of {step:g} gives weights of exp(h), expected 20 at most")
     weights = grow * inside + decay * outside
     offset = last - (inside @ last - tau * (outside @ last))
     bias = (grow - 1) * (inside @ offset) + (1 - decay) / tau * (outside @ offset)
@@ -74,12 +84,12 @@ def check_binary(patterns: Tensor) -> None:
 
 
 def sign(field: Tensor, states: Tensor, size: Tensor) -> Tensor:
-    """The sign of the field; a unit whose field is zero keeps its state.
+    """The sign of the field; a unit whose field is zero keeps that of its state.
 
     Zero is what rounding may have made of it: `size` is the sum of the absolute values that the field is the sum of.
     """
     rounding = 16 * torch.finfo(field.dtype).eps * size
-    return torch.where(field.abs() <= rounding, states, field.sign().to(states))
+    return torch.where(field.abs() <= rounding, binary(states), field.sign().to(states))
 
 
 class Hopfield(nn.Module):

@@ -1,6 +1,7 @@
 """Associative memories: ways through the state space, energies, basins, recall rates."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -8,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lit_anndl.plots.images import draw_confusion
@@ -34,7 +36,7 @@ def paths(ways: NDArray[np.float64], points: Points, title: str) -> Figure:
         axes.view_init(elev=22, azim=-50)  # type: ignore[attr-defined]  # it is an Axes3D
         axes.set_box_aspect(None, zoom=0.85)  # type: ignore[call-arg]  # or the labels are cut off
     axes.set(title=title)
-    figure.legend(loc="outside lower center", ncols=len(points), fontsize=8)
+    figure.legend(loc="outside lower center", ncols=len(points) + 1, fontsize=8)
     return figure
 
 
@@ -42,6 +44,7 @@ def draw_paths(axes: Axes, ways: NDArray[np.float64], points: Points) -> None:
     """The ways with a dot at each step, the fixed points above them."""
     for way in ways.swapaxes(0, 1):
         axes.plot(*way.T, marker=".", markersize=3, linewidth=0.8, alpha=0.7, color="tab:blue")
+    axes.plot(*ways[0].T, "x", markersize=4, color="tab:blue", label="start")
     for role, states in points.items():
         if len(states):
             axes.scatter(*states.T, label=role, edgecolors="black", zorder=3, **MARKERS[role])
@@ -59,7 +62,7 @@ def basins(ends: NDArray[np.int64], names: Sequence[str], ways: NDArray[np.float
     bar.ax.set_yticklabels(["elsewhere", *names])
     draw_paths(axes, ways, points)
     axes.set(title="basins of attraction", xlim=(-1.08, 1.08), ylim=(-1.08, 1.08))
-    figure.legend(loc="outside lower center", ncols=len(points), fontsize=8)
+    figure.legend(loc="outside lower center", ncols=len(points) + 1, fontsize=8)
     return figure
 
 
@@ -69,6 +72,7 @@ def energies(energy: NDArray[np.float64], title: str = "") -> Figure:
     axes = figure.subplots()
     axes.plot(energy, marker=".", markersize=4, linewidth=0.9, alpha=0.7)
     axes.set(xlabel="iteration", ylabel="energy E(s)", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     return figure
 
@@ -81,8 +85,8 @@ def rates(
     for axes, (xlabel, (levels, by_name)) in zip(
         figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True
     ):
-        for name, values in by_name.items():
-            (line,) = axes.plot(levels, values[:, 0], marker=".", label=name)
+        for (name, values), style in zip(by_name.items(), cycle(("-", "--", ":"))):
+            (line,) = axes.plot(levels, values[:, 0], marker=".", linestyle=style, label=name)
             axes.fill_between(levels, values[:, 1], values[:, 2], alpha=0.2, color=line.get_color())
         axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log else "linear")
         axes.grid(alpha=0.3)
@@ -113,4 +117,5 @@ def confusions(matrices: Mapping[str, NDArray[np.int64]], columns: Sequence[str]
         draw_confusion(axes, matrix)
         axes.set(title=title, xlabel="recalled", ylabel="shown", yticks=range(len(matrix)))
         axes.set_xticks(range(len(columns)), columns)
+    figure.suptitle("colours: mistakes; –: none of them", fontsize=9)
     return figure

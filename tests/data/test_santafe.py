@@ -71,7 +71,7 @@ def test_origins_learn_from_nothing_later():
         ({"folds": 900, "validation_size": 50}, "expected at most data.folds 17"),
         ({"folds": 17, "folding": "blocks", "validation_size": 943, "lag": 25, "steps_ahead": 4}, "size 942"),
         ({"horizon": 1}, "data.horizon 1 was given, expected 2 or more"),
-        ({"train_size": 10_000}, "data.train_size 10000 was given, expected 9993 at most"),
+        ({"train_size": 10_000}, "data.train_size 10000 and data.horizon 100 make 10100 values; there are 10093"),
         ({"origins": 91}, "data.origins 91 was given, expected 90 at most"),
     ],
 )

@@ -88,11 +88,11 @@ class SmallMemory(AssociativeMemory):
 
     def role(self, point: FixedPoint) -> str:
         """Whether a fixed point is a stored pattern, an attractor that is none, unstable, or marginal."""
-        if point.kind == "marginal":
-            return "marginal"
-        if point.kind != "attractor":
+        if point.kind in ("saddle", "repeller"):
             return "unstable"
-        return "stored" if same(point.state[None], self.patterns).any() else "spurious"
+        if same(point.state[None], self.patterns).any():
+            return "stored"
+        return "spurious" if point.kind == "attractor" else "marginal"
 
     def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
         """How many fixed points of each role there are."""
