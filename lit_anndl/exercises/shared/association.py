@@ -1,5 +1,6 @@
 """Associative memories: what the exercises on Hopfield networks share."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,9 +108,9 @@ class AssociativeMemory(Exercise):
         self.patterns = patterns.cpu().double()
         self.rule.store(self.net, patterns)
 
+    @abstractmethod
     def is_right(self, ended: Tensor, batch: Batch) -> Tensor:
         """Which states (B, N) have ended as they should: bool (B,)."""
-        raise NotImplementedError
 
     def check(self, data: LightningDataModule) -> None:
         """Refuses patterns of another length than the network's, or that it cannot store."""

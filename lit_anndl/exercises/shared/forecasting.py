@@ -1,6 +1,7 @@
 """Networks that forecast a series in closed loop: what the exercises on the Santa Fe laser share."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -58,9 +59,9 @@ class Forecasting(SupervisedModule):
         """Those of training, over the folds, and over the origins."""
         return ("train/mse", *VALIDATION_METRICS, *TEST_METRICS)
 
+    @abstractmethod
     def population(self, size: int, lag: int) -> Population:
         """So many networks for windows of so many values."""
-        raise NotImplementedError
 
     def build(self, data: LightningDataModule) -> None:
         """Makes the networks, those of the folds first."""
