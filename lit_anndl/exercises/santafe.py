@@ -29,7 +29,7 @@ class SantaFe(Forecasting):
         self,
         optimizer: OptimizerCallable,
         network: Literal["mlp", "lstm"] = "mlp",
-        hidden: PositiveInt = 100,
+        hidden: PositiveInt = 400,
         activation: Wave = "sin",
         gain: PositiveFloat = 2.0,
         members: PositiveInt = 5,
