@@ -22,7 +22,8 @@ class SantaFe(Forecasting):
         gain: of their initial weights, 1 for torch's own; larger ones start from functions that vary faster.
         members: networks per fold and origin, whose forecasts are averaged.
         jitter: standard deviation of the noise on the windows in training, in that of the series.
-        anneal: whether the learning rate falls to zero along half a cosine over the epochs.
+        anneal: whether the learning rate falls to zero along half a cosine over the epochs, whose number
+            had better not grow then.
     """
 
     def __init__(

@@ -39,7 +39,8 @@ class Forecasting(SupervisedModule):
         optimizer: a class of torch.optim with its arguments.
         members: networks per fold and origin, whose forecasts are averaged.
         jitter: standard deviation of the noise on the windows in training.
-        anneal: whether the learning rate falls to zero along half a cosine over the epochs.
+        anneal: whether the learning rate falls to zero along half a cosine over the epochs, whose number
+            had better not grow then.
 
     Raises:
         InputError: for a network with a state, windows in random order, several steps ahead, or folds in blocks.
