@@ -1,9 +1,12 @@
 """The exercises on the Santa Fe laser, through the command."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
 
+from lit_anndl.exercises.santafe import SantaFe
 from tests.exercises.test_hopfield import table
 from tests.processes import checkpoint, training_history
 from tests.test_fit import artifacts
@@ -52,6 +55,25 @@ def test_a_run_that_goes_on_is_the_one_that_was_not_interrupted(words, command):
     ours, theirs = (torch.load(checkpoint(run), weights_only=True)["state_dict"] for run in (grown, whole))
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert grown.data.metrics["test/nmse"] == whole.data.metrics["test/nmse"]
+
+
+def test_an_interrupted_run_goes_on_with_the_rate_it_had(command, monkeypatch):
+    words = ["santafe", *FEW, "--model.hidden", "8", "--model.members", "1", "--trainer.max_epochs", "4"]
+    whole = command.run(*words)
+    begin = SantaFe.on_train_epoch_start
+
+    def interrupted(self):
+        if self.current_epoch == 2:
+            signal.raise_signal(signal.SIGTERM)
+        begin(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SantaFe, "on_train_epoch_start", interrupted)
+        code, _, err = command(*words)
+    assert code == 143
+    resumed = command.run("santafe", "--resume", err.split()[-1])
+    ours, theirs = (torch.load(checkpoint(run), weights_only=True)["state_dict"] for run in (resumed, whole))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
 def test_more_origins_do_not_change_the_forecast_from_the_first(command):
