@@ -10,7 +10,7 @@ import torch
 
 from lit_anndl.paths import project
 
-PACKAGES = ("lightning", "mlflow", "numpy", "torch", "torchmetrics", "torchvision")
+PACKAGES = ("lightning", "mlflow", "numpy", "reservoirpy", "scikit-learn", "torch", "torchmetrics", "torchvision")
 
 
 def tags() -> dict[str, str]:

@@ -10,6 +10,8 @@ from lit_anndl.errors import InputError
 from lit_anndl.tracking.store import Store
 
 MAY_GROW = "trainer.max_epochs"
+UNLESS = "model.anneal"
+"""A learning rate that has fallen to zero by the last epoch has none for more."""
 MAY_DIFFER = {"resume", "trainer.enable_progress_bar"}
 
 
@@ -27,7 +29,8 @@ def parse_command(exercise: str, words: Sequence[str]) -> Configuration:
     configuration = parse(exercise, words, yaml.safe_load(recorded.yaml))
     refuse_changes(recorded, configuration)
     if run.info.status == "FINISHED" and configuration.parameters() == recorded.parameters():
-        raise InputError(f"run {run_id} is finished; to train longer, give a larger --{MAY_GROW}")
+        how = "" if recorded.parameters().get(UNLESS) else f"; to train longer, give a larger --{MAY_GROW}"
+        raise InputError(f"run {run_id} is finished{how}")
     return configuration
 
 
@@ -65,8 +68,10 @@ def grows(old: Any, new: Any) -> bool:
 def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     """Raises InputError at the first setting that differs, unless it may."""
     before, now = recorded.parameters(), asked.parameters()
+    may_grow = not before.get(UNLESS)
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        if old != new and key not in MAY_DIFFER and not (key == MAY_GROW and grows(old, new)):
-            raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; only {MAY_GROW} may grow")
+        if old != new and key not in MAY_DIFFER and not (key == MAY_GROW and may_grow and grows(old, new)):
+            exception = f"; only {MAY_GROW} may grow" if may_grow else f" with {UNLESS}"
+            raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given{exception}")

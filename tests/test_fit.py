@@ -7,23 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mlflow import MlflowClient
 
 from lit_anndl import exercises
+from tests.recorded import artifacts, read_artifact
 
 FIT = [sys.executable, "-m", "lit_anndl.fit"]
 QUICK = ["surface", "--trainer.max_epochs", "3"]
-
-
-def artifacts(client: MlflowClient, run_id: str, folder: str = "") -> set[str]:
-    found = set()
-    for item in client.list_artifacts(run_id, folder):
-        found |= artifacts(client, run_id, item.path) if item.is_dir else {item.path}
-    return found
-
-
-def read_artifact(client: MlflowClient, run_id: str, name: str, folder: Path) -> str:
-    return Path(client.download_artifacts(run_id, name, str(folder))).read_text()
 
 
 @pytest.mark.parametrize("words", [["--list"], ["--help"], []])

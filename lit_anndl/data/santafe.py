@@ -62,7 +62,7 @@ class SantaFeData(InMemoryData):
         validation_size: values that each of them forecasts.
         folding: expanding, as scikit-learn's TimeSeriesSplit with a gap of `lag`: a fold learns from what comes before
             its values, `lag` windows before they begin; or blocks: from what comes before and after, its values evenly
-            spread over the series.
+            spread over the series, with overlap if they must.
         steps_ahead: values after a window that it is learnt from.
         batch_size: windows per optimizer step.
         shuffle: whether windows come in random order; for networks with a state in that of time.
@@ -70,7 +70,7 @@ class SantaFeData(InMemoryData):
 
     Raises:
         InputError: lag, origins, or folds and validation_size for which the series is too short; fewer than two values
-            to forecast.
+            to forecast, or only equal ones.
     """
 
     def __init__(
@@ -134,6 +134,16 @@ class SantaFeData(InMemoryData):
             f"windows of lag {self.lag}; expected at most {' or '.join(fitting) or 'a shorter data.lag'}"
         )
 
+    def check_variance(self, problems: Sequence[Problem]) -> None:
+        """Refuses values to forecast that have no variance: errors are set against it."""
+        for number, problem in enumerate(problems):
+            if problem.future.min() == problem.future.max():
+                key = "validation_size" if number < self.folds else "horizon"
+                origin = problem.start if number < self.folds else self.origins[number - self.folds]
+                raise InputError(
+                    f"data.{key} {problem.size} was given, expected more: the values from {origin} on are all alike"
+                )
+
     def setup(self, stage: str) -> None:
         """Cuts the series into problems, and those into windows."""
         if hasattr(self, "train"):
@@ -141,6 +151,7 @@ class SantaFeData(InMemoryData):
         self.held_out = [self.fold(number) for number in range(self.folds)]
         self.ahead = [self.origin(origin) for origin in self.origins]
         problems = [*self.held_out, *self.ahead]
+        self.check_variance(problems)
         number = max(len(problem.usable) for problem in problems)
         length = self.lag + self.steps_ahead
         examples = torch.stack([problem.examples(number, length) for problem in problems], dim=1)

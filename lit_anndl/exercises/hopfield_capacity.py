@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.random_patterns import RandomPatternData
-from lit_anndl.exercises.shared.association import SAME, Rule, Storage, wilson
+from lit_anndl.exercises.shared.association import SAME, STORAGES, Rule, Storage, wilson
 from lit_anndl.nets.recall import recall
 from lit_anndl.plots.memories import capacity
 from lit_anndl.training.exercise import Exercise, History, Table
-
-STORAGES: tuple[Storage, ...] = ("lssm", "hebb", "dense")
 
 
 class HopfieldCapacity(Exercise):

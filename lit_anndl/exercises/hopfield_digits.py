@@ -10,10 +10,11 @@ from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt
 from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from lit_anndl.data.digit_patterns import CLASSES, SIDE, DigitPatternData, Spoiling
-from lit_anndl.exercises.shared.association import SAME, AssociativeMemory, Rule, Storage, same, wilson
+from lit_anndl.exercises.shared.association import SAME, STORAGES, AssociativeMemory, Rule, Storage, same, wilson
 from lit_anndl.nets.recall import Recall, trajectory
 from lit_anndl.plots.images import image_grid
 from lit_anndl.plots.memories import confusions, energies, rates
@@ -22,7 +23,6 @@ from lit_anndl.training.data import EVALUATION_BATCH_SIZE
 from lit_anndl.training.exercise import History, Table
 
 UNITS = SIDE**2
-RULES: tuple[Storage, ...] = ("lssm", "hebb", "dense")
 NEITHER = CLASSES
 """The column of a confusion matrix for what is no stored digit."""
 QUARTILES = torch.tensor([0.5, 0.25, 0.75])
@@ -63,7 +63,8 @@ class Level:
 
     def matrix(self) -> NDArray[np.int64]:
         """Counts (class, what was recalled), the last column for what is no digit."""
-        return confusion_counts(self.classes, self.ended)
+        counts: NDArray[np.int64] = confusion_matrix(self.classes, self.ended, labels=range(CLASSES + 1))
+        return counts[:CLASSES]
 
     def row(self) -> dict[str, Any]:
         """The line of the table of levels."""
@@ -101,7 +102,8 @@ class HopfieldDigits(AssociativeMemory):
 
     Metrics: `train/stored`, share of the digits that are fixed points; over all spoilt copies, `test/recalled`, share
     that ends in the right digit; `test/converged`, share that stands still; `test/iterations`, mean number of updates
-    until it does. The table `levels` has them for each level and each of the rules, on the same copies.
+    until it does, the most allowed where it does not. The table `levels` has them for each level and each of the
+    rules, on the same copies.
 
     Args:
         storage: lssm (Li, Michel & Porod 1989), hebb, or dense (Krotov & Hopfield 2016).
@@ -139,7 +141,7 @@ class HopfieldDigits(AssociativeMemory):
     def outcomes_of(self, data: DigitPatternData) -> dict[Storage, Recall]:
         """What each of the rules recalls from the test's states, found out once."""
         if not self.outcomes:
-            self.outcomes = {storage: self.recall_by(storage, data.test[0]) for storage in RULES}
+            self.outcomes = {storage: self.recall_by(storage, data.test[0]) for storage in STORAGES}
         return self.outcomes
 
     def recall_by(self, storage: Storage, states: Tensor) -> Recall:
@@ -211,13 +213,6 @@ def endings(outcome: Recall, patterns: Tensor) -> Tensor:
     return torch.where(reached.any(dim=1), reached.int().argmax(dim=1), NEITHER)
 
 
-def confusion_counts(classes: Tensor, ended: Tensor) -> NDArray[np.int64]:
-    """How often each class ended in each digit or in none: (10, 11)."""
-    counts = torch.bincount(classes * (CLASSES + 1) + ended, minlength=CLASSES * (CLASSES + 1))
-    matrix: NDArray[np.int64] = counts.reshape(CLASSES, CLASSES + 1).numpy()
-    return matrix
-
-
 def panels(
     levels: list[Level], values: Callable[[Level], list[float]]
 ) -> dict[str, tuple[list[float], dict[str, NDArray[np.float64]]]]:
@@ -227,9 +222,9 @@ def panels(
         of_kind = [level for level in levels if level.spoiling.kind == kind]
         if of_kind:
             by_rule: dict[str, NDArray[np.float64]] = {
-                s: np.array([values(level) for level in of_kind if level.storage == s]) for s in RULES
+                s: np.array([values(level) for level in of_kind if level.storage == s]) for s in STORAGES
             }
-            found[label] = ([level.spoiling.level for level in of_kind if level.storage == RULES[0]], by_rule)
+            found[label] = ([level.spoiling.level for level in of_kind if level.storage == STORAGES[0]], by_rule)
     return found
 
 

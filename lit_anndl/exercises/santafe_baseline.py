@@ -25,7 +25,7 @@ class SantaFeBaseline(Exercise):
     """Forecasts by methods of scikit-learn and reservoirpy, fitted at each fold and origin in closed form.
 
     Metrics: `train/mse`, the normalised error one step ahead over the later half of the first origin's past; the
-    others as in santafe_mlp.
+    others as in `exercises.shared.forecasting.Forecasting`.
 
     Args:
         method: mean; linear, ridge regression on a window; kernel_ridge, with exp(-γ d²); or echo_state.
@@ -33,11 +33,12 @@ class SantaFeBaseline(Exercise):
         gamma: γ.
         units: of the echo state network.
         spectral_radius: of its recurrent weights.
-        leak: how much of its state is new at each step.
+        leak: how much of its state is new at each step, at most 1.
         input_scaling: of its input weights.
 
     Raises:
-        InputError: an echo state network on folds in blocks, or with less than 100 values to learn from.
+        InputError: a leak above 1; an echo state network on folds in blocks, or with less than 100 values to learn
+            from.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class SantaFeBaseline(Exercise):
         input_scaling: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
+        if leak > 1:
+            raise InputError(f"model.leak {leak:g} was given, expected 1 at most")
         self.method = method
         self.alpha = alpha
         self.gamma = gamma

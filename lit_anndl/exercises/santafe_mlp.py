@@ -18,7 +18,7 @@ class SantaFeMLP(Forecasting):
         members: networks per fold and origin, whose forecasts are averaged.
         jitter: standard deviation of the noise on the windows in training, in that of the series.
         anneal: whether the learning rate falls to zero along half a cosine over the epochs, whose number
-            had better not grow then.
+            cannot grow then.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from lit_anndl.nets.noise import GaussianNoise
 from lit_anndl.nets.population import Population, State
-from lit_anndl.nets.rollout import rollout, warm_up
+from lit_anndl.nets.rollout import BOUNDS, rollout, warm_up
 
 
 class Forecaster(nn.Module):
@@ -30,13 +30,13 @@ class Forecaster(nn.Module):
         members: int = 1,
         steps_ahead: int = 1,
         jitter: float = 0.0,
-        bounds: tuple[float, float] = (-3.0, 6.0),
+        bounds: tuple[float, float] = BOUNDS,
     ) -> None:
         super().__init__()
         self.net = net
         self.members = members
         self.steps_ahead = steps_ahead
-        self.noise = GaussianNoise(jitter)
+        self.noise = GaussianNoise(jitter) if jitter else nn.Identity()
         self.bounds = bounds
         self.state: State | None = None
 

@@ -10,9 +10,6 @@ from lit_anndl.errors import InputError
 
 Transfer = Literal["satlins", "sign"]
 
-LARGEST = 1e9
-"""Weights beyond it leave nothing of the states but rounding errors."""
-
 
 def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tensor, Tensor]:
     """Weights and bias of a linear system in a saturated mode that stores patterns.
@@ -26,13 +23,13 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
     Args:
         patterns: (Q, N), values ±1, Q ≥ 2.
         tau: τ > 0, how fast states outside the patterns' affine hull die out.
-        step: h > 0.
+        step: h > 0; weights grow as eʰ.
 
     Returns:
         W (N, N), symmetric, and b (N,), both float64.
 
     Raises:
-        InputError: there are fewer than two different patterns; a value is not ±1; weights are beyond all measure.
+        InputError: there are fewer than two patterns; a value is not ±1.
     """
     check_binary(patterns)
     if len(patterns) < 2:
@@ -40,21 +37,13 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
     patterns = patterns.double()
     last = patterns[-1]
     differences = (patterns[:-1] - last).T
-    if not differences.any():
-        raise InputError(
-            f"LSSM stores differences of patterns: all {len(patterns)} are alike, expected two different ones"
-        )
     basis, singular, _ = torch.linalg.svd(differences, full_matrices=False)
     basis = basis[:, singular > 1e-10 * singular[0].clamp(min=1)]
     inside = basis @ basis.T
     outside = torch.eye(len(last), dtype=torch.float64, device=last.device) - inside
     grow, decay = (torch.tensor(rate * step, dtype=torch.float64).exp().item() for rate in (1, -tau))
-    if grow > LARGEST:
-        raise InputError(f"LSSM: a time step h of {step:g} gives weights of exp(h), expected 20 at most")
-    weights = grow * inside + decay * outside
-    offset = last - (inside @ last - tau * (outside @ last))
-    bias = (grow - 1) * (inside @ offset) + (1 - decay) / tau * (outside @ offset)
-    return weights, bias
+    bias = (1 - decay) * (1 + 1 / tau) * (outside @ last)  # c = (1 + τ) T₋ p_Q: T₊ c = 0
+    return grow * inside + decay * outside, bias
 
 
 def hebb(patterns: Tensor) -> tuple[Tensor, Tensor]:
@@ -221,11 +210,6 @@ def binary(states: Tensor) -> Tensor:
 
 Memory = Hopfield | DenseAssociativeMemory
 Update = Callable[[Tensor], Tensor]
-
-
-def synchronous(memory: Memory) -> Update:
-    """All units at once."""
-    return memory
 
 
 def asynchronous(memory: Memory, generator: torch.Generator) -> Update:

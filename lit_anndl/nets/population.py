@@ -45,8 +45,8 @@ class PopulationLinear(nn.Module):
 class PopulationMLP(nn.Module):
     """P networks with one hidden layer that predict a series' next value from a window of it: v·φ(Wx + b) + c.
 
-    With φ = sin and a gain that fits the data's length scale they start as random Fourier features do (Rahimi &
-    Recht, NeurIPS 2007), and learn their frequencies.
+    With φ = sin the rows of W are frequencies, learnt from those that the gain lets them start with (sinusoidal
+    networks: Sitzmann et al., NeurIPS 2020).
 
     Args:
         population: P.

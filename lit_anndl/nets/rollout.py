@@ -5,6 +5,9 @@ from torch import Tensor
 
 from lit_anndl.nets.population import Population, State
 
+BOUNDS = (-3.0, 6.0)
+"""Between which a normalised series is kept: the laser's own values lie within -1.3 and 4.2."""
+
 
 def rollout(
     net: Population,

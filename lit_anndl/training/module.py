@@ -10,6 +10,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -75,7 +76,7 @@ class SupervisedModule(Exercise):
         """The parameters per layer."""
         yield "parameters", parameters_per_layer(self.net)
 
-    def configure_optimizers(self) -> Optimizer:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer over all parameters."""
         optimizer = self.make_optimizer(self.parameters())
         refuse_lame_line_search(optimizer)

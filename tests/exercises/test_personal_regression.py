@@ -5,7 +5,7 @@ import torch
 
 from lit_anndl.data.regression import RegressionData
 from tests.processes import checkpoint, training_history
-from tests.test_fit import artifacts
+from tests.recorded import artifacts
 
 SMALL = ["personal_regression", "--data.train_size", "100", "--data.test_size", "50"]
 QUICK = [*SMALL, "--model.hidden", "[8]", "--trainer.max_epochs", "3"]

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from lit_anndl.exercises.santafe import SantaFe
-from tests.exercises.test_hopfield import table
 from tests.processes import checkpoint, training_history
-from tests.test_fit import artifacts
+from tests.recorded import artifacts, table
 
 FEW = ["--data.train_size", "200", "--data.lag", "10", "--data.validation_size", "20", "--data.folds", "2"]
 MLP = ["santafe_mlp", *FEW, "--trainer.max_epochs", "4", "--model.hidden", "8"]
@@ -32,13 +31,13 @@ def test_learns_and_tells_of_each_fold(words, command):
 
 def test_errors_are_those_of_the_forecast(command, tmp_path):
     run = command.run(*MLP, "--data.origins", "3", "--model.members", "2")
-    lines = table(command, run, "forecast", tmp_path)
+    lines = table(command.client, run, "forecast", tmp_path)
     true, forecast = (np.array([line[name] for line in lines]) for name in ("true", "forecast"))
     metrics = run.data.metrics
     assert metrics["test/mse"] == pytest.approx(np.mean((true - forecast) ** 2), rel=1e-5)
     assert metrics["test/nmse"] == pytest.approx(metrics["test/mse"] / true.var(), rel=1e-5)
     assert all(line["lowest member"] <= line["forecast"] <= line["highest member"] for line in lines)
-    nmse = [line["nmse"] for line in table(command, run, "origins", tmp_path)]
+    nmse = [line["nmse"] for line in table(command.client, run, "origins", tmp_path)]
     assert nmse[0] == pytest.approx(metrics["test/nmse"], rel=1e-5) and len(nmse) == 3
     assert metrics["test/nmse_median"] == pytest.approx(np.median(nmse), rel=1e-5)
     assert metrics["test/nmse_lower"] <= metrics["test/nmse_median"] <= metrics["test/nmse_upper"]
@@ -46,7 +45,6 @@ def test_errors_are_those_of_the_forecast(command, tmp_path):
 
 @pytest.mark.parametrize("words", [MLP, LSTM])
 def test_a_run_that_goes_on_is_the_one_that_was_not_interrupted(words, command):
-    # A rate that falls to zero by the last epoch depends on which is the last.
     words = [*words, "--model.jitter", "0.1", "--model.members", "2", "--model.anneal", "false"]
     whole = command.run(*words, "--trainer.max_epochs", "4")
     begun = command.run(*words, "--trainer.max_epochs", "2")
@@ -74,6 +72,9 @@ def test_an_interrupted_run_goes_on_with_the_rate_it_had(command, monkeypatch):
     resumed = command.run("santafe", "--resume", err.split()[-1])
     ours, theirs = (torch.load(checkpoint(run), weights_only=True)["state_dict"] for run in (resumed, whole))
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    code, _, err = command("santafe", "--resume", resumed.info.run_id, "--trainer.max_epochs", "6")
+    assert code == 2
+    assert "trainer.max_epochs: a resumed run keeps its 4, 6 was given with model.anneal" in err
 
 
 def test_more_origins_do_not_change_the_forecast_from_the_first(command):
@@ -110,7 +111,7 @@ def test_baselines(method, command):
         assert metrics["train/mse"] < 0.5 and metrics["val/mse"] < 0.5
 
 
-def test_kernel_ridge_as_published(command):
+def test_kernel_ridge(command):
     """NMSE 0.0281 on the competition's continuation."""
     assert command.run("santafe_baseline").data.metrics["test/nmse"] == pytest.approx(0.0281, abs=1e-4)
 
@@ -125,6 +126,11 @@ def test_kernel_ridge_as_published(command):
         (
             ["santafe_baseline", "--model.method", "echo_state", "--data.train_size", "90"],
             "has 90 values to learn from",
+        ),
+        (["santafe_baseline", "--model.method", "echo_state", "--model.leak", "5"], "model.leak 5 was given"),
+        (
+            ["santafe_baseline", "--data.horizon", "2", "--data.origins", "15"],
+            "data.horizon 2 was given, expected more: the values from 1028 on are all alike",
         ),
         (["santafe_mlp", "--data.origins", "100"], "data.origins 100 was given, expected 90 at most"),
         (["santafe_mlp", "--data.folds", "0"], "checkpoint.monitor val/log_mse needs validation data"),

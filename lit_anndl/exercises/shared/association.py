@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -18,7 +18,6 @@ from lit_anndl.nets.hopfield import (
     asynchronous,
     hebb,
     lssm,
-    synchronous,
 )
 from lit_anndl.nets.recall import Recall, recall
 from lit_anndl.training.batches import Batch
@@ -30,22 +29,34 @@ SAME = 1e-3
 
 
 Storage = Literal["lssm", "hebb", "dense"]
+STORAGES: tuple[Storage, ...] = get_args(Storage)
+LONGEST_STEP = 20.0
+"""The weights of LSSM grow as eʰ; larger ones leave nothing of the states but rounding errors."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How patterns are stored: LSSM with τ and step h, Hebb's rule, or a dense memory of some order."""
+    """How patterns are stored: LSSM with τ and step h, Hebb's rule, or a dense memory of some order.
+
+    Raises:
+        InputError: a step of more than LONGEST_STEP; an order of less than 2.
+    """
 
     storage: Storage
     tau: float = 10.0
     step: float = 0.15
     order: int = 3
 
+    def __post_init__(self) -> None:
+        """Refuses what cannot be stored with, by the other rules too: exercises compare them."""
+        if self.step > LONGEST_STEP:
+            raise InputError(f"model.step {self.step:g} was given, expected {LONGEST_STEP:g} at most")
+        if self.order < 2:
+            raise InputError(f"model.order {self.order} was given, expected 2 or more")
+
     def memory(self, patterns: int, units: int) -> Memory:
         """A network for so many patterns of so many units; nothing is stored yet."""
         if self.storage == "dense":
-            if self.order < 2:
-                raise InputError(f"model.order {self.order} was given, expected 2 or more")
             return DenseAssociativeMemory(patterns, units, self.order)
         return Hopfield(units, "satlins" if self.storage == "lssm" else "sign")
 
@@ -62,7 +73,8 @@ class AssociativeMemory(Exercise):
 
     "Training" is one step, the storing. Metrics: `train/stored`, share of the patterns that are fixed points;
     `test/recalled`, share of the starting states that come to rest where they should, see the exercise;
-    `test/converged`, share of those that come to rest; `test/iterations`, mean number of updates until they do.
+    `test/converged`, share of those that come to rest; `test/iterations`, mean number of updates until they do, the
+    most allowed for those that do not.
 
     Args:
         rule: how the patterns are stored.
@@ -150,7 +162,7 @@ class AssociativeMemory(Exercise):
     def updates(self, memory: Memory | None = None) -> Update:
         """The update of a network, in an order of units that is the same in every call."""
         if self.update == "synchronous":
-            return synchronous(memory or self.net)
+            return memory or self.net
         return asynchronous(memory or self.net, torch.Generator().manual_seed(torch.initial_seed()))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from reservoirpy.nodes import Reservoir, Ridge
 
 from lit_anndl.data.santafe import Problem
+from lit_anndl.nets.rollout import BOUNDS
 
 Values = NDArray[np.float64]
 
@@ -16,13 +17,7 @@ WASHOUT = 50
 
 
 class Baseline(ABC):
-    """What can be said about the next value of a series, from those before.
-
-    Args:
-        bounds: between which the values of a closed loop are kept.
-    """
-
-    bounds = (-3.0, 6.0)
+    """What can be said about the next value of a series, from those before."""
 
     @abstractmethod
     def learn(self, problem: Problem) -> None:
@@ -45,7 +40,7 @@ class Baseline(ABC):
         self.listen(past)
         values = []
         for _ in range(horizon):
-            values.append(float(np.clip(self.predict(), *self.bounds)))
+            values.append(float(np.clip(self.predict(), *BOUNDS)))
             self.hear(values[-1])
         return np.array(values)
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from lit_anndl.data.santafe import SantaFeData
 from lit_anndl.errors import InputError, RunFailure
@@ -40,7 +43,7 @@ class Forecasting(SupervisedModule):
         members: networks per fold and origin, whose forecasts are averaged.
         jitter: standard deviation of the noise on the windows in training.
         anneal: whether the learning rate falls to zero along half a cosine over the epochs, whose number
-            had better not grow then.
+            cannot grow then.
 
     Raises:
         InputError: for a network with a state, windows in random order, several steps ahead, or folds in blocks.
@@ -105,19 +108,34 @@ class Forecasting(SupervisedModule):
         total: Tensor = self.net.net.population * measures["mse"]
         return total
 
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer, and the fall of its learning rate."""
+        optimizer = super().configure_optimizers()
+        if not self.anneal:
+            return optimizer
+        assert isinstance(optimizer, Optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.rate)}
+
+    def rate(self, epoch: int) -> float:
+        """What is left of the learning rate after some epochs; at first there is no trainer that knows how many."""
+        return 0.5 * (1 + math.cos(math.pi * epoch / (self.trainer.max_epochs or 1))) if epoch else 1.0
+
     def on_fit_start(self) -> None:
         """Refuses to lower the learning rate towards an end that is not known."""
         if self.anneal and (self.trainer.max_epochs or 0) < 1:
             raise RunFailure(f"model.anneal needs a number of epochs: trainer.max_epochs is {self.trainer.max_epochs}")
 
     def on_train_epoch_start(self) -> None:
-        """Begins the series anew; lowers the learning rate."""
+        """Begins the series anew."""
         self.net.forget()
+
+    def on_train_epoch_end(self) -> None:
+        """Lowers the learning rate."""
+        super().on_train_epoch_end()
         if self.anneal:
-            progress = self.current_epoch / max(self.trainer.max_epochs or 1, 1)
-            factor = 0.5 * (1 + math.cos(math.pi * progress))
-            for group in self.trainer.optimizers[0].param_groups:
-                group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+            schedule = self.lr_schedulers()
+            assert isinstance(schedule, LambdaLR)
+            schedule.step()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Logs the folds' errors."""

@@ -34,9 +34,10 @@ class SmallMemory(AssociativeMemory):
 
     Metrics: `train/stored`, share of the patterns that are fixed points; `test/recalled`, share of the random starts
     that end in a stored pattern; `test/converged`, share of those that stand still; `test/iterations`, mean number
-    of updates until they do. Of the network: `fixed_points/stored`, `fixed_points/spurious`, the attractors that are
-    a pattern and that are none, `fixed_points/unstable`, saddles and repellers, and `fixed_points/marginal`, which
-    linear terms tell nothing about. They are those of the synchronous update.
+    of updates until they do, the most allowed for those that do not. Of the network: `fixed_points/stored`,
+    `fixed_points/spurious`, the attractors that are a pattern and that are none, `fixed_points/unstable`, saddles and
+    repellers, and `fixed_points/marginal`, which linear terms tell nothing about. They are those of the synchronous
+    update.
 
     Args:
         storage: lssm (Li, Michel & Porod 1989; s ← satlins(Ws + b)) or hebb (s ← sign(Ws)).
