@@ -15,6 +15,7 @@ EXPECTATIONS = {
     "bool": "true or false",
     "'min', 'max'": "min or max",
     "str": "text",
+    "list": "a list in brackets",
 }
 
 

@@ -1,10 +1,10 @@
-"""`fit` as a process of its own, to be killed."""
+"""`fit` as a process of its own, to be killed; imports in one."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -12,7 +12,21 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 FIT = [sys.executable, "-m", "lit_anndl.fit"]
+IMPORT_ALL = """
+import importlib, sys
+missing, modules = sys.argv[1].split(), sys.argv[2:]
+sys.modules.update(dict.fromkeys(missing))  # None: importing it raises ModuleNotFoundError
+for module in modules:
+    importlib.import_module(module)
+"""
 Histories = dict[str, list[tuple[int, float]]]
+
+
+def import_without(missing: Iterable[str], modules: Iterable[str]) -> str:
+    """Imports modules where some packages are not installed; standard error, empty if all goes well."""
+    command = [sys.executable, "-W", "ignore", "-c", IMPORT_ALL, " ".join(missing), *modules]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return done.stderr if done.returncode else ""
 
 
 def start(*words: str, store: str, **environment: str) -> subprocess.Popen[str]:

@@ -65,7 +65,7 @@ def rows(key: str, values: list[list[float]]) -> Tensor:
     width = len(values[0])
     for number, row in enumerate(values, start=1):
         if len(row) != width:
-            raise InputError(f"{key}: number {number}, {row}, has {len(row)} values, expected {width}")
+            raise InputError(f"{key}: row {number}, {row}, has {len(row)} values, expected {width}")
         if outside := [value for value in row if not -1 <= value <= 1]:
-            raise InputError(f"{key}: number {number} has the value {outside[0]:g}, expected -1 to 1")
+            raise InputError(f"{key}: row {number} has the value {outside[0]:g}, expected -1 to 1")
     return torch.tensor(values, dtype=torch.float64)

@@ -123,10 +123,10 @@ class HopfieldCapacity(Exercise):
         order, odd = self.rule.order, range(1, 2 * self.rule.order - 2, 2)  # whose product is (2n-3)!!
         logarithm = (order - 2) * math.log(units) - math.log(2 * math.log(units)) - sum(map(math.log, odd))
         return {
-            "N / (4 ln N)": 1 / (4 * math.log(units)),
-            "N / (2 ln N)": 1 / (2 * math.log(units)),
-            "with errors": 0.138,
-            f"order {order}": math.exp(logarithm),
+            "Hebb, N / (4 ln N)": 1 / (4 * math.log(units)),
+            "Hebb, N / (2 ln N)": 1 / (2 * math.log(units)),
+            "Hebb, with errors": 0.138,
+            f"rule of order {order}": math.exp(logarithm),
         }
 
 

@@ -178,7 +178,7 @@ class HopfieldDigits(AssociativeMemory):
         levels = self.levels(data)
         own = [level for level in levels if level.storage == self.rule.storage]
         yield "digits", self.digit_grid(data, [each.spoiling for each in shown(own, 2)])
-        yield "recalled", rates(panels(levels, Level.interval), "share recalled")
+        yield "recalled", rates(panels(levels, Level.interval), "share recalled (95 % intervals)")
         yield "iterations", rates(panels(levels, Level.quartiles), "iterations (quartiles)")
         matrices = {f"{each.spoiling} ({each.storage})": each.matrix() for each in shown(own, 3)}
         yield "confusion", confusions(matrices, [*map(str, range(CLASSES)), "–"])
@@ -187,12 +187,14 @@ class HopfieldDigits(AssociativeMemory):
     def digit_grid(self, data: DigitPatternData, spoilings: list[Spoiling]) -> Figure:
         """The stored digits, and for some spoilings a copy of each with what was recalled from it."""
         states, _, spoilt = data.test
-        recalled = Recall.joined(self.recalled).states.cpu().float()
+        outcome = Recall.joined(self.recalled)
+        recalled, ended = outcome.states.cpu().float(), endings(outcome, self.patterns)
         rows, captions = [self.patterns.float()], [f"{digit} stored" for digit in range(CLASSES)]
         for spoiling in spoilings:
             first = (spoilt == data.spoilings.index(spoiling)).nonzero()[:CLASSES, 0]
             rows += [states[first].float(), recalled[first]]
-            captions += [str(spoiling)] * CLASSES + ["recalled"] * CLASSES
+            captions += [str(spoiling)] * CLASSES
+            captions += [f"recalled {digit}" if digit != NEITHER else "no digit" for digit in ended[first].tolist()]
         pixels = torch.cat(rows).reshape(-1, SIDE, SIDE).numpy()
         return image_grid(pixels, captions, f"{self.rule.storage}: stored, spoilt and recalled", CLASSES)
 
@@ -204,7 +206,8 @@ class HopfieldDigits(AssociativeMemory):
         longest = int(Recall.joined(self.recalled).iterations[chosen].max())
         starts = data.test[0][chosen].to(next(self.net.buffers()))
         energy = self.net.energy(trajectory(self.updates(), starts, longest)).cpu().double().numpy()
-        return energies(energy, f"energy of ten digits, {data.spoilings[middle]} ({self.rule.storage})")
+        title = f"energy of ten digits, {data.spoilings[middle]} ({self.rule.storage})"
+        return energies(energy, title, [str(digit) for digit in data.test[1][chosen].tolist()])
 
 
 def endings(outcome: Recall, patterns: Tensor) -> Tensor:

@@ -24,6 +24,8 @@ def draw_confusion(axes: Axes, matrix: NDArray[np.int64]) -> None:
     mistakes = matrix * (1 - np.eye(*matrix.shape, dtype=matrix.dtype))
     axes.imshow(mistakes, cmap="Reds")
     for (row, column), count in np.ndenumerate(matrix):
+        if not count:
+            continue
         dark = mistakes[row, column] > 0.6 * mistakes.max()
         axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color="white" if dark else "black")
 

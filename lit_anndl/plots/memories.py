@@ -66,14 +66,19 @@ def basins(ends: NDArray[np.int64], names: Sequence[str], ways: NDArray[np.float
     return figure
 
 
-def energies(energy: NDArray[np.float64], title: str = "") -> Figure:
-    """Energies (steps, B) of states against the iteration."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(energy, marker=".", markersize=4, linewidth=0.9, alpha=0.7)
-    axes.set(xlabel="iteration", ylabel="energy E(s)", title=title)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
+def energies(energy: NDArray[np.float64], title: str, labels: Sequence[str] = ()) -> Figure:
+    """Energies (steps, B) of states against the iteration; if most is the first fall, once more without it."""
+    beginnings = (0, 1) if np.ptp(energy) > 3 * np.ptp(energy[1:] if len(energy) > 1 else energy) else (0,)
+    figure = Figure(figsize=(1.5 + 4.5 * len(beginnings), 4), layout="constrained")
+    iterations = np.arange(len(energy))
+    for axes, first in zip(figure.subplots(1, len(beginnings), squeeze=False).flat, beginnings, strict=True):
+        lines = axes.plot(iterations[first:], energy[first:], marker=".", markersize=4, linewidth=0.9, alpha=0.7)
+        axes.set(xlabel="iteration", ylabel="energy E(s)", title="after the first update" if first else "")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    if labels:
+        figure.legend(lines, labels, loc="outside right center", fontsize=8)
+    figure.suptitle(title)
     return figure
 
 
@@ -117,5 +122,5 @@ def confusions(matrices: Mapping[str, NDArray[np.int64]], columns: Sequence[str]
         draw_confusion(axes, matrix)
         axes.set(title=title, xlabel="recalled", ylabel="shown", yticks=range(len(matrix)))
         axes.set_xticks(range(len(columns)), columns)
-    figure.suptitle("colours: mistakes; –: none of them", fontsize=9)
+    figure.suptitle("off the diagonal: mistakes; –: none of the digits", fontsize=9)
     return figure

@@ -5,8 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-
-import submitit
+from importlib.util import find_spec
 
 from lit_anndl.errors import InputError
 from lit_anndl.paths import run_store
@@ -25,8 +24,10 @@ def check(definition: Definition) -> None:
     """Refuses to go where there is no Slurm.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none; submitit is not installed.
     """
+    if find_spec("submitit") is None:
+        raise InputError("launcher: slurm needs submitit; install it with: pip install -e '.[cluster]'")
     if shutil.which("sbatch") is None:
         raise InputError("launcher: slurm was given, but there is no sbatch on this machine; expected local")
 
@@ -37,6 +38,8 @@ def launch(opened: OpenStudy) -> str:
     Raises:
         InputError: Slurm refuses the job.
     """
+    import submitit  # only an installation with the extra `cluster` has it
+
     definition = opened.definition
     asked = definition.slurm
     os.environ[VARIABLE] = opened.storage.address  # sbatch hands the environment on; no file shows the password

@@ -22,10 +22,10 @@ def test_random_starts_fill_the_hypercube_and_follow_the_seed():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"patterns": [[1, 1], [1, 1, 1]]}, r"data.patterns: number 2, \[1, 1, 1\], has 3 values, expected 2"),
+        ({"patterns": [[1, 1], [1, 1, 1]]}, r"data.patterns: row 2, \[1, 1, 1\], has 3 values, expected 2"),
         ({"patterns": []}, r"data.patterns: \[\] was given"),
-        ({"patterns": [[1, 2]]}, "data.patterns: number 1 has the value 2, expected -1 to 1"),
-        ({"patterns": [[1, 1]], "starts": [[0, 0], [0]]}, r"data.starts: number 2, \[0\], has 1 values, expected 2"),
+        ({"patterns": [[1, 2]]}, "data.patterns: row 1 has the value 2, expected -1 to 1"),
+        ({"patterns": [[1, 1]], "starts": [[0, 0], [0]]}, r"data.starts: row 2, \[0\], has 1 values, expected 2"),
     ],
 )
 def test_refuses_patterns(settings, message):

@@ -121,8 +121,8 @@ def test_capacity_of_higher_orders(order):
     double_factorial = {2: 1, 3: 3, 4: 15}[order]
     rules = HopfieldCapacity(order=order).rules(100)
     expected = 100 ** (order - 2) / (2 * double_factorial * math.log(100))
-    assert rules[f"order {order}"] == pytest.approx(expected)
-    assert rules["N / (2 ln N)"] == pytest.approx(1 / (2 * math.log(100)))
+    assert rules[f"rule of order {order}"] == pytest.approx(expected)
+    assert rules["Hebb, N / (2 ln N)"] == pytest.approx(1 / (2 * math.log(100)))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_capacity_of_higher_orders(order):
     [
         (
             ["hopfield_2d", "--data.patterns", "[[1,1],[1,1,1]]"],
-            "data.patterns: number 2, [1.0, 1.0, 1.0], has 3 values",
+            "data.patterns: row 2, [1.0, 1.0, 1.0], has 3 values",
         ),
         (["hopfield_2d", "--data.patterns", "[[1,1,1],[1,1,-1]]"], "patterns of 3 values were given, expected 2"),
         (["hopfield_2d", "--data.patterns", "[[1,1]]"], "1 was given, expected two or more"),

@@ -1,25 +1,16 @@
 """The mathematics imports no runner."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lit_anndl import nets
+from tests.processes import import_without
 
 FOLDER = Path(nets.__path__[0])
 FILES = sorted(FOLDER.rglob("*.py"))
 FORBIDDEN = {"lightning", "mlflow", "optuna", "matplotlib"}
-
-IMPORT_ALL = """
-import importlib, sys
-forbidden, modules = sys.argv[1].split(), sys.argv[2:]
-sys.modules.update(dict.fromkeys(forbidden))  # None: importing it raises ModuleNotFoundError
-for module in modules:
-    importlib.import_module(module)
-"""
 
 
 def module_name(path: Path) -> str:
@@ -46,6 +37,4 @@ def test_imports_no_runner(path: Path) -> None:
 def test_no_runner_is_needed_to_import_them() -> None:
     modules = [module_name(path) for path in FILES]
     assert "lit_anndl.nets.mlp" in modules
-    command = [sys.executable, "-c", IMPORT_ALL, " ".join(FORBIDDEN), *modules]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    assert import_without(FORBIDDEN, modules) == ""
