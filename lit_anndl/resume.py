@@ -73,5 +73,5 @@ def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
         old: Any = before.get(key)
         new: Any = now.get(key)
         if old != new and key not in MAY_DIFFER and not (key == MAY_GROW and may_grow and grows(old, new)):
-            exception = f"; only {MAY_GROW} may grow" if may_grow else f" with {UNLESS}"
-            raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given{exception}")
+            exception = f"only {MAY_GROW} may grow" if may_grow else f"with {UNLESS} not even {MAY_GROW} may grow"
+            raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; {exception}")

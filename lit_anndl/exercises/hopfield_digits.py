@@ -10,8 +10,8 @@ from jsonargparse.typing import NonNegativeFloat, PositiveFloat, PositiveInt
 from lightning.pytorch import LightningDataModule
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
 from torch import Tensor
+from torchmetrics.functional import confusion_matrix
 
 from lit_anndl.data.digit_patterns import CLASSES, SIDE, DigitPatternData, Spoiling
 from lit_anndl.exercises.shared.association import SAME, STORAGES, AssociativeMemory, Rule, Storage, same, wilson
@@ -63,8 +63,9 @@ class Level:
 
     def matrix(self) -> NDArray[np.int64]:
         """Counts (class, what was recalled), the last column for what is no digit."""
-        counts: NDArray[np.int64] = confusion_matrix(self.classes, self.ended, labels=range(CLASSES + 1))
-        return counts[:CLASSES]
+        counts = confusion_matrix(self.ended, self.classes, task="multiclass", num_classes=CLASSES + 1)
+        matrix: NDArray[np.int64] = counts[:CLASSES].numpy()
+        return matrix
 
     def row(self) -> dict[str, Any]:
         """The line of the table of levels."""

@@ -68,7 +68,8 @@ def basins(ends: NDArray[np.int64], names: Sequence[str], ways: NDArray[np.float
 
 def energies(energy: NDArray[np.float64], title: str, labels: Sequence[str] = ()) -> Figure:
     """Energies (steps, B) of states against the iteration; if most is the first fall, once more without it."""
-    beginnings = (0, 1) if np.ptp(energy) > 3 * np.ptp(energy[1:] if len(energy) > 1 else energy) else (0,)
+    later = energy[1:]
+    beginnings = (0, 1) if later.size and np.ptp(energy) > 3 * np.ptp(later) else (0,)
     figure = Figure(figsize=(1.5 + 4.5 * len(beginnings), 4), layout="constrained")
     iterations = np.arange(len(energy))
     for axes, first in zip(figure.subplots(1, len(beginnings), squeeze=False).flat, beginnings, strict=True):

@@ -74,7 +74,7 @@ def test_an_interrupted_run_goes_on_with_the_rate_it_had(command, monkeypatch):
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     code, _, err = command("santafe", "--resume", resumed.info.run_id, "--trainer.max_epochs", "6")
     assert code == 2
-    assert "trainer.max_epochs: a resumed run keeps its 4, 6 was given with model.anneal" in err
+    assert "trainer.max_epochs: a resumed run keeps its 4, 6 was given; with model.anneal" in err
 
 
 def test_more_origins_do_not_change_the_forecast_from_the_first(command):

