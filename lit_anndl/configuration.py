@@ -2,16 +2,17 @@
 
 import contextlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, Namespace
 from jsonargparse.typing import PositiveInt
-from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from torch.optim import Optimizer
 
@@ -22,6 +23,7 @@ from lit_anndl.layers import flatten, is_class, lay_over, look_up, nest
 from lit_anndl.training.checkpoint import Checkpoint
 from lit_anndl.training.early_stopping import EarlyStopping
 from lit_anndl.training.exercise import Exercise
+from lit_anndl.yaml_files import read_yaml
 
 TRAINER_DEFAULTS = {
     "trainer.logger": True,
@@ -30,6 +32,9 @@ TRAINER_DEFAULTS = {
     "trainer.num_sanity_val_steps": 0,
     "trainer.log_every_n_steps": 1,
 }
+
+CONDUCT = {"resume", "trainer.enable_progress_bar"}
+"""Settings that no result depends on."""
 
 PARSER_ERRORS = (ArgumentError, ValueError, TypeError)
 
@@ -83,6 +88,13 @@ class CommandLine(LightningCLI):
         """Nothing yet: `run` seeds first."""
 
 
+@cache
+def trainer_defaults() -> dict[str, Any]:
+    """The Trainer's settings as they are when nobody gives others."""
+    arguments = signature(Trainer).parameters.values()
+    return {**{f"trainer.{each.name}": each.default for each in arguments}, **TRAINER_DEFAULTS}
+
+
 @dataclass(frozen=True)
 class Configuration:
     """A validated configuration of one exercise; its name says what was asked for beyond the preset."""
@@ -100,12 +112,25 @@ class Configuration:
         text: str = self.parser.dump(values, skip_none=False, format="yaml")
         return text
 
-    def parameters(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Every setting by its command-line name, such as `model.optimizer.lr`; classes by their short names."""
         content = yaml.safe_load(self.yaml)
         flat = flatten(content)
         classes = [key for key in flat if is_class(look_up(content, key))]
         return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
+
+    def parameters(self, varied: Collection[str] = ()) -> dict[str, Any]:
+        """The settings that runs are compared by: all but those of the Trainer that are as they always are.
+
+        Args:
+            varied: settings that are wanted, whatever their values.
+        """
+        usual = trainer_defaults()
+        return {
+            key: value
+            for key, value in self.settings().items()
+            if key in varied or (key not in CONDUCT and not (key in usual and value == usual[key]))
+        }
 
     @property
     def model_class(self) -> type[Exercise]:
@@ -131,7 +156,7 @@ def parse(exercise: str, words: Sequence[str], base: Mapping[str, Any] | None = 
     """
     files, options = split_words(words)
     preset = read_yaml(exercises.preset(exercise))
-    base = reduce(lay_over, (read_yaml(Path(file)) for file in files), dict(base or preset))
+    base = reduce(lay_over, (read_yaml(Path(file)) for file in files), dict(preset if base is None else base))
     name = " ".join([exercise, *(Path(file).stem for file in files), *map(short, options)])
     base, options = place_classes(base, options)
     try:
@@ -168,7 +193,7 @@ def known_keys(exercise: str, *bases: dict[str, Any]) -> list[str]:
     """The keys of the first of the bases that is valid."""
     for base in bases:
         with contextlib.suppress(*PARSER_ERRORS):
-            return list(interpret(exercise, base).parameters())
+            return list(interpret(exercise, base).settings())
     return []
 
 
@@ -226,22 +251,3 @@ def values(option: Option) -> list[str]:
     """The values typed for an option."""
     _, sign, value = option[0].partition("=")
     return [*([value] if sign else []), *option[1:]]
-
-
-def read_yaml(path: Path, what: str = "--config") -> dict[str, Any]:
-    """The contents of a configuration file.
-
-    Raises:
-        InputError: it can't be read, or holds no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{what} {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{what} {path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if content is None:
-        raise InputError(f"{what} {path} is empty; expected settings as `key: value`")
-    if not isinstance(content, dict):
-        raise InputError(f"{what} {path}: expected settings as `key: value`, found {type(content).__name__}")
-    return content

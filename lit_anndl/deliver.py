@@ -6,15 +6,17 @@ from lit_anndl.errors import InputError
 
 
 def main() -> int:
-    """Opens the store of MLFLOW_TRACKING_URI, or the project's, which delivers; 2 if it is still away."""
+    """Opens the store of MLFLOW_TRACKING_URI, or the project's, and delivers; 2 if it is still away."""
+    from lit_anndl.tracking.leftovers import tidy_up
     from lit_anndl.tracking.store import Store
 
     try:
         store = Store()
+        delivered = tidy_up(store)
     except InputError as error:
         print(f"deliver: {error}", file=sys.stderr)
         return 2
-    print(f"{store.delivered} runs delivered to {store.uri}")
+    print(f"{delivered} runs delivered to {store.uri}")
     return 0
 
 

@@ -18,6 +18,14 @@ class RunFailure(RuntimeError):
     run_id: str | None = None
 
 
+class TakenOver(RunFailure):
+    """Another process has gone on with a run, believing this one dead; nothing more of this one is recorded."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__("another process has gone on with this run, believing this one dead; see that one's results")
+        self.run_id = run_id
+
+
 class Stopped(BaseException):
     """A run is to end before its time; no failure, so no Exception. The run is KILLED."""
 

@@ -38,15 +38,15 @@ def main(words: Sequence[str]) -> int:
     if not words or words[0] in ("--help", "-h", "--list"):
         print(("" if words[:1] == ["--list"] else USAGE) + listing())
         return DONE
-    try:
-        with raising_on_signals():
+    with raising_on_signals():
+        try:
             return fit(exercise_named(words[0]), words[1:], started)
-    except InputError as error:
-        return ended(str(error), WRONG_INPUT)
-    except RunFailure as error:
-        return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
-    except Interruption as interruption:
-        return ended(how_to_resume(words[0], interruption), interruption.exit_code)
+        except InputError as error:
+            return ended(str(error), WRONG_INPUT)
+        except RunFailure as error:
+            return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
+        except Interruption as interruption:
+            return ended(how_to_resume(words[0], interruption), interruption.exit_code)
 
 
 def ended(message: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -28,16 +29,37 @@ class Interruption(Stopped):
         return 128 + self.signum
 
 
-def raise_interruption(signum: int, _: FrameType | None) -> None:
-    """Handles a signal by raising at once."""
-    raise Interruption(signum)
-
-
 @contextmanager
 def raising_on_signals() -> Iterator[None]:
-    """Within it a signal raises an Interruption; outside the main thread, which alone gets signals, nothing changes."""
-    with handlers(dict.fromkeys(SIGNALS, raise_interruption)):
-        yield
+    """Within it a signal raises an Interruption; outside the main thread, which alone gets signals, nothing changes.
+
+    What is done because of an Interruption is done undisturbed: further signals are ignored for GRACE_SECONDS, and
+    when the context has been left, for good.
+    """
+    _raised.clear()
+    try:
+        with handlers(dict.fromkeys(SIGNALS, raise_interruption)):
+            yield
+    finally:
+        if _raised:
+            for signum in SIGNALS:
+                signal.signal(signum, signal.SIG_IGN)
+
+
+_raised: list[float] = []
+"""When Interruptions were raised in this process, on the monotonic clock."""
+
+
+def raise_interruption(signum: int, _: FrameType | None = None) -> None:
+    """Handles a signal by raising, unless one has been raised just now."""
+    raise_once(Interruption(signum))
+
+
+def raise_once(interruption: Interruption) -> None:
+    """Raises an Interruption, unless one is being dealt with."""
+    if not _raised or time.monotonic() - _raised[-1] > GRACE_SECONDS:
+        _raised.append(time.monotonic())
+        raise interruption
 
 
 @contextmanager
@@ -62,8 +84,7 @@ def deferring() -> Iterator[None]:
         yield
     finally:
         deferral.stop()
-        if deferral.pending:
-            raise deferral.pending
+        deferral.raise_pending()
 
 
 @contextmanager
@@ -76,7 +97,7 @@ def ignoring_signals() -> Iterator[None]:
 class Deferral:
     """Notes signals instead of raising, so that training can end where it can be resumed exactly.
 
-    It waits no longer than GRACE_SECONDS; after that, or at a second signal, the Interruption is raised anywhere.
+    It waits no longer than GRACE_SECONDS; after that, or at a second signal, the Interruption is raised anywhere, once.
     """
 
     def __init__(self) -> None:
@@ -93,9 +114,15 @@ class Deferral:
             signal.setitimer(signal.ITIMER_REAL, 0)
         self._active.close()
 
+    def raise_pending(self) -> None:
+        """Raises the signal noted until now, if there is one."""
+        if self.pending:
+            _raised.append(time.monotonic())
+            raise self.pending
+
     def _note(self, signum: int, _: FrameType | None) -> None:
         if self.pending is None:
             self.pending = Interruption(signum)
             signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
         else:
-            raise self.pending
+            raise_once(self.pending)

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,8 +16,9 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
-from lit_anndl.errors import InputError, RunFailure, Stopped
-from lit_anndl.interruption import deferring
+from lit_anndl.errors import InputError, RunFailure, Stopped, TakenOver
+from lit_anndl.interruption import deferring, ignoring_signals
+from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import Store, first_line
 from lit_anndl.tracking.tracker import Tracker
 from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_checkpoint
@@ -55,6 +57,7 @@ def run(
     *,
     callbacks: Sequence[Callback] = (),
     tags: Mapping[str, str] = MappingProxyType({}),
+    varied: Collection[str] = (),
 ) -> Result:
     """Trains and tests as configured, with the tracker's record told the truth whatever happens.
 
@@ -63,6 +66,7 @@ def run(
         started: when the user's command started, as `time.time()`, for `seconds/first_step`; now by default.
         callbacks: others beside those of the configuration.
         tags: others beside the run's own.
+        varied: settings that are recorded as parameters, whatever their values.
 
     Raises:
         InputError: a part refuses its settings; then no run is left behind.
@@ -72,7 +76,7 @@ def run(
     parts = compose(configuration, started, callbacks)
     if parts.tracker is None:
         return Result(train_and_test(parts), None, None)
-    return tracked(parts, parts.tracker, configuration, tags)
+    return tracked(parts, parts.tracker, configuration, tags, configuration.parameters(varied))
 
 
 def compose(configuration: Configuration, started: float, callbacks: Sequence[Callback]) -> Parts:
@@ -86,7 +90,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         objects.model.configure_optimizers()
         timing = Timing(started)
         leads = getattr(rank_zero_only, "rank", 0) == 0
-        tracker = Tracker(configuration.exercise, Store()) if recorded(values) and leads else None
+        tracker = Tracker(configuration.exercise, open_store()) if recorded(values) and leads else None
         checkpoint = checkpoint_of(configuration, objects.model) if values.resume else None
         trainer = make_trainer(objects, [*callbacks, timing, ThreadChoice(values.threads)], tracker)
     except (MisconfigurationException, ValueError, ArgumentError) as error:
@@ -208,10 +212,12 @@ def sizes(parts: Parts) -> dict[str, float]:
     }
 
 
-def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str]) -> Result:
+def tracked(
+    parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str], parameters: Mapping[str, Any]
+) -> Result:
     """A recorded run: begun or gone on with, trained, tested, shown, ended with its true status."""
     try:
-        begin(parts, tracker, configuration, tags)
+        begin(parts, tracker, configuration, tags, parameters)
         metrics = train_and_test(parts)
         earlier = {name: pairs[-1][1] for name, pairs in tracker.history.items()}  # of a run that had only to be tested
         metrics = {**earlier, **metrics}
@@ -223,7 +229,7 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: 
             error.run_id = tracker.version
         killed = isinstance(error, Stopped)
         said = str(error) if killed else f"{type(error).__name__}: {first_line(error)}"
-        with deferring():
+        with ignoring_signals(), suppress(TakenOver):
             tracker.close("KILLED" if killed else "FAILED", {"error": said})
         raise
     with deferring():  # half ended, it would be neither finished nor interrupted
@@ -231,15 +237,17 @@ def tracked(parts: Parts, tracker: Tracker, configuration: Configuration, tags: 
     return Result(metrics, tracker.run_id, tracker.store.uri)
 
 
-def begin(parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str]) -> None:
+def begin(
+    parts: Parts, tracker: Tracker, configuration: Configuration, tags: Mapping[str, str], parameters: Mapping[str, Any]
+) -> None:
     """Opens the record, or opens it again for a run to go on."""
     values = configuration.values
     own = {"exercise": configuration.exercise, "seed": str(values.seed_everything), **provenance.tags()}
     tags = {**own, **tags}
     if values.resume:
-        tracker.resume(tracker.store.run(values.resume), configuration.yaml, tags)
+        tracker.resume(tracker.store.run(values.resume), configuration.yaml, parameters, tags)
     else:
-        tracker.start(configuration.name, configuration.yaml, configuration.parameters(), tags)
+        tracker.start(configuration.name, configuration.yaml, parameters, tags)
     if isinstance(callback := parts.trainer.checkpoint_callback, Checkpoint):
         callback.dirpath = str(tracker.checkpoint_directory())
 

@@ -27,17 +27,17 @@ def main(words: Sequence[str]) -> int:
         print(USAGE)
         return DONE
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    try:
-        with raising_on_signals():
+    with raising_on_signals():
+        try:
             if words[0] == "--status":
                 return status(words[1:])
             return sweep(words[0], words[1:])
-    except InputError as error:
-        return ended(str(error), WRONG_INPUT)
-    except RunFailure as error:
-        return ended(str(error), FAILURE)
-    except Interruption as interruption:
-        return ended(f"{interruption}; the same command goes on", interruption.exit_code)
+        except InputError as error:
+            return ended(str(error), WRONG_INPUT)
+        except RunFailure as error:
+            return ended(str(error), FAILURE)
+        except Interruption as interruption:
+            return ended(f"{interruption}; the same command goes on", interruption.exit_code)
 
 
 def ended(message: str, code: int) -> int:

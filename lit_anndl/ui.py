@@ -38,9 +38,9 @@ def main(words: Sequence[str]) -> int:
 def show(asked: argparse.Namespace) -> int:
     """Serves the store until it is interrupted; a store that is a server already is only opened."""
     from lit_anndl.tracking.comparison import address
-    from lit_anndl.tracking.store import Store
+    from lit_anndl.tracking.leftovers import open_store
 
-    store = Store()
+    store = open_store()
     experiment = store.experiment_of_study(asked.study) if asked.study else store.latest_experiment()
     if store.uri.startswith("http"):
         open_page(address(store.uri.rstrip("/"), experiment, asked.study), asked)

@@ -1,16 +1,19 @@
-"""Real servers of the tests' own, on this machine alone: PostgreSQL and Slurm, where they are installed."""
+"""Real servers of the tests' own, on this machine alone: MLflow; PostgreSQL and Slurm, where they are installed."""
 
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.processes import wait_until
 
 
 def free_port() -> int:
@@ -26,6 +29,28 @@ def required(*programs: str) -> dict[str, str]:
     if missing := [program for program, path in found.items() if path is None]:
         pytest.skip(f"{', '.join(missing)} not installed")
     return {program: str(path) for program, path in found.items()}
+
+
+def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """A tracking server, answering."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/served"]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    server = subprocess.Popen(
+        command + stores, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: answers(port))
+    return server
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 class Postgres:

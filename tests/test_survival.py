@@ -24,6 +24,7 @@ from tests.processes import (
     training_history,
     wait_until,
 )
+from tests.servers import free_port, serve, stop
 
 LONG = ["surface", "--model.optimizer", "SGD", "--data.batch_size", "40", "--trainer.max_epochs", "700"]
 
@@ -63,6 +64,35 @@ def begin(store: str, client: MlflowClient, *words: str, **environment: str) -> 
 
     wait_until(has_begun)
     return process, found[0]
+
+
+def test_many_signals_lose_neither_the_advice_nor_the_status(store, observer):
+    process, run_id = begin(store, observer, *LONG)
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=30)
+    advice = f"go on with: python -m lit_anndl.fit surface --resume {run_id}"
+    assert (process.returncode, err) == (143, f"fit: interrupted by SIGTERM; {advice}\n")
+    assert observer.get_run(run_id).info.status == "KILLED"
+    assert observer.get_run(run_id).data.tags["error"] == "interrupted by SIGTERM"
+
+
+def test_a_process_believed_dead_ends_and_writes_nothing(store, observer, uninterrupted):
+    process, run_id = begin(store, observer, *LONG)
+    wait_until(lambda: "train/mse" in observer.get_run(run_id).data.metrics)
+    process.send_signal(signal.SIGSTOP)
+    observer.set_tag(run_id, "host", "another machine")  # as if it were, so that its heartbeat decides
+    observer.set_tag(run_id, "heartbeat", "0")
+    code, _, err = finish("surface", "--resume", run_id, store=store)
+    assert code == 0, err
+    artifacts_before = {path: path.stat().st_mtime_ns for path in checkpoint(observer.get_run(run_id)).parent.iterdir()}
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("fit: another process has gone on with this run") and err.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in artifacts_before} == artifacts_before
+    assert_equal_runs(observer, run_id, uninterrupted)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -294,6 +324,44 @@ def test_a_full_disk_under_the_whole_store(full_disk):
     assert torch.load(checkpoint(client.get_run(run_id)), weights_only=True)["exercise"] == "surface"
 
 
+DRAW_LATE = """
+import sys, time
+from pathlib import Path
+from lit_anndl import fit, run
+draw = run.record_results
+def wait_and_draw(*arguments):
+    Path(sys.argv[1], "trained").touch()
+    while not Path(sys.argv[1], "full").exists():
+        time.sleep(0.05)
+    draw(*arguments)
+run.record_results = wait_and_draw
+sys.exit(fit.main(sys.argv[2:]))
+"""
+"""The command, which waits with its figures until the disk is full."""
+
+
+@pytest.mark.parametrize("full_disk", ["artifacts"], indirect=True)
+def test_no_room_for_figures(full_disk, tmp_path):
+    store = f"sqlite:///{full_disk.parent / 'mlflow.db'}"
+    words = [sys.executable, "-c", DRAW_LATE, str(tmp_path), "surface", "--trainer.max_epochs", "3"]
+    process = subprocess.Popen(
+        words,
+        env={**os.environ, "MLFLOW_TRACKING_URI": store},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until((tmp_path / "trained").exists)
+    fill(full_disk)
+    (tmp_path / "full").touch()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "cannot be written (No space left on device)" in err and err.count("\n") == 1
+    (run,) = runs(MlflowClient(store))
+    assert run.info.status == "FAILED"
+    assert not [path for path in full_disk.rglob("*") if path.suffix in (".png", ".new")]
+
+
 @pytest.mark.parametrize("full_disk", ["artifacts"], indirect=True)
 def test_a_full_disk_leaves_the_checkpoint_before_whole(full_disk):
     store = f"sqlite:///{full_disk.parent / 'mlflow.db'}"
@@ -307,34 +375,6 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(full_disk):
     assert torch.load(path, weights_only=True)["exercise"] == "surface"
     assert {other.suffix for other in path.parent.iterdir()} == {".ckpt"}
     assert client.get_run(run_id).info.status == "FAILED"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """A real tracking server, answering."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    stores = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/served"]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    server = subprocess.Popen(
-        command + stores, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    wait_until(lambda: answers(port))
-    return server
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def stop(server: subprocess.Popen[bytes]) -> None:
-    os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
 
 
 def test_a_server_that_goes_away_loses_nothing(tmp_path, uninterrupted, observer):
@@ -373,3 +413,29 @@ def test_a_server_that_is_not_there(command, monkeypatch):
     assert (code, out) == (2, "")
     assert err.startswith("fit: tracking store http://student:***@127.0.0.1") and err.count("\n") == 1
     assert "hush" not in err
+
+
+@pytest.mark.parametrize(
+    "address", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "nonsense://student:hush@127.0.0.1", "http://[bad"]
+)
+def test_an_address_that_is_none(address, command, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    code, out, err = command("surface")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and "hush" not in err
+    assert address.replace("hush", "***") in err
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_database_that_does_not_answer(listens, command, monkeypatch):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql+psycopg://student:hush@127.0.0.1:{port}/runs")
+        started = time.monotonic()
+        code, out, err = command("surface")
+    assert time.monotonic() - started < 30  # MLflow alone would try for a minute and a half
+    assert (code, out) == (2, "")
+    assert "cannot be used" in err and err.count("\n") == 1 and "hush" not in err

@@ -11,11 +11,11 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
-from lit_anndl.configuration import read_yaml
 from lit_anndl.errors import InputError
 from lit_anndl.explain import explain
 from lit_anndl.layers import flatten
 from lit_anndl.studies.space import Overrides, Space, grid, read_space
+from lit_anndl.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,11 @@ class Definition:
         searched = [domain.key for domain in self.domains if not domain.when]
         rows = list(self.table.values())
         return searched + [key for key in (rows[0] if rows else {}) if all(key in row for row in rows)]
+
+    @property
+    def varied_anywhere(self) -> set[str]:
+        """The settings that differ from trial to trial, or that some trials alone have."""
+        return {*(domain.key for domain in self.domains), *(key for row in self.table.values() for key in row)}
 
     @property
     def budget(self) -> int | None:

@@ -15,8 +15,8 @@ from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.studies.definition import PRESENTATION, Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
 from lit_anndl.studies.storage import Storage
+from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.parent import Parent
-from lit_anndl.tracking.store import Store
 
 MAY_CHANGE = {"trials", "rows", *PRESENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, and it may
@@ -44,7 +44,7 @@ class OpenStudy:
         Raises:
             InputError: the tracking store cannot be reached.
         """
-        store, definition = Store(), self.definition
+        store, definition = open_store(), self.definition
         if run_id := self.study.user_attrs.get("mlflow_run"):
             try:
                 store.run(run_id)

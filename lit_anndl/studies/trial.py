@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -106,7 +107,8 @@ def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> f
         epochs = fresh.values.trainer.max_epochs or 0
         metric = definition.metric if definition.pruner != "none" else None
         reporter = Reporter(trial, seed, metric, position * epochs, lost)
-        result = run_or_resume(trial, seed, fresh, reporter, tags)
+        start = partial(run, callbacks=[reporter], tags=tags, varied=definition.varied_anywhere)
+        result = run_or_resume(trial, seed, fresh, start, definition.words(chosen, seed))
         if definition.metric not in result.metrics:
             raise RunFailure(f"the run with seed {seed} measured no {definition.metric}")
         note(trial, "metrics", seed, result.metrics)
@@ -123,17 +125,19 @@ def configure(definition: Definition, chosen: Overrides, seed: int) -> Configura
     return parse(definition.exercise, [*definition.words(chosen, seed), "--trainer.enable_progress_bar=false"])
 
 
-def run_or_resume(trial: Trial, seed: int, fresh: Configuration, reporter: Reporter, tags: dict[str, str]) -> Result:
-    """Goes on with the run that a worker before has left, or else runs."""
+def run_or_resume(
+    trial: Trial, seed: int, fresh: Configuration, start: Callable[[Configuration, float], Result], own: Sequence[str]
+) -> Result:
+    """Goes on with the run that a worker before has left, or else starts one; the study's own words are trusted."""
     started = time.time()
     if run_id := trial.user_attrs.get("runs", {}).get(str(seed)):
         try:
-            return run(continuation(fresh.exercise, run_id), started, callbacks=[reporter], tags=tags)
+            return start(continuation(fresh.exercise, run_id, own), started)
         except Unreachable:
             raise
         except InputError as error:  # its checkpoint is on a machine that is gone, for instance
             log.warning("trial %d begins anew: %s", trial.number, error)
-    return run(fresh, started, callbacks=[reporter], tags=tags)
+    return start(fresh, started)
 
 
 def note(trial: Trial, attribute: str, seed: int, value: Any) -> None:

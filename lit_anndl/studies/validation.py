@@ -38,7 +38,7 @@ def validate(definition: Definition) -> None:
     """
     configuration = check_settings(definition)
     if definition.metric.startswith("val/") and not check_data(configuration):
-        keys = [key for key in configuration.parameters() if key.startswith("data.validation")]
+        keys = [key for key in configuration.settings() if key.startswith("data.validation")]
         raise InputError(f"metric: {definition.metric} needs validation data: hold some out with {' or '.join(keys)}")
 
 

@@ -23,7 +23,8 @@ from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.storage import PATIENCE_SECONDS, UNREACHABLE, patiently
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Lost, Pruned, perform
-from lit_anndl.tracking.store import Store, first_line
+from lit_anndl.tracking.leftovers import open_store
+from lit_anndl.tracking.store import first_line
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def wait_for_store() -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            Store()
+            open_store()
             return
         except Unreachable:
             if time.monotonic() > end:

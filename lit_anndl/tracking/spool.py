@@ -9,6 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lit_anndl.files import write_atomically
+
+FACTS = "facts.json"
+MAPPINGS = ("parameters", "tags")
+"""Facts that are dictionaries."""
+
 
 class Entry(NamedTuple):
     """A metric: name, value, time in milliseconds, epoch."""
@@ -20,7 +26,7 @@ class Entry(NamedTuple):
 
 
 class Spool:
-    """A folder per run: `metrics.jsonl` (a line per metric), `artifacts/` (as in the store), `facts.json`.
+    """A folder per run: `metrics.jsonl` (a line per metric), `artifacts/` (for a store elsewhere), `facts.json`.
 
     Metrics may be appended while another thread delivers them. They are on the disk after `write`.
 
@@ -71,7 +77,8 @@ class Spool:
 
     def load(self) -> None:
         """Reads back what an earlier process wrote; a line that it did not finish is no metric."""
-        lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True) if self._file.exists() else []
+        content = self._file.read_bytes() if self._file.exists() else b""
+        lines = content.decode(errors="replace").splitlines(keepends=True)
         self._pending = [entry for line in lines if line.endswith("\n") and (entry := read_entry(line))]
         self._written = len(self._pending)
 
@@ -82,19 +89,20 @@ class Spool:
 
     def note(self, **facts: Any) -> None:
         """Writes facts that outlive the process: which store the run is in, how it ended."""
-        target = self.folder / "facts.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(".new")
-        temporary.write_text(json.dumps({**self.facts(), **facts}), encoding="utf-8")
-        temporary.replace(target)
+        write_atomically(self.folder / FACTS, json.dumps({**self.facts(), **facts}).encode())
 
     def facts(self) -> Mapping[str, Any]:
-        """The facts noted; none before the first, or where a crash has torn them."""
-        path = self.folder / "facts.json"
+        """The facts noted; none before the first.
+
+        Raises:
+            ValueError: the file holds something else.
+        """
         try:
-            found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            found = json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
+        except FileNotFoundError:
             return {}
+        if not isinstance(found, dict) or any(not isinstance(found.get(key, {}), dict) for key in MAPPINGS):
+            raise ValueError(f"{FACTS} does not hold what a run notes")
         return found
 
     def remove(self) -> None:
@@ -109,6 +117,7 @@ class Spool:
 def read_entry(line: str) -> Entry | None:
     """The metric of a line, None where a crash has torn it."""
     try:
-        return Entry(*json.loads(line))
-    except (json.JSONDecodeError, TypeError):
+        name, value, milliseconds, epoch = json.loads(line)
+        return Entry(str(name), float(value), int(milliseconds), int(epoch))
+    except (ValueError, TypeError):
         return None

@@ -1,11 +1,9 @@
-"""The tracking store: what has been recorded, and runs whose process left them."""
+"""The tracking store: what has been recorded."""
 
-import logging
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,37 +13,38 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from lit_anndl.errors import InputError, Unreachable
-from lit_anndl.liveness import has_died, process_tags
+from lit_anndl.liveness import process_tags
 from lit_anndl.paths import run_store
 from lit_anndl.tracking.spool import Spool
-
-log = logging.getLogger(__name__)
 
 CONFIGURATION, LAST_CHECKPOINT = "config.yaml", "checkpoints/last.ckpt"
 METRICS_PER_CALL, PARAMETERS_PER_CALL = 1000, 100
 """MLflow's own limits."""
+CONNECT_SECONDS = 10
+"""How long a database server may take to answer."""
 
 
 class Store:
     """A tracking store: MLFLOW_TRACKING_URI, or the project's own `mlruns/mlflow.db`.
-
-    Opening it tidies up: runs whose process has died are marked KILLED, what they left undelivered is delivered.
 
     Raises:
         InputError: it cannot be reached.
     """
 
     def __init__(self) -> None:
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run_store() / 'mlflow.db'}"
-        self.address = uri
-        self.uri, self._password = without_password(uri)
-        self.database = sqlite_path(uri)
-        self.delivered = 0
-        with self.reaching():
-            self.client = open_client(uri, self.database)
-            self._tidy_up()
+        self.address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run_store() / 'mlflow.db'}"
+        refuse_malformed(self.address)
+        self.uri, self._password = without_password(self.address)
+        self.database = sqlite_path(self.address)
+        try:
+            self.client = open_client(self.address, self.database)
+        except (MlflowException, OSError, SQLAlchemyError, ImportError, ValueError) as error:
+            raise Unreachable(f"tracking store {self.uri} cannot be used: {self.told(error)}") from error
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
@@ -62,7 +61,7 @@ class Store:
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of a name, made if need be; a local database has the artifacts beside it."""
-        location = (self.database.parent / "artifacts").absolute().as_uri() if self.database else None
+        location = artifacts_beside(self.database).as_uri() if self.database else None
         if experiment := self.client.get_experiment_by_name(name):
             return str(experiment.experiment_id)
         try:
@@ -71,6 +70,19 @@ class Store:
             if experiment := self.client.get_experiment_by_name(name):
                 return str(experiment.experiment_id)
             raise
+
+    def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> Run:
+        """A new run of this process in an experiment, RUNNING.
+
+        A server whose answer got lost is asked again, and may have made two: the other one is deleted.
+        """
+        own = process_tags()
+        experiment_id = self.experiment(experiment)
+        run = self.client.create_run(experiment_id, run_name=name, tags={**tags, **own})
+        if self.database is None:
+            with suppress(MlflowException):  # it has gone away since
+                self._delete_doubles(run, own)
+        return run
 
     def latest_experiment(self) -> str:
         """The id of the experiment with the latest run.
@@ -104,23 +116,27 @@ class Store:
             InputError: there is none of that id.
         """
         with self.reaching():
-            run = self._find(run_id)
+            run = self.find(run_id)
         if run is None:
             raise InputError(f"there is no run {run_id} in the tracking store {self.uri}")
         return run
 
-    def configuration(self, run: Run) -> str:
-        """The text of a run's config.yaml.
+    def artifacts(self, run: Run) -> Path:
+        """The folder that a run's artifacts are written to: their own, or where they wait for a store elsewhere."""
+        return local_artifacts(run) or self.spool(run.info.run_id).artifacts
+
+    def fetch(self, run: Run, name: str, folder: str) -> Path | None:
+        """A run's artifact as a file, in a folder if it has to be fetched; None if the run has no such one.
 
         Raises:
-            InputError: it has none, so it is not a run of this project.
+            Unreachable: the store is away.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                path = self.client.download_artifacts(run.info.run_id, CONFIGURATION, folder)
-            except (MlflowException, OSError) as error:
-                raise InputError(f"run {run.info.run_id} holds no {CONFIGURATION} to go on from") from error
-            return Path(path).read_text(encoding="utf-8")
+        if (path := self.artifacts(run) / name).exists():
+            return path
+        with self.reaching():
+            if all(item.path != name for item in self.client.list_artifacts(run.info.run_id, name.rpartition("/")[0])):
+                return None
+            return Path(self.client.download_artifacts(run.info.run_id, name, folder))
 
     def last_checkpoint(self, run: Run) -> Path | None:
         """The checkpoint that a run can go on from, fetched if the store is elsewhere; None if it has none yet.
@@ -128,15 +144,10 @@ class Store:
         Raises:
             InputError: the run has trained, but its checkpoint is gone, or is on another machine still.
         """
-        folder = local_artifacts(run) or self.spool(run.info.run_id).artifacts
-        path = folder / LAST_CHECKPOINT
-        if (
-            not path.exists()
-            and not local_artifacts(run)
-            and self.client.list_artifacts(run.info.run_id, "checkpoints")
-        ):
-            folder.mkdir(parents=True, exist_ok=True)
-            self.client.download_artifacts(run.info.run_id, "checkpoints", str(folder))
+        path = self.artifacts(run) / LAST_CHECKPOINT
+        if not path.exists() and not local_artifacts(run):
+            with self.reaching():
+                self._fetch_checkpoints(run)
         if path.exists():
             return path
         if run.data.metrics:
@@ -144,9 +155,13 @@ class Store:
             raise InputError(f"{path}: the checkpoint to go on from is not there{left}")
         return None
 
+    def is_taken_over(self, run_id: str) -> bool:
+        """Whether another process has gone on with a run of this process, believing it dead."""
+        return taken_over(self.client.get_run(run_id).data.tags, process_tags())
+
     def spool(self, run_id: str) -> Spool:
         """Where a run's undelivered records wait."""
-        return Spool(self._spools() / run_id)
+        return Spool(self.spools() / run_id)
 
     def deliver(self, run_id: str, spool: Spool) -> None:
         """Sends parameters, artifacts and metrics that wait in a spool; raises MlflowException when the store is away.
@@ -175,51 +190,19 @@ class Store:
 
     def changing(self) -> FileLock:
         """Held by whoever takes a run over that another process has left."""
-        self._spools().mkdir(parents=True, exist_ok=True)
-        return FileLock(self._spools() / ".lock")
+        self.spools().mkdir(parents=True, exist_ok=True)
+        return FileLock(self.spools() / ".lock")
 
     def recorded(self, run: Run) -> dict[str, list[tuple[int, float]]]:
         """The (epoch, value) pairs that the store has of each of a run's metrics."""
         histories = {name: self.client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
         return {name: [(metric.step, metric.value) for metric in history] for name, history in histories.items()}
 
-    def _tidy_up(self) -> None:
-        with self.changing():
-            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-            for run in self.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
-                spool = self.spool(run.info.run_id)
-                if has_died(run.data.tags) and "status" not in spool.facts():
-                    spool.note(status="KILLED", tags={"error": "the process died"})
-            for path in self._spools().glob("*/facts.json"):
-                try:
-                    self.delivered += self._finish_leftover(path.parent.name)
-                except (MlflowException, OSError, ValueError, KeyError) as error:  # it alone waits on
-                    log.warning("what run %s left in %s waits on: %s", path.parent.name, path.parent, self.told(error))
+    def spools(self) -> Path:
+        """The folder of everything that waits."""
+        return (self.database.parent if self.database else run_store()) / "spool"
 
-    def _finish_leftover(self, run_id: str) -> bool:
-        """Delivers the spool of a run of this store that has ended, without what arrived before its process died."""
-        spool = self.spool(run_id)
-        facts = spool.facts()
-        if facts.get("store", self.uri) != self.uri:
-            return False
-        run = self._find(run_id)
-        if run is None or taken_over(run.data.tags, facts):
-            if "store" in facts:
-                spool.remove()
-            return False
-        alive = "process" in facts and not has_died({**facts, **run.data.tags})
-        if alive and not is_this_process(facts):  # it is just ending the run, or tries again later
-            return False
-        status = facts.get("status", run.info.status)
-        if status == "RUNNING":
-            return False
-        spool.load()
-        known = {(name, epoch) for name, pairs in self.recorded(run).items() for epoch, _ in pairs}
-        spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
-        self.finish(run_id, spool, status, facts.get("tags", {}))
-        return True
-
-    def _find(self, run_id: str) -> Run | None:
+    def find(self, run_id: str) -> Run | None:
         """A run, None where the user has deleted it."""
         try:
             run = self.client.get_run(run_id)
@@ -229,13 +212,42 @@ class Store:
             raise
         return run if run.info.lifecycle_stage == "active" else None
 
-    def _spools(self) -> Path:
-        return (self.database.parent if self.database else run_store()) / "spool"
+    def _delete_doubles(self, run: Run, tags: Mapping[str, str]) -> None:
+        """Deletes the other runs with the tags of one that has just been created."""
+        same = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+        for other in self.client.search_runs([run.info.experiment_id], same):
+            if other.info.run_id != run.info.run_id:
+                self.client.delete_run(other.info.run_id)
+
+    def _fetch_checkpoints(self, run: Run) -> None:
+        """Fetches the checkpoints of a run into its spool, which is this process' own then."""
+        if self.client.list_artifacts(run.info.run_id, "checkpoints"):
+            spool = self.spool(run.info.run_id)
+            if not spool.facts():
+                spool.note(store=self.uri, **process_tags())
+            spool.artifacts.mkdir(exist_ok=True)
+            self.client.download_artifacts(run.info.run_id, "checkpoints", str(spool.artifacts))
+
+
+def refuse_malformed(address: str) -> None:
+    """Refuses what is no address, or that of an SQLite database without a file.
+
+    Raises:
+        InputError: says what was expected.
+    """
+    try:
+        malformed = urlsplit(address).scheme == "sqlite" and address.partition("///")[2] in ("", ":memory:")
+    except ValueError:
+        malformed = True
+    if malformed:
+        shown = re.sub("//[^/@]*@", "//***@", address)
+        raise InputError(f"MLFLOW_TRACKING_URI: {shown} was given, expected sqlite:///FILE, http://… or postgresql://…")
 
 
 def open_client(uri: str, database: Path | None) -> MlflowClient:
     """A client that has reached its store; first starts on an empty database race in MLflow, so they queue here."""
     if database is None:
+        reach(uri)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
         return client
@@ -244,6 +256,23 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     return client
+
+
+def reach(uri: str) -> None:
+    """Connects to a database server once: MLflow itself would try for a minute and a half."""
+    try:
+        backend = make_url(uri).get_backend_name()
+    except ArgumentError:  # no address of a database
+        return
+    if backend in ("postgresql", "mysql"):
+        engine = create_engine(uri, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
+        with engine.connect():
+            pass
+
+
+def artifacts_beside(database: Path) -> Path:
+    """Where the artifacts of a local database are."""
+    return (database.parent / "artifacts").absolute()
 
 
 def local_artifacts(run: Run) -> Path | None:
@@ -270,12 +299,6 @@ def without_password(uri: str) -> tuple[str, str]:
 def taken_over(tags: Mapping[str, str], facts: Mapping[str, Any]) -> bool:
     """Whether another process has gone on with a run since one noted its facts."""
     return "process" in facts and any(tags.get(key) != facts[key] for key in ("host", "process"))
-
-
-def is_this_process(facts: Mapping[str, Any]) -> bool:
-    """Whether it is this process that noted the facts."""
-    own = process_tags()
-    return all(facts.get(key) == own[key] for key in ("host", "process"))
 
 
 def first_line(error: BaseException) -> str:

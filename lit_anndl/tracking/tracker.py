@@ -1,17 +1,17 @@
 """One run's record, while it is being made."""
 
 import getpass
+import io
 import json
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid5
 
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -20,10 +20,11 @@ from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.errors import InputError, RunFailure, TakenOver
+from lit_anndl.files import write_atomically
 from lit_anndl.liveness import has_died, process_tags
 from lit_anndl.tracking.spool import Entry
-from lit_anndl.tracking.store import CONFIGURATION, Store, local_artifacts, taken_over
+from lit_anndl.tracking.store import CONFIGURATION, Store, taken_over
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ THUMBNAIL = (512, 512)
 class Tracker(Logger):
     """A run in the store. Metrics stand against the epoch; they are sent every few seconds by a thread.
 
-    While the store is away, training goes on: what it would have got waits in the spool.
+    While the store is away, training goes on: what it would have got waits in the spool. Before anything is written
+    the run is asked whose it is: a process that was believed dead, while another has gone on with its run, ends.
 
     Args:
         exercise: the exercise's name, and the experiment's unless MLFLOW_EXPERIMENT_NAME gives another.
@@ -50,6 +52,7 @@ class Tracker(Logger):
         self._known: set[tuple[str, int]] = set()
         self._run: Run | None = None
         self._away = False
+        self._lost = False
         self._ended = threading.Event()
         self._delivery = threading.Lock()
 
@@ -71,19 +74,14 @@ class Tracker(Logger):
 
     def start(self, run_name: str, configuration: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Creates the run, RUNNING, with its configuration (YAML, and flat) and tags."""
-        tags = {
-            **tags,
-            **process_tags(),
-            "mlflow.user": user(),
-            "mlflow.source.type": "LOCAL",
-            "mlflow.loggedImages": "True",
-        }
-        with self.store.reaching():
-            run = self.store.client.create_run(self.store.experiment(self.name), run_name=run_name, tags=tags)
-        self._attach(run, configuration, dict(parameters))
+        tags = {**tags, "mlflow.user": user(), "mlflow.source.type": "LOCAL", "mlflow.loggedImages": "True"}
+        with self.store.reaching(), self.store.changing():
+            run = self.store.create_run(self.name, run_name, tags)
+            self._attach(run, parameters)
+        self._put(CONFIGURATION, configuration.encode())
         self._begin_delivery()
 
-    def resume(self, run: Run, configuration: str, tags: Mapping[str, str]) -> None:
+    def resume(self, run: Run, configuration: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Goes on with a run, RUNNING again; epochs that it has recorded are not recorded twice.
 
         Raises:
@@ -97,18 +95,24 @@ class Tracker(Logger):
             self.history = self.store.recorded(run)
             self.store.client.log_batch(run.info.run_id, tags=entries)
             self.store.client.update_run(run.info.run_id, status="RUNNING")
-            self._attach(run, configuration, {})
+            self._attach(run, {key: value for key, value in parameters.items() if key not in run.data.params})
         self._known = {(name, epoch) for name, pairs in self.history.items() for epoch, _ in pairs}
+        self._put(CONFIGURATION, configuration.encode())
         self._begin_delivery()
 
     def checkpoint_directory(self) -> Path:
-        """Where this run's checkpoints are written: among its artifacts if those are local, else in the spool."""
-        assert self._run is not None
-        return (local_artifacts(self._run) or self._spool.artifacts) / "checkpoints"
+        """Where this run's checkpoints are written."""
+        return self._artifacts / "checkpoints"
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Notes metrics against `metrics["epoch"]`; they are sent with those of the next seconds."""
+        """Notes metrics against `metrics["epoch"]`; they are sent with those of the next seconds.
+
+        Raises:
+            TakenOver: the run has been found to be another process'.
+        """
+        if self._lost:
+            raise TakenOver(self.run_id)
         epoch = int(metrics.get("epoch", step or 0))
         milliseconds = int(time.time() * 1000)
         fresh = [name for name in metrics if name != "epoch" and (name, epoch) not in self._known]
@@ -120,27 +124,35 @@ class Tracker(Logger):
         """Nothing: `start` records the whole configuration."""
 
     def log_figure(self, name: str, figure: Figure) -> None:
-        """Stores a figure as figures/NAME.png, and once more where MLflow's charts lay those of several runs out."""
-        path = self._artifact(f"figures/{name}.png")
-        figure.savefig(path, dpi=120)
-        logged = self._artifact(f"images/figures#{name}+step+0+timestamp+{int(time.time() * 1000)}+{uuid4()}.png")
-        shutil.copy(path, logged)
-        with Image.open(path) as image:
-            image.thumbnail(THUMBNAIL)
-            image.save(logged.with_name(f"{logged.stem}+compressed.webp"))
+        """Stores a figure as figures/NAME.png, and once more where MLflow's charts lay those of several runs out.
+
+        Raises:
+            RunFailure: there is no room, or the run is another process' by now.
+        """
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=120)
+        self._write(f"figures/{name}.png", content.getvalue())
+        image_name = self._image_name(f"figures/{name}")
+        self._write(f"{image_name}.png", content.getvalue())
+        self._write(f"{image_name}+compressed.webp", thumbnail(content))
 
     def log_table(self, name: str, table: dict[str, list[Any]]) -> None:
-        """Stores a table, columns by heading, as tables/NAME.json in the form that MLflow's own tables have."""
+        """Stores a table, columns by heading, as tables/NAME.json in the form that MLflow's own tables have.
+
+        Raises:
+            RunFailure: there is no room, or the run is another process' by now.
+        """
         rows = [list(row) for row in zip(*table.values(), strict=True)]
-        self._artifact(f"tables/{name}.json").write_text(json.dumps({"columns": list(table), "data": rows}))
+        self._write(f"tables/{name}.json", json.dumps({"columns": list(table), "data": rows}).encode())
 
     @rank_zero_only
     def save(self) -> None:
-        """Puts what is logged on the disk.
+        """Puts what is logged on the disk, before a checkpoint is written.
 
         Raises:
-            RunFailure: there is no room.
+            RunFailure: there is no room, or the run is another process' by now.
         """
+        self._refuse_takeover()
         try:
             self._spool.write()
         except OSError as error:
@@ -150,26 +162,30 @@ class Tracker(Logger):
         """Sends what is logged now; when the store is away, warns once."""
         with self._delivery:
             try:
-                self.store.client.set_tag(self.run_id, "heartbeat", str(time.time()))
-                self.store.deliver(self.run_id, self._spool)
+                if not self._is_taken_over():
+                    self.store.client.set_tag(self.run_id, "heartbeat", str(time.time()))
+                    self.store.deliver(self.run_id, self._spool)
             except (MlflowException, OSError) as error:
                 self._warn(error)
                 with suppress(OSError):  # the disk is full: training will notice when it writes a checkpoint
                     self._spool.write()
 
     def close(self, status: str, tags: Mapping[str, str] | None = None) -> None:
-        """Ends the run, if it has begun, with its true status: FINISHED, FAILED or KILLED."""
+        """Ends the run, if it has begun, with its true status: FINISHED, FAILED or KILLED.
+
+        Raises:
+            TakenOver: it is another process' to end.
+        """
         if self._run is None:
             return
         self._ended.set()
+        self._refuse_takeover()
         tags = dict(tags or {})
         with suppress(OSError):  # what does not fit on the disk may still reach the store
             self._spool.note(status=status, tags=tags)
             self._spool.write()
         with self._delivery:
             try:
-                if taken_over(self.store.client.get_run(self.run_id).data.tags, process_tags()):
-                    return  # by one that believed this process dead
                 self.store.finish(self.run_id, self._spool, status, tags)
             except MlflowException as error:
                 self._warn(error)
@@ -178,12 +194,28 @@ class Tracker(Logger):
                 with suppress(MlflowException):
                     self.store.client.set_terminated(self.run_id, status)
 
-    def _attach(self, run: Run, configuration: str, parameters: dict[str, Any]) -> None:
-        """Takes a run for this process; its configuration waits for delivery before anything tells of it."""
+    def _attach(self, run: Run, parameters: Mapping[str, Any]) -> None:
+        """Takes a run for this process; its parameters wait for delivery."""
         self._spool = self.store.spool(run.info.run_id)
+        self._artifacts = self.store.artifacts(run)
         self._run = run
-        self._artifact(CONFIGURATION).write_text(configuration, encoding="utf-8")
-        self._spool.note(store=self.store.uri, parameters=parameters, **process_tags())
+        self._spool.note(store=self.store.uri, parameters=dict(parameters), **process_tags())
+
+    def _is_taken_over(self) -> bool:
+        """Whether the run is another process' by now, which has believed this one dead.
+
+        Raises:
+            MlflowException, OSError: the store is away, and no other process of this machine has taken the run.
+        """
+        self._lost = self._lost or taken_over(self._spool.facts(), process_tags())
+        self._lost = self._lost or self.store.is_taken_over(self.run_id)
+        return self._lost
+
+    def _refuse_takeover(self) -> None:
+        """Raises TakenOver if the run is another process'; a store that is away has not said so."""
+        with suppress(MlflowException, OSError):
+            if self._is_taken_over():
+                raise TakenOver(self.run_id)
 
     def _begin_delivery(self) -> None:
         self.deliver()
@@ -193,10 +225,22 @@ class Tracker(Logger):
         while not self._ended.wait(DELIVERY_SECONDS):
             self.deliver()
 
-    def _artifact(self, name: str) -> Path:
-        path = self._spool.artifacts / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+    def _write(self, name: str, content: bytes) -> None:
+        """Writes an artifact, if the run is still this process'."""
+        self._refuse_takeover()
+        self._put(name, content)
+
+    def _put(self, name: str, content: bytes) -> None:
+        try:
+            write_atomically(self._artifacts / name, content)
+        except OSError as error:
+            raise RunFailure(f"{self._artifacts / name} cannot be written ({error.strerror})") from error
+
+    def _image_name(self, key: str) -> str:
+        """A picture's name in the form of `MlflowClient.log_image`; always the same, so that a new one replaces it."""
+        assert self._run is not None
+        own = uuid5(NAMESPACE_URL, f"{self.run_id}/{key}")
+        return f"images/{key.replace('/', '~')}+step+0+timestamp+{self._run.info.start_time}+{own}"
 
     def _warn(self, error: Exception) -> None:
         if not self._away:
@@ -208,6 +252,15 @@ class Tracker(Logger):
                 self._spool.folder,
             )
         self._away = True
+
+
+def thumbnail(png: io.BytesIO) -> bytes:
+    """A picture in small, as WebP."""
+    small = io.BytesIO()
+    with Image.open(png) as image:
+        image.thumbnail(THUMBNAIL)
+        image.save(small, format="webp")
+    return small.getvalue()
 
 
 def user() -> str:

@@ -1,7 +1,6 @@
 """When training is written to disk, and how it is read back."""
 
 import io
-import os
 import signal
 import time
 import zipfile
@@ -16,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.files import write_atomically
 from lit_anndl.interruption import Deferral, Interruption
 
 LONGEST_UNSAVED_SECONDS = 30.0
@@ -97,7 +97,8 @@ class Checkpoint(ModelCheckpoint):
         if due or interrupted or any_process(time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         if interrupted:
-            raise self._deferral.pending or Interruption(signal.SIGTERM)
+            self._deferral.raise_pending()
+            raise Interruption(signal.SIGTERM)  # another process has been asked
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the last epoch too, where training ended earlier than planned; raises a signal that came late."""
@@ -105,8 +106,7 @@ class Checkpoint(ModelCheckpoint):
         if self._looked_at_step != trainer.global_step:
             self._look(trainer)
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
-        if self._deferral.pending:
-            raise self._deferral.pending
+        self._deferral.raise_pending()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Writes nothing: in the middle of an epoch there is nothing that could be resumed exactly."""
@@ -138,21 +138,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             RunFailure: it cannot be written; what was under the name before is still there, whole.
         """
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.new")
         content = io.BytesIO()
         torch.save(checkpoint, content)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            write_atomically(Path(path), content.getvalue())
         except OSError as error:
             raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def check_checkpoint(path: Path, exercise: str, model: LightningModule) -> None:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lit_anndl.errors import InputError
+from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import Store, without_password
 from lit_anndl.tracking.tracker import Tracker
 
@@ -56,8 +57,8 @@ def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch
             '["train/m["train/mse", 0.5, 1000, 3]\n["train/mse", 0.25, 1000, 4]\n'
         )
     else:
-        (spool.artifacts / "config.yaml").unlink()
-    Store()
+        (tracker.checkpoint_directory().parent / "config.yaml").unlink()
+    open_store()
     if how == "torn metrics":
         assert client.get_run(tracker.run_id).data.metrics == {"train/mse": 0.25}
     assert not spool.folder.exists()
@@ -65,10 +66,10 @@ def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch
 
 def test_of_two_that_resume_one_is_refused(tracker, client):
     with pytest.raises(InputError, match="still running"):
-        Tracker("surface", Store()).resume(client.get_run(tracker.run_id), "seed_everything: 0", {})
+        Tracker("surface", Store()).resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
     tracker.close("KILLED")
     again = Tracker("surface", Store())
-    again.resume(client.get_run(tracker.run_id), "seed_everything: 0", {})
+    again.resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
     again.close("FINISHED")
     assert client.get_run(tracker.run_id).info.status == "FINISHED"
 

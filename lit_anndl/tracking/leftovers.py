@@ -1,0 +1,111 @@
+"""What processes that died have left: runs that say RUNNING, and records that have not reached the store."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+
+from lit_anndl.liveness import has_died, process_tags
+from lit_anndl.tracking.relocation import follow_move
+from lit_anndl.tracking.spool import Spool
+from lit_anndl.tracking.store import Store, taken_over
+
+log = logging.getLogger(__name__)
+
+
+def open_store() -> Store:
+    """The tracking store, tidied up.
+
+    Raises:
+        InputError: it cannot be reached.
+    """
+    store = Store()
+    tidy_up(store)
+    return store
+
+
+def tidy_up(store: Store) -> int:
+    """Marks runs of dead processes KILLED and delivers what waits; returns how many runs were delivered.
+
+    Raises:
+        Unreachable: the store is away.
+    """
+    with store.reaching(), store.changing():
+        if store.database:
+            follow_move(store.client, store.database)
+        for folder in store.spools().glob("*/"):
+            set_aside_if_unreadable(store, folder.name)
+        mark_dead_runs(store)
+        return deliver_leftovers(store)
+
+
+def deliver_leftovers(store: Store) -> int:
+    """Delivers what waits; returns of how many runs."""
+    delivered = 0
+    for folder in store.spools().glob("*/"):
+        try:
+            delivered += finish_leftover(store, folder.name)
+        except (MlflowException, OSError, ValueError, KeyError) as error:  # it alone waits on
+            log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.told(error))
+    return delivered
+
+
+def set_aside_if_unreadable(store: Store, run_id: str) -> None:
+    """Moves a spool out of the way whose facts are damaged, for somebody to look at."""
+    spool = store.spool(run_id)
+    try:
+        spool.facts()
+    except ValueError as error:
+        place = store.spools().with_name("spool_set_aside") / f"{run_id}-{time.time_ns()}"
+        place.parent.mkdir(exist_ok=True)
+        spool.folder.rename(place)
+        log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.told(error), place)
+
+
+def mark_dead_runs(store: Store) -> None:
+    """Notes of runs whose process has died that they are KILLED."""
+    experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
+        spool = store.spool(run.info.run_id)
+        if has_died(run.data.tags) and "status" not in spool.facts():
+            spool.note(status="KILLED", tags={"error": "the process died"})
+
+
+def finish_leftover(store: Store, run_id: str) -> bool:
+    """Delivers the spool of a run of this store that has ended, without what arrived before its process died."""
+    spool = store.spool(run_id)
+    facts = spool.facts()
+    if not facts:  # its process died while it made the folder
+        spool.remove()
+        return False
+    if facts.get("store", store.uri) != store.uri:
+        return False
+    run = store.find(run_id)
+    if run is None or taken_over(run.data.tags, facts):
+        if "store" in facts:
+            spool.remove()
+        return False
+    if "process" in facts and not has_died({**facts, **run.data.tags}) and not is_this_process(facts):
+        return False  # it is just ending the run, or tries again later
+    status = facts.get("status", run.info.status)
+    if status == "RUNNING":
+        return False
+    deliver_rest(store, run_id, spool)
+    store.finish(run_id, spool, status, facts.get("tags", {}))
+    return True
+
+
+def deliver_rest(store: Store, run_id: str, spool: Spool) -> None:
+    """Loads the metrics of a spool that the store has not got."""
+    spool.load()
+    run = store.client.get_run(run_id)
+    known = {(name, epoch) for name, pairs in store.recorded(run).items() for epoch, _ in pairs}
+    spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
+
+
+def is_this_process(facts: Mapping[str, Any]) -> bool:
+    """Whether it is this process that noted the facts."""
+    own = process_tags()
+    return all(facts.get(key) == own[key] for key in ("host", "process"))

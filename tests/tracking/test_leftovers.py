@@ -1,0 +1,170 @@
+"""What a process leaves that is killed at a bad moment, and what the next command makes of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from tests.processes import finish, runs
+from tests.servers import free_port, serve, stop
+
+SHORT = ("surface", "--trainer.max_epochs", "2", "--data.grid_size", "5")
+KILLED_IN = """
+import os, signal, sys
+from lit_anndl import fit
+from lit_anndl.tracking import {module}
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+{module}.{place} = die
+fit.main(sys.argv[1:])
+"""
+"""The command, killed in the middle of something."""
+
+
+@pytest.fixture
+def store(tmp_path) -> str:
+    return f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+
+
+def killed_in(module: str, place: str, *words: str, store: str) -> None:
+    code = KILLED_IN.format(module=module, place=place)
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
+    done = subprocess.run([sys.executable, "-c", code, *words], env=environment, check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+
+
+def deliver(store: str) -> tuple[int, str, str]:
+    command = [sys.executable, "-m", "lit_anndl.deliver"]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_killed_right_after_the_run_was_created(store):
+    killed_in("tracker", "Tracker._attach", *SHORT, store=store)
+    (run,) = runs(MlflowClient(store))
+    assert run.info.status == "RUNNING"
+    assert deliver(store)[0] == 0
+    assert [run.info.status for run in runs(MlflowClient(store))] == ["KILLED"]
+    code, _, err = finish("surface", "--resume", run.info.run_id, store=store)
+    assert code == 2 and "holds no config.yaml" in err and err.count("\n") == 1
+
+
+def test_killed_before_the_parameters_arrived(store):
+    killed_in("store", "Store.deliver", *SHORT, store=store)
+    client = MlflowClient(store)
+    (run,) = runs(client)
+    assert run.data.params == {}
+    code, _, err = finish("surface", "--resume", run.info.run_id, store=store)
+    assert code == 0, err
+    again = client.get_run(run.info.run_id)
+    assert again.info.status == "FINISHED"
+    assert again.data.params["model.optimizer.lr"] == "0.001"
+    assert finish(*SHORT, store=store)[0] == 0
+    assert again.data.params == runs(client)[0].data.params
+
+
+def test_parameters_that_another_machine_kept_are_recorded_on_resuming(store):
+    killed_in("store", "Store.deliver", *SHORT, store=store)
+    client = MlflowClient(store)
+    (run,) = runs(client)
+    waiting = Path(store.removeprefix("sqlite:///")).parent / "spool" / run.info.run_id
+    for file in waiting.iterdir():
+        file.unlink()
+    assert deliver(store)[0] == 0
+    assert not waiting.exists()  # nothing in it says what it was
+    assert finish("surface", "--resume", run.info.run_id, store=store)[0] == 0
+    assert client.get_run(run.info.run_id).data.params["model.hidden"] == "50"
+
+
+@pytest.mark.parametrize("content", [b"[1, 2]", b"\xff\xfe\x00", b"{torn", b'{"parameters": 5}'])
+def test_damaged_facts_are_set_aside(content, store):
+    assert finish(*SHORT, store=store)[0] == 0
+    folder = Path(store.removeprefix("sqlite:///")).parent
+    spool = folder / "spool" / ("0" * 32)
+    spool.mkdir()
+    (spool / "facts.json").write_bytes(content)
+    code, _, err = deliver(store)
+    assert code == 0 and err.count("\n") == 1 and "set aside in" in err
+    place = Path(err.rpartition("set aside in ")[2].strip())
+    assert (place / "facts.json").read_bytes() == content
+    assert deliver(store) == (0, f"0 runs delivered to {store}\n", "")
+
+
+def test_a_store_that_was_moved_with_its_folder(store, tmp_path):
+    code, _, err = finish(*SHORT, store=store)
+    assert code == 0, err
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    moved = f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}"
+    client = MlflowClient(moved)
+    (run,) = runs(client)
+    code, _, err = finish("surface", "--resume", run.info.run_id, "--trainer.max_epochs", "4", store=moved)
+    assert code == 0, err
+    assert finish(*SHORT, store=moved)[0] == 0
+    assert not (tmp_path / "runs").exists()
+    for each in runs(client):
+        assert Path(each.info.artifact_uri.removeprefix("file://")).is_relative_to(tmp_path / "elsewhere")
+        client.download_artifacts(each.info.run_id, "config.yaml", str(tmp_path))
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Passes requests on to a server, but for the first answer about a run that was created, which it loses."""
+
+    behind: int
+    lost = threading.Event()
+
+    def pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = HTTPConnection("127.0.0.1", self.behind)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if self.path.endswith("runs/create") and not self.lost.is_set():
+            self.lost.set()
+            self.connection.close()
+            return
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = pass_on  # noqa: N815  # names that the base class calls
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[int]:
+    """The port of a tracking server."""
+    port = free_port()
+    process = serve(tmp_path, port)
+    yield port
+    stop(process)
+
+
+def test_an_answer_that_got_lost_leaves_no_second_run(server):
+    handler = type("Handler", (Forgetful,), {"behind": server, "lost": threading.Event()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{proxy.server_port}"
+        code, _, err = finish(*SHORT, store=address)
+        proxy.shutdown()
+    assert handler.lost.is_set()
+    assert code == 0, err
+    client = MlflowClient(f"http://127.0.0.1:{server}")
+    experiment = client.get_experiment_by_name("surface").experiment_id
+    assert [run.info.status for run in client.search_runs([experiment])] == ["FINISHED"]
+    assert len(client.search_runs([experiment], run_view_type=ViewType.ALL)) == 2  # the other one was made, and deleted
