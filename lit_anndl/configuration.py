@@ -120,17 +120,22 @@ class Configuration:
         return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
 
     def parameters(self, varied: Collection[str] = ()) -> dict[str, Any]:
-        """The settings that runs are compared by: all but those of the Trainer that are as they always are.
+        """The settings that runs are compared by: what is the project's own, and what was chosen of the libraries'.
+
+        Left out are the Trainer's defaults and switches that are off in the optimizer. MLflow captions pictures with
+        all of a run's parameters.
 
         Args:
             varied: settings that are wanted, whatever their values.
         """
-        usual = trainer_defaults()
-        return {
-            key: value
-            for key, value in self.settings().items()
-            if key in varied or (key not in CONDUCT and not (key in usual and value == usual[key]))
+        settings, usual = self.settings(), trainer_defaults()
+        off = {
+            key
+            for key, value in settings.items()
+            if key.startswith("model.optimizer.") and (value is None or value is False)
         }
+        left_out = {*CONDUCT, *off, *(key for key in usual if key in settings and settings[key] == usual[key])}
+        return {key: value for key, value in settings.items() if key in varied or key not in left_out}
 
     @property
     def model_class(self) -> type[Exercise]:

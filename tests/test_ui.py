@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -28,6 +27,14 @@ SWITCHES = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=2400,4400"
 )
+WIDTHS = """return [...document.querySelectorAll("img")]
+    .filter(image => image.src.startsWith("blob:") || image.src.includes("artifact"))
+    .map(image => image.complete ? image.naturalWidth : 0)"""
+"""The natural widths of the stored pictures on a page, 0 for one that is not there."""
+STATUSES = """return performance.getEntriesByType("resource")
+    .filter(entry => entry.name.includes("images%2F") || entry.name.includes("path=images/"))
+    .map(entry => entry.responseStatus)"""
+"""What the server answered to requests for pictures."""
 
 
 @pytest.fixture
@@ -76,6 +83,26 @@ def shows(browser: Chrome, words: list[str], seconds: float = 60) -> str:
     return text
 
 
+def assert_pictures_arrive(browser: Chrome, number: int, seconds: float = 60) -> None:
+    """Asserts that so many stored pictures or more are on a page, and that the server gave each of them."""
+    end = time.monotonic() + seconds
+    widths: list[int] = []
+    while time.monotonic() < end and not (len(widths) >= number and all(widths)):
+        time.sleep(0.5)
+        widths = browser.execute_script(WIDTHS)
+    assert len(widths) >= number
+    assert all(widths), widths
+    statuses = browser.execute_script(STATUSES)
+    assert statuses and set(statuses) == {200}
+
+
+def save_screenshot(browser: Chrome, name: str) -> None:
+    """Keeps a picture of a page, for whoever wants to see it."""
+    path = run_store() / "screenshots" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    browser.save_screenshot(str(path))
+
+
 def test_the_comparison_of_a_study_over_optimizers(page, browser):
     assert page.startswith("http://127.0.0.1:") and page.endswith("viewStateShareKey=compared_optimizers")
     browser.get(page)
@@ -84,11 +111,21 @@ def test_the_comparison_of_a_study_over_optimizers(page, browser):
         [f"{name} seed=0" for name in OPTIMIZERS] + list(OPTIMIZERS) + ["train/loss", "figures/confusion_matrix"]
     )
     text = shows(browser, expected)
-    screenshot = Path(run_store() / "screenshots" / "compared_optimizers.png")
-    screenshot.parent.mkdir(parents=True, exist_ok=True)
-    browser.save_screenshot(str(screenshot))
+    save_screenshot(browser, "compared_optimizers")
     assert [word for word in expected if word not in text] == []
     assert len(browser.find_elements(By.CSS_SELECTOR, "svg.main-svg, canvas")) >= 3  # charts are drawn, not only named
+    assert_pictures_arrive(browser, len(OPTIMIZERS))
+    save_screenshot(browser, "compared_optimizers")
+
+
+def test_the_pictures_of_a_run(page, browser, client):
+    experiment = client.get_experiment_by_name("mnist_cnn").experiment_id
+    (run, *_) = client.search_runs([experiment], "tags.study = 'compared_optimizers' and tags.row = 'Adam'")
+    server = page.partition("#")[0]
+    browser.get(f"{server}#/experiments/{experiment}/runs/{run.info.run_id}/model-metrics")
+    shows(browser, ["figures/confusion_matrix", "figures/filters"])
+    assert_pictures_arrive(browser, 4)
+    save_screenshot(browser, "a_run")
 
 
 @pytest.mark.parametrize(

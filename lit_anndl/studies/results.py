@@ -27,6 +27,7 @@ from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.storage import patiently
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.tracking.parent import Table
+from lit_anndl.tracking.records import figure_names
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,19 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
         layer = {"seed_everything": definition.seeds[0], **best_layer(settings)}
         texts["best.yaml"] = yaml.safe_dump(layer, sort_keys=False)
         parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
+    show_figures(opened, trials)
     written = parent.log_tables({"trials": trials_table(trials)}, texts)
     return written and (record_rows if definition.rows else record_search)(opened, trials)
+
+
+def show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
+    """Has MLflow's comparison show the runs' figures, as the first complete trial has them."""
+    complete = (trial for trial in trials if trial.state is TrialState.COMPLETE)
+    runs = [run_id for trial in complete for run_id in trial.user_attrs["runs"].values()]
+    try:
+        opened.lay_out(figure_names(opened.parent.store, runs[0]) if runs else ())
+    except Unreachable as error:
+        log.warning("the comparison in MLflow could not be brought up to date: %s", error)
 
 
 def record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:

@@ -1,6 +1,6 @@
 """A study as it is kept: opened, begun, and what it says of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -57,8 +57,8 @@ class OpenStudy:
         self.study.set_user_attr("mlflow_run", parent.run_id)
         return parent
 
-    def lay_out(self) -> None:
-        """Prepares MLflow's view that compares the runs."""
+    def lay_out(self, figures: Sequence[str] = ()) -> None:
+        """Prepares MLflow's view that compares the runs, and the figures that they are known to have."""
         definition = self.definition
         metrics = parse(definition.exercise, []).model_class.metrics()
         self.parent.set_view(
@@ -67,6 +67,7 @@ class OpenStudy:
             ascending=definition.direction == "minimize",
             parameters=definition.varied,
             finals=[*(name for name in metrics if name.startswith("test/")), "seconds/fit"],
+            figures=figures,
         )
 
     def trials(self) -> list[FrozenTrial]:

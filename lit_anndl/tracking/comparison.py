@@ -20,7 +20,15 @@ def address(server: str, experiment: str, study: str | None = None) -> str:
     return f"{server}/#/experiments/{experiment}/runs?{urlencode({**COMPARISON, **view})}"
 
 
-def shared_view(parent: str, metric: str, *, ascending: bool, parameters: Sequence[str], finals: Sequence[str]) -> str:
+def shared_view(
+    parent: str,
+    metric: str,
+    *,
+    ascending: bool,
+    parameters: Sequence[str],
+    finals: Sequence[str],
+    figures: Sequence[str] = (),
+) -> str:
     """The tag's value: the runs under a parent, best first, listed as runs of their own.
 
     Args:
@@ -28,7 +36,8 @@ def shared_view(parent: str, metric: str, *, ascending: bool, parameters: Sequen
         metric: what the runs are compared by.
         ascending: whether less is better.
         parameters: what was varied, for parallel coordinates.
-        finals: metrics that are measured once, for bars; MLflow itself adds the curves of all others, and figures.
+        finals: metrics that are measured once, for bars; MLflow itself adds the curves of all others.
+        figures: the runs' figures; MLflow adds those that are not named, each below all parameters of its run.
     """
     common = {
         "metricSectionId": "comparison",
@@ -38,7 +47,13 @@ def shared_view(parent: str, metric: str, *, ascending: bool, parameters: Sequen
     }
     parallel = {**common, "uuid": "varied", "type": "PARALLEL", "showAllRuns": True}
     bars = [{**common, "uuid": key, "type": "BAR", "metricKey": key, "displayName": key} for key in finals]
-    section = {"uuid": "comparison", "name": "comparison", "display": True, "isReordered": False, "deleted": False}
+    images = [
+        {**common, "uuid": key, "type": "IMAGE", "metricSectionId": "figures", "imageKeys": [key], "step": 0,
+         "showRunParams": False}
+        for key in (f"figures/{name}" for name in figures)
+    ]  # fmt: skip
+    shown = {"display": True, "isReordered": False, "deleted": False}
+    sections = [{**shown, "uuid": name, "name": name} for name in ("comparison", *(["figures"] if images else []))]
     view: dict[str, Any] = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
         "orderByKey": f"metrics.`{metric}`",
@@ -47,8 +62,12 @@ def shared_view(parent: str, metric: str, *, ascending: bool, parameters: Sequen
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "compareRunCharts": [{**parallel, "selectedParams": [*parameters], "selectedMetrics": [metric]}, *bars],
-        "compareRunSections": [section],
+        "compareRunCharts": [
+            {**parallel, "selectedParams": [*parameters], "selectedMetrics": [metric]},
+            *bars,
+            *images,
+        ],
+        "compareRunSections": sections,
         "isAccordionReordered": True,
     }
     return "deflate;" + base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()

@@ -3,9 +3,10 @@
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event
+from typing import Any
 
 from matplotlib.figure import Figure
 from mlflow.entities import RunTag
@@ -72,11 +73,9 @@ class Parent:
             for key, value in tags.items():
                 self.store.client.set_tag(self.run_id, key, value)
 
-    def set_view(
-        self, study: str, metric: str, *, ascending: bool, parameters: Sequence[str], finals: Sequence[str]
-    ) -> None:
+    def set_view(self, study: str, metric: str, **layout: Any) -> None:
         """Lays out how MLflow's UI compares the study's runs, see `shared_view`."""
-        view = shared_view(self.run_id, metric, ascending=ascending, parameters=parameters, finals=finals)
+        view = shared_view(self.run_id, metric, **layout)
         with self._warning():
             experiment = self.store.client.get_run(self.run_id).info.experiment_id
             self.store.client.set_experiment_tag(experiment, SHARED_VIEW + study, view)
