@@ -303,3 +303,20 @@ def test_the_study_file_is_the_parent_s_configuration(study_file, run_sweep, cli
     stored = yaml.safe_load(Path(client.download_artifacts(parent, "config.yaml", str(tmp_path))).read_text())
     written = yaml.safe_load(file.read_text())
     assert {key: stored[key] for key in written} == written
+
+
+def test_what_a_study_varies_is_a_parameter_of_each_run(study_file, run_sweep, client):
+    rows = {"every": {"trainer.check_val_every_n_epoch": 1}, "second": {"model.optimizer.amsgrad": True}}
+    code, _, err = run_sweep(study_file("varied", trials=None, sampler=None, space=None, rows=rows))
+    assert code == 0, err
+    experiment = client.get_experiment_by_name("surface").experiment_id
+    runs = client.search_runs([experiment], "tags.study = 'varied' and tags.row != ''")
+    varied = {"trainer.check_val_every_n_epoch", "model.optimizer.amsgrad"}
+    assert {run.data.tags["row"]: {run.data.params[key] for key in varied} for run in runs} == {
+        "every": {"1", "False"},
+        "second": {"1", "True"},
+    }
+    assert {key for key in runs[0].data.params if key.startswith("trainer.")} == {
+        "trainer.check_val_every_n_epoch",
+        "trainer.max_epochs",
+    }
