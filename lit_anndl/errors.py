@@ -26,6 +26,10 @@ class TakenOver(RunFailure):
         self.run_id = run_id
 
 
+class LostConnection(RunFailure):
+    """The processes that train a run together have lost each other."""
+
+
 class Stopped(BaseException):
     """A run is to end before its time; no failure, so no Exception. The run is KILLED."""
 

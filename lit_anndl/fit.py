@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from lit_anndl import exercises
-from lit_anndl.errors import InputError, RunFailure
+from lit_anndl.errors import InputError, LostConnection, RunFailure
 from lit_anndl.interruption import Interruption, raising_on_signals
+from lit_anndl.launcher import LOST_CONNECTION, ProcessGroup, join_group
 
 if TYPE_CHECKING:
     from lit_anndl.run import Result
@@ -34,7 +35,8 @@ Exercises:
 
 def main(words: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
-    started = time.time()
+    launched = join_group()
+    started = launched or time.time()
     if not words or words[0] in ("--help", "-h", "--list"):
         print(("" if words[:1] == ["--list"] else USAGE) + listing())
         return DONE
@@ -44,6 +46,8 @@ def main(words: Sequence[str]) -> int:
         except InputError as error:
             return ended(str(error), WRONG_INPUT)
         except RunFailure as error:
+            if launched and isinstance(error, LostConnection):
+                return LOST_CONNECTION  # the launcher knows whose fault it is
             return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
         except Interruption as interruption:
             return ended(how_to_resume(words[0], interruption), interruption.exit_code)
@@ -90,14 +94,18 @@ def fit(exercise: str, words: Sequence[str], started: float) -> int:
 
     from lit_anndl.configuration import print_help
     from lit_anndl.resume import parse_command
-    from lit_anndl.run import run
+    from lit_anndl.run import compose, execute
 
     quieten()
     if {"--help", "-h"} & set(words):
         print_help(exercise)
         return DONE
-    result = run(parse_command(exercise, words), started)
-    rank_zero_only(report)(result)
+    configuration = parse_command(exercise, words)
+    parts = compose(configuration, started)
+    if (processes := parts.processes) > 1:
+        del parts  # each process has its own
+        return ProcessGroup([sys.executable, "-m", "lit_anndl.fit", exercise, *words], processes, started).run()
+    rank_zero_only(report)(execute(parts, configuration))
     return DONE
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from lit_anndl.errors import Stopped
 
@@ -58,8 +58,13 @@ def raise_interruption(signum: int, _: FrameType | None = None) -> None:
 def raise_once(interruption: Interruption) -> None:
     """Raises an Interruption, unless one is being dealt with."""
     if not _raised or time.monotonic() - _raised[-1] > GRACE_SECONDS:
-        _raised.append(time.monotonic())
-        raise interruption
+        raise_undisturbed(interruption)
+
+
+def raise_undisturbed(interruption: Interruption) -> NoReturn:
+    """Raises an Interruption, and has signals ignored while it is dealt with."""
+    _raised.append(time.monotonic())
+    raise interruption
 
 
 @contextmanager
@@ -117,8 +122,7 @@ class Deferral:
     def raise_pending(self) -> None:
         """Raises the signal noted until now, if there is one."""
         if self.pending:
-            _raised.append(time.monotonic())
-            raise self.pending
+            raise_undisturbed(self.pending)
 
     def _note(self, signum: int, _: FrameType | None) -> None:
         if self.pending is None:

@@ -13,10 +13,11 @@ from jsonargparse import ArgumentError, Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 
 from lit_anndl import provenance
 from lit_anndl.configuration import Configuration
-from lit_anndl.errors import InputError, RunFailure, Stopped, TakenOver
+from lit_anndl.errors import InputError, LostConnection, RunFailure, Stopped, TakenOver
 from lit_anndl.interruption import deferring, ignoring_signals
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import Store, first_line
@@ -25,8 +26,16 @@ from lit_anndl.training.checkpoint import AtomicCheckpointIO, Checkpoint, check_
 from lit_anndl.training.early_stopping import EarlyStopping
 from lit_anndl.training.exercise import Exercise
 from lit_anndl.training.memory import state_bytes
+from lit_anndl.training.parallel import (
+    OwnSignals,
+    RankStream,
+    check_processes,
+    check_strategy,
+    is_lost_connection,
+    processes_to_start,
+)
 from lit_anndl.training.progress import Progress
-from lit_anndl.training.threads import ThreadChoice
+from lit_anndl.training.threads import ThreadChoice, check_threads
 from lit_anndl.training.timing import ELAPSED, Timing
 
 
@@ -50,6 +59,11 @@ class Parts:
     tracker: Tracker | None
     checkpoint: Path | None
 
+    @property
+    def processes(self) -> int:
+        """How many processes are to be started, each of which runs; 1 if it is this one that runs."""
+        return processes_to_start(self.trainer)
+
 
 def run(
     configuration: Configuration,
@@ -71,18 +85,31 @@ def run(
     Raises:
         InputError: a part refuses its settings; then no run is left behind.
     """
-    started = time.time() if started is None else started
-    seed_everything(configuration.values.seed_everything, workers=True, verbose=False)
-    parts = compose(configuration, started, callbacks)
+    parts = compose(configuration, time.time() if started is None else started, callbacks)
+    if parts.processes > 1:
+        raise InputError(f"trainer.devices: a single process runs here, {parts.processes} were asked for")
+    return execute(parts, configuration, tags, varied)
+
+
+def execute(
+    parts: Parts,
+    configuration: Configuration,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    varied: Collection[str] = (),
+) -> Result:
+    """Trains and tests what was composed; see `run`."""
     if parts.tracker is None:
         return Result(train_and_test(parts), None, None)
     return tracked(parts, parts.tracker, configuration, tags, configuration.parameters(varied))
 
 
-def compose(configuration: Configuration, started: float, callbacks: Sequence[Callback]) -> Parts:
-    """Builds and checks everything that can be wrong before a run is recorded."""
+def compose(configuration: Configuration, started: float, callbacks: Sequence[Callback] = ()) -> Parts:
+    """Seeds, builds and checks everything that can be wrong before a run is recorded."""
     values = configuration.values
+    seed_everything(values.seed_everything, workers=True, verbose=False)
     try:
+        check_strategy(values.trainer.strategy)
+        check_threads(values.threads)
         objects = configuration.instantiate()
         objects.data.prepare_data()
         objects.data.setup("fit")
@@ -91,8 +118,10 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         timing = Timing(started)
         leads = getattr(rank_zero_only, "rank", 0) == 0
         tracker = Tracker(configuration.exercise, open_store()) if recorded(values) and leads else None
-        checkpoint = checkpoint_of(configuration, objects.model) if values.resume else None
-        trainer = make_trainer(objects, [*callbacks, timing, ThreadChoice(values.threads)], tracker)
+        own = [timing, ThreadChoice(values.threads), RankStream(), OwnSignals()]
+        trainer = make_trainer(objects, [*callbacks, *own], tracker)
+        check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
+        checkpoint = checkpoint_of(configuration, objects.model, trainer.world_size) if values.resume else None
     except (MisconfigurationException, ValueError, ArgumentError) as error:
         raise input_error(error) from error
     return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
@@ -108,12 +137,12 @@ def input_error(error: BaseException) -> InputError:
     return InputError(" ".join(str(error).split()))
 
 
-def checkpoint_of(configuration: Configuration, model: Exercise) -> Path | None:
+def checkpoint_of(configuration: Configuration, model: Exercise, processes: int) -> Path | None:
     """The checked checkpoint of the run to go on with, None if it has written none yet; each rank needs it."""
     store = Store()
     path = store.last_checkpoint(store.run(configuration.values.resume))
     if path:
-        check_checkpoint(path, configuration.exercise, model)
+        check_checkpoint(path, configuration.exercise, model, processes)
     return path
 
 
@@ -163,7 +192,11 @@ def check_data(configuration: Configuration) -> bool:
 
 
 def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:
-    """The Trainer, with the project's callbacks after the user's."""
+    """The Trainer, with the project's callbacks after the user's.
+
+    Raises:
+        InputError: it refuses its settings.
+    """
     options: dict[str, Any] = vars(objects.trainer)
     callbacks = [*(options["callbacks"] or []), *callbacks]
     if objects.early_stopping.wanted:
@@ -172,36 +205,53 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
         callbacks.append(Progress())
     if checkpoints := options["enable_checkpointing"] and recorded(objects):
         callbacks.append(objects.checkpoint)
-    return Trainer(
-        **{
-            **options,
-            "callbacks": callbacks,
-            "logger": tracker or False,
-            "limit_val_batches": options["limit_val_batches"] if has_validation(objects.data) else 0,
-            "enable_checkpointing": checkpoints,
-            "plugins": [*(options["plugins"] or []), AtomicCheckpointIO()],
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-        }
-    )
+    options |= {
+        "callbacks": callbacks,
+        "logger": tracker or False,
+        "limit_val_batches": options["limit_val_batches"] if has_validation(objects.data) else 0,
+        "enable_checkpointing": checkpoints,
+        "plugins": [*(options["plugins"] or []), AtomicCheckpointIO()],
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    try:
+        return Trainer(**options)
+    except TypeError as error:  # of devices that are no such numbers
+        raise InputError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def train_and_test(parts: Parts) -> dict[str, float]:
-    """Fits, from the checkpoint if there is one, tests the final weights once, and returns all metrics."""
-    trainer = parts.trainer
+    """Fits, from the checkpoint if there is one, tests the final weights once, and returns all metrics.
+
+    Raises:
+        RunFailure: Lightning refuses the settings after all; a metric is infinite; other processes have gone.
+    """
     try:
-        trainer.fit(parts.model, datamodule=parts.data, ckpt_path=parts.checkpoint, weights_only=True)
+        measured = fit_and_test(parts)
     except MisconfigurationException as error:
         raise RunFailure(" ".join(str(error).split())) from error
-    measured = dict(trainer.callback_metrics)
-    if isinstance(stopping := trainer.early_stopping_callback, EarlyStopping):
-        measured |= stopping.best()
-    trainer.test(parts.model, datamodule=parts.data, verbose=False)
-    measured |= trainer.callback_metrics
+    except RuntimeError as error:
+        if not is_lost_connection(error):
+            raise
+        callback = parts.trainer.checkpoint_callback
+        if isinstance(callback, Checkpoint) and callback.interruption:
+            raise callback.interruption from error  # what the others left for
+        raise LostConnection(f"the connection to the other processes is lost: {first_line(error)}") from error
     metrics = {name: float(value) for name, value in measured.items()}
     if infinite := [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]:
         raise RunFailure(f"{infinite[0]} after the last step: try a smaller learning rate (--model.optimizer.lr)")
     return {**metrics, **sizes(parts), **parts.timing.metrics()}
+
+
+def fit_and_test(parts: Parts) -> dict[str, Tensor]:
+    """What Lightning measures in the fit and in the test."""
+    trainer = parts.trainer
+    trainer.fit(parts.model, datamodule=parts.data, ckpt_path=parts.checkpoint, weights_only=True)
+    measured = dict(trainer.callback_metrics)
+    if isinstance(stopping := trainer.early_stopping_callback, EarlyStopping):
+        measured |= stopping.best()
+    trainer.test(parts.model, datamodule=parts.data, verbose=False)
+    return {**measured, **trainer.callback_metrics}
 
 
 def sizes(parts: Parts) -> dict[str, float]:

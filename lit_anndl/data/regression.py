@@ -99,7 +99,7 @@ class RegressionData(InMemoryData):
     def _split(self, examples: Batch) -> tuple[Batch, Batch]:
         """Training and validation examples; they are in random order already."""
         if self.folds:
-            fold = self.fold if self.fold is not None else torch.initial_seed() % self.folds
+            fold = self.fold if self.fold is not None else self.run_seed % self.folds
             first, last = (round(self.train_size * (fold + end) / self.folds) for end in (0, 1))
         else:
             first, last = self.train_size - round(self.validation_fraction * self.train_size), self.train_size

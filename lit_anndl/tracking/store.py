@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from lit_anndl.errors import InputError, Unreachable
-from lit_anndl.liveness import process_tags
+from lit_anndl.liveness import host, process_tags
 from lit_anndl.paths import run_store
 from lit_anndl.tracking.spool import Spool
 
@@ -120,6 +120,13 @@ class Store:
         if run is None:
             raise InputError(f"there is no run {run_id} in the tracking store {self.uri}")
         return run
+
+    def run_of(self, process: str) -> str | None:
+        """The id of the run that a process of this machine (as `liveness.process` tells it) has tracked, if any."""
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        with self.reaching():
+            runs = self.client.search_runs(experiments, f"tags.process = '{process}'")
+        return next((str(run.info.run_id) for run in runs if run.data.tags["host"] == host()), None)
 
     def artifacts(self, run: Run) -> Path:
         """The folder that a run's artifacts are written to: their own, or where they wait for a store elsewhere."""

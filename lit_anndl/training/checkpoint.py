@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.files import write_atomically
 from lit_anndl.interruption import Deferral, Interruption
+from lit_anndl.training.parallel import random_states
 
 LONGEST_UNSAVED_SECONDS = 30.0
 """How much training a power cut may cost, where epochs are shorter."""
@@ -51,19 +52,24 @@ class Checkpoint(ModelCheckpoint):
         self._deferral = Deferral()
         self._written = time.monotonic()
         self._looked_at_step = -1
-        self._random_state: dict[str, Any] = {}
+        self._random_states: list[dict[str, Any]] = []
+
+    @property
+    def interruption(self) -> Interruption | None:
+        """The signal that waits, or has waited, for the end of the epoch."""
+        return self._deferral.pending
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of choosing the best, and of torch's random number generators."""
-        random_state = {"cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
-            random_state["cuda"] = torch.cuda.get_rng_state()
-        return {**super().state_dict(), "random_state": random_state, "looked_at_step": self._looked_at_step}
+        """The state of choosing the best, and of the random number generators of all ranks."""
+        first, *others = random_states()
+        random = {"random_state": first, "other_ranks": others}
+        return {**super().state_dict(), **random, "looked_at_step": self._looked_at_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the state over, the checkpoints' folder moved or not; the generators get theirs when the fit starts."""
         state = {**state_dict, "dirpath": self.dirpath}
-        self._random_state, self._looked_at_step = state.pop("random_state"), state.pop("looked_at_step")
+        self._random_states = [state.pop("random_state"), *state.pop("other_ranks", [])]  # older ones are of one rank
+        self._looked_at_step = state.pop("looked_at_step")
         for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
             state[key] = self._here(state[key])
         state["best_k_models"] = {self._here(path): value for path, value in state["best_k_models"].items()}
@@ -71,10 +77,11 @@ class Checkpoint(ModelCheckpoint):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores the random state, before data loaders may draw from it."""
-        if self._random_state:
-            torch.set_rng_state(self._random_state["cpu"])
-            if "cuda" in self._random_state and torch.cuda.is_available():
-                torch.cuda.set_rng_state(self._random_state["cuda"])
+        if self._random_states:
+            state = self._random_states[trainer.global_rank]
+            torch.set_rng_state(state["cpu"])
+            if "cuda" in state and torch.cuda.is_available():
+                torch.cuda.set_rng_state(state["cuda"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the start, so that there is always something to resume from; from here on signals wait."""
@@ -146,11 +153,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
 
 
-def check_checkpoint(path: Path, exercise: str, model: LightningModule) -> None:
+def check_checkpoint(path: Path, exercise: str, model: LightningModule, processes: int) -> None:
     """Reads a checkpoint to the end, executing nothing that is in it.
 
     Raises:
-        InputError: it is truncated or altered, of another exercise, or of another network.
+        InputError: it is truncated or altered, of another exercise, of another network, or of another number of
+            processes.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -166,6 +174,8 @@ def check_checkpoint(path: Path, exercise: str, model: LightningModule) -> None:
         raise InputError(f"{path} is a checkpoint of {content['exercise']}, not of {exercise}")
     if shapes(content["state_dict"]) != shapes(model.state_dict()):
         raise InputError(f"{path} is a checkpoint of another network: its parameters differ in name or shape")
+    if (before := content.get("processes", 1)) != processes:
+        raise InputError(f"{path} is a checkpoint of a run on {before} devices, which {processes} cannot go on with")
 
 
 def shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:

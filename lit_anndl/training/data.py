@@ -19,6 +19,7 @@ class InMemoryData(LightningDataModule):
     """Data held as tensors on the training device, handed out by index.
 
     Subclasses load `train`, `validation` and `test` (tuples of tensors; validation may stay empty) in `setup`.
+    `run_seed` is what torch was seeded with when this was made, the same for all processes of a run.
 
     Args:
         batch_size: examples per optimizer step (and per device under data parallelism).
@@ -36,6 +37,7 @@ class InMemoryData(LightningDataModule):
 
     def __init__(self, batch_size: int, steps_per_execution: int | None, seed: int | None, resamples: int = 0) -> None:
         super().__init__()
+        self.run_seed = torch.initial_seed()
         self.batch_size = batch_size
         self.steps_per_execution = steps_per_execution
         self.given_seed = seed
@@ -44,7 +46,7 @@ class InMemoryData(LightningDataModule):
     @property
     def seed(self) -> int:
         """The seed for drawing data: given, or else the one that the run was seeded with."""
-        return torch.initial_seed() if self.given_seed is None else self.given_seed
+        return self.run_seed if self.given_seed is None else self.given_seed
 
     @abstractmethod
     def setup(self, stage: str) -> None:
@@ -57,12 +59,16 @@ class InMemoryData(LightningDataModule):
         return TensorBatches(
             self._on_device(examples),
             self.batch_size,
-            seed=torch.initial_seed(),
+            seed=self.run_seed,
             shuffle=self.shuffle,
             steps_per_execution=self.steps_per_execution,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
+
+    def smallest_batch(self, processes: int = 1) -> int:
+        """The examples of the last batch of an epoch, when so many processes share them."""
+        return len(self.train[0]) // processes % self.batch_size or self.batch_size
 
     def val_dataloader(self) -> Iterable[Any]:
         """The validation batches; none without validation data."""

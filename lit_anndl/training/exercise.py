@@ -34,8 +34,9 @@ class Exercise(LightningModule):
         """Refuses data that do not fit the model, with InputError."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes whose checkpoint it is."""
+        """Notes whose checkpoint it is, and how many processes share its epochs."""
         checkpoint["exercise"] = type(self).__module__.rpartition(".")[2]
+        checkpoint["processes"] = self.trainer.world_size
 
     def summary(self, data: LightningDataModule, history: History) -> dict[str, float]:
         """What can be said of a tested run as a whole, beside its metrics."""

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.training.batches import Batch
 from lit_anndl.training.exercise import Exercise, Table
+from lit_anndl.training.parallel import share_buffers
 
 Measures = dict[str, Tensor]
 Differentiate = Callable[[Tensor, Tensor], tuple[Tensor, Measures]]
@@ -96,6 +97,7 @@ class SupervisedModule(Exercise):
             self.epoch_measures.append(self._take_step(optimizer, differentiate, batch))
         if bare:
             self._count_steps(len(batches))
+        share_buffers(self.net)
         self._refuse_divergence(self.epoch_measures[-len(batches) :])
 
     def on_train_epoch_end(self) -> None:
@@ -129,8 +131,7 @@ class SupervisedModule(Exercise):
 
     def log_epoch(self, metrics: Measures) -> None:
         """Hands an epoch's metrics to loggers and callbacks, for a fifth of what `self.log` costs per epoch."""
-        if self.trainer.world_size > 1:
-            metrics = {name: self.trainer.strategy.reduce(value, reduce_op="mean") for name, value in metrics.items()}
+        metrics = {name: self._mean_over_processes(value) for name, value in metrics.items()}
         self.trainer.callback_metrics.update(metrics)
         values = {name: float(value) for name, value in metrics.items()}
         for logger in self.trainer.loggers:
@@ -152,13 +153,17 @@ class SupervisedModule(Exercise):
         return {name: value.detach() for name, value in measures.items()}
 
     def _take_closure_step(self, optimizer: Any, differentiate: Differentiate, batch: Batch) -> Measures:
-        """A step of an optimizer that evaluates the objective several times; its first evaluation counts."""
+        """A step of an optimizer that evaluates the objective several times; its first evaluation counts.
+
+        All processes get the mean objective, as they get the mean gradient, bit for bit: else they would not
+        evaluate equally often, and wait for each other for ever.
+        """
         evaluations: list[Measures] = []
 
         def closure() -> Tensor:
             objective, measures = differentiate(*batch)
             evaluations.append(measures)
-            return objective
+            return self._mean_over_processes(objective.detach())
 
         optimizer.step(closure)
         return {name: value.detach() for name, value in evaluations[0].items()}
@@ -173,6 +178,13 @@ class SupervisedModule(Exercise):
         backward(objective)
         return objective, measures
 
+    def _mean_over_processes(self, value: Tensor) -> Tensor:
+        """The mean of what each process has; a common act of all."""
+        if self.trainer.world_size == 1:
+            return value
+        mean: Tensor = self.trainer.strategy.reduce(value.clone(), reduce_op="mean")
+        return mean
+
     def _runs_bare(self) -> bool:
         """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
         precision = self.trainer.precision_plugin
@@ -183,13 +195,13 @@ class SupervisedModule(Exercise):
         )
 
     def _refuse_divergence(self, measures: list[Measures]) -> None:
-        """Ends a run whose objective is no number any more.
+        """Ends a run whose objective, the mean over its processes, is no number any more.
 
         Raises:
             RunFailure: says at which step, and what to try.
         """
         objective = self.measures[0]
-        values = torch.stack([measure[objective] for measure in measures])
+        values = self._mean_over_processes(torch.stack([measure[objective] for measure in measures]))
         if not (finite := values.isfinite()).all():
             first = int(finite.int().argmin())
             raise RunFailure(

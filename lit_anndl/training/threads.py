@@ -1,11 +1,13 @@
 """How many CPU threads a net is worth."""
 
+import os
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
+from lit_anndl.errors import InputError
 from lit_anndl.training.batches import Batch
 
 SINGLE_THREAD_FLOPS = 40e6
@@ -45,6 +47,13 @@ class ThreadChoice(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives them back after a failure too, when Lightning tears nothing down."""
         torch.set_num_threads(self.default)
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuses more threads than cores, which are slower, and far more, which torch does not survive."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads is not None and threads > cores:
+        raise InputError(f"threads: {threads} was given, expected {cores} at most, the cores there are")
 
 
 def step_flops(module: Any, trainer: Trainer) -> int:

@@ -117,7 +117,7 @@ class BivariateRegression(SupervisedModule):
                 f"data.resamples {data.resamples} does not fit model.members {self.members}: "
                 "expected as many, from 2, or 0 to train all members on the same examples"
             )
-        if self.batch_norm and (smallest := len(data.train[0]) % data.batch_size or data.batch_size) == 1:
+        if self.batch_norm and (smallest := data.smallest_batch()) == 1:
             raise InputError(
                 f"data.batch_size {data.batch_size} leaves batches of {smallest} of {len(data.train[0])} training "
                 "examples, which model.batch_norm cannot standardise; expected another"
