@@ -1,9 +1,10 @@
 """One run from configuration to metrics: the only place that composes seed, data, model, Trainer and tracker."""
 
 import math
+import re
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +38,9 @@ from lit_anndl.training.parallel import (
 from lit_anndl.training.progress import Progress
 from lit_anndl.training.threads import ThreadChoice, check_threads
 from lit_anndl.training.timing import ELAPSED, Timing
+
+TOO_LARGE = re.compile(r"allocate \d\S* \w+|MemoryError|\w*[Oo]verflow\w*")
+"""What torch, NumPy and Python say of it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
     """Seeds, builds and checks everything that can be wrong before a run is recorded."""
     values = configuration.values
     seed_everything(values.seed_everything, workers=True, verbose=False)
-    try:
+    with refusing():
         check_strategy(values.trainer.strategy)
         check_threads(values.threads)
         objects = configuration.instantiate()
@@ -122,9 +126,20 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         trainer = make_trainer(objects, [*callbacks, *own], tracker)
         check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
         checkpoint = checkpoint_of(configuration, objects.model, trainer.world_size) if values.resume else None
+    return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Within it parts are built: what they refuse, and sizes that no memory holds, are the user's to mend."""
+    try:
+        yield
     except (MisconfigurationException, ValueError, ArgumentError) as error:
         raise input_error(error) from error
-    return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
+    except (MemoryError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
+        if not TOO_LARGE.search(repr(error)):
+            raise
+        raise input_error(error) from error
 
 
 def input_error(error: BaseException) -> InputError:
@@ -134,6 +149,8 @@ def input_error(error: BaseException) -> InputError:
         if isinstance(cause, InputError):
             return cause
         cause = cause.__cause__ or cause.__context__
+    if found := TOO_LARGE.search(repr(error)):
+        return InputError(f"these sizes do not fit into memory ({found[0]}); expected smaller ones")
     return InputError(" ".join(str(error).split()))
 
 
@@ -181,13 +198,11 @@ def check_data(configuration: Configuration) -> bool:
     Raises:
         InputError: it refuses its settings, or cannot be had.
     """
-    try:
+    with refusing():
         objects = configuration.instantiate()
         objects.data.prepare_data()
         objects.data.setup("fit")
         check(objects)
-    except (MisconfigurationException, ValueError, ArgumentError) as error:
-        raise input_error(error) from error
     return has_validation(objects.data)
 
 

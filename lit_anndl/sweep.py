@@ -58,7 +58,7 @@ def sweep(file: str, words: Sequence[str]) -> int:
     definition = read_definition(Path(file), words)
     from lit_anndl.studies import local, slurm
     from lit_anndl.studies.results import summary
-    from lit_anndl.studies.storage import Storage
+    from lit_anndl.studies.storage import Storage, patiently
     from lit_anndl.studies.study import begin
     from lit_anndl.studies.validation import validate
 
@@ -74,7 +74,7 @@ def sweep(file: str, words: Sequence[str]) -> int:
         print(f"watch it: python -m lit_anndl.sweep --status {shlex.quote(definition.name)}{where}")
         return DONE
     local.launch(opened)
-    if not opened.counts()["COMPLETE"]:
+    if not patiently(opened.counts)["COMPLETE"]:
         print(summary(opened))
         raise RunFailure("no trial is complete")
     print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {shlex.quote(definition.name)}")
@@ -83,7 +83,8 @@ def sweep(file: str, words: Sequence[str]) -> int:
 
 def status(words: Sequence[str]) -> int:
     """Prints how a study stands."""
-    name, *options = [part for word in words for part in word.split("=", 1)] or [""]
+    parts = [word.split("=", 1) if word.startswith("--") else [word] for word in words]
+    name, *options = [part for word in parts for part in word] or [""]
     if not name or name.startswith("-") or (options and (len(options) != 2 or options[0] != "--storage")):
         raise InputError("expected --status STUDY [--storage URL]")
     from lit_anndl.studies.definition import read_definition

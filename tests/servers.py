@@ -7,13 +7,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.processes import wait_until
+
+LOCK_HOLDERS = "state LIKE 'idle%' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
+"""Backends that hold a lock for somebody who is busy elsewhere."""
 
 
 def free_port() -> int:
@@ -54,7 +59,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 class Postgres:
-    """A database server that can be restarted."""
+    """A database server that can be restarted, and whose backends can be terminated."""
 
     def __init__(self, folder: Path, control: list[str], port: int) -> None:
         self.folder = folder
@@ -72,6 +77,26 @@ class Postgres:
 
     def stop(self) -> None:
         self._run("-m", "fast", "-w", "stop")
+
+    @contextmanager
+    def terminating(self, which: str = "true", every: float = 0.002) -> Iterator[list[int]]:
+        """Meanwhile the backends of clients of which an SQL condition holds are terminated; yields their numbers."""
+        done, terminated = threading.Event(), list[int]()
+        condition = f"backend_type = 'client backend' AND pid <> pg_backend_pid() AND {which}"
+        statement = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {condition}"
+
+        def terminate() -> None:
+            with psycopg.connect(self.address, autocommit=True) as connection:
+                while not done.wait(every):
+                    terminated.extend(pid for pid, _ in connection.execute(statement))
+
+        thread = threading.Thread(target=terminate)
+        thread.start()
+        try:
+            yield terminated
+        finally:
+            done.set()
+            thread.join()
 
     def _run(self, *words: str) -> None:
         subprocess.run([*self.control, "-D", str(self.folder / "data"), *words], check=True, stdout=subprocess.DEVNULL)

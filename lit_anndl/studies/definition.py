@@ -1,7 +1,7 @@
 """Study files: what a study is, and how it is to be carried out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -175,8 +175,28 @@ def parse_definition(content: dict[str, Any], words: Sequence[str] = ()) -> Defi
         values = parser.parse_args(list(words), namespace=parser.parse_object(content))
     except (ArgumentError, ValueError, TypeError) as error:
         raise InputError(explain(str(error), KEYS)) from error
+    refuse_nulls(Definition, vars(values))
+    refuse_nulls(Slurm, vars(values.slurm), "slurm.")
     plain = {"seeds": list(map(int, values.seeds)), "slurm": Slurm(**vars(values.slurm))}
-    return Definition(**{**vars(values), **plain})
+    definition = Definition(**{**vars(values), **plain})
+    refuse_other_keys(asdict(definition))
+    return definition
+
+
+def refuse_nulls(kind: type[Definition | Slurm], values: Mapping[str, Any], above: str = "") -> None:
+    """Raises InputError at the first null that is no default; the parser lets them pass."""
+    for each in fields(kind):
+        if values[each.name] is None and each.default is not None:
+            raise InputError(f"{above}{each.name}: null was given; give a value, or leave it out")
+
+
+def refuse_other_keys(content: Mapping[Any, Any], above: str = "") -> None:
+    """Raises InputError at the first key that is no text: YAML reads numbers, dates, yes and no as what they mean."""
+    for key, value in content.items():
+        if not isinstance(key, str):
+            raise InputError(f"{above or key}: {key} was given as a key, expected text, if need be in quotes")
+        if isinstance(value, Mapping):
+            refuse_other_keys(value, f"{above}.{key}".lstrip("."))
 
 
 def make_parser() -> ArgumentParser:

@@ -1,15 +1,18 @@
 """Which trial a worker takes next: none is lost, none is done twice, and the budget is the study's.
 
 Everything here happens under the study's lock. A trial whose worker ended or died before it was done is FAIL, and
-a copy of it waits in its place: same settings, same seeds done, same runs to resume.
+a copy of it waits in its place: same settings, same seeds done, same runs to resume. Where the lock was lost, and two
+workers filled the queue or took trials at once, what is there twice is found when it is taken, and ended: `is_surplus`.
 """
 
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from optuna import Study, Trial
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
@@ -46,21 +49,55 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
 
 
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
-    """The next trial, this process' own from now on; None when none is to be begun."""
+    """The next trial, this process' own from now on; None when none is to be begun. It must not be at any other."""
+    give_back(study)  # it may have taken one and not been told
     requeue_lost(study, has_died)
+    while (place := next_place(study, definition)) is not None:
+        study.sampler = make_sampler(definition, place)
+        trial = study.ask()
+        with suppress(UpdateFinishedTrialError):  # another worker has just put it back
+            beat(trial)
+            trial.set_user_attr("place", trial.user_attrs.get("place", place))
+            if not is_surplus(study, definition, trial):
+                return trial
+            trial.set_user_attr("surplus", True)
+            study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+    return None
+
+
+def next_place(study: Study, definition: Definition) -> int | None:
+    """The place in the study of the trial that is to be begun next; None when none is."""
     trials = current(study)
-    waiting = [trial for trial in trials if trial.state is TrialState.WAITING]
-    if not waiting:
-        budget = study.user_attrs.get("trials")
-        planned = bool(definition.rows or definition.planned)
-        if planned or (budget is not None and len(trials) >= budget):
-            return None
-    place = waiting[0].user_attrs.get("place", waiting[0].number) if waiting else len(trials)
-    study.sampler = make_sampler(definition, place)
-    trial = study.ask()
-    trial.set_user_attr("place", place)
-    beat(trial)
-    return trial
+    for trial in trials:
+        if trial.state is TrialState.WAITING:
+            return int(trial.user_attrs.get("place", trial.number))
+    budget = study.user_attrs.get("trials")
+    full = is_planned(definition) or (budget is not None and len(trials) >= budget)
+    return None if full else len(trials)
+
+
+def is_surplus(study: Study, definition: Definition, trial: Trial) -> bool:
+    """Whether a trial was put in the queue twice, or taken beside the queue, of which the first counts."""
+    trials = {each.number: each for each in current(study) if each.number <= trial.number}
+    own = trials.pop(trial.number, None)
+    if own is None:  # another worker has just put it back
+        return True
+    if is_planned(definition) and "fixed_params" not in own.system_attrs:
+        return True
+    if "fixed_params" in own.system_attrs or "retry_history" in own.system_attrs:
+        return identity(own) in map(identity, trials.values())
+    return bool(trial.user_attrs["place"] != len(trials))
+
+
+def identity(trial: FrozenTrial) -> Any:
+    """What a trial alone is in its study: a row, a setting of a grid, or what it is a copy of."""
+    first = [*trial.system_attrs.get("retry_history", []), trial.number][0]
+    return trial.user_attrs.get("row") or trial.system_attrs.get("fixed_params") or first
+
+
+def is_planned(definition: Definition) -> bool:
+    """Whether all trials are in the queue from the beginning."""
+    return bool(definition.rows or definition.planned)
 
 
 def beat(trial: Trial) -> None:
@@ -75,14 +112,14 @@ def give_back(study: Study) -> list[FrozenTrial]:
 
 
 def requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:
-    """Requeues the running trials of lost workers, and those without a worker's mark: it died while claiming them."""
+    """Requeues the running trials of lost workers, and those without a mark: whoever took them was lost before that."""
     found = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         worker: dict[str, str] = trial.user_attrs.get("worker", {})
         if worker:
             worker["heartbeat"] = str(float(worker["heartbeat"]) + OVERLAP_SECONDS)
         if not worker or lost(worker):
-            requeue(study, trial, died=died)
+            requeue(study, trial, died=died and bool(worker))
             found.append(trial)
     return found
 
@@ -90,24 +127,21 @@ def requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, die
 def requeue(study: Study, trial: FrozenTrial, *, died: bool) -> None:
     """Ends a trial that was not done, and puts a copy in the queue."""
     deaths = trial.user_attrs.get("deaths", 0) + died
-    if trial.number not in retried(study) and deaths < MAX_DEATHS:
+    if trial.number not in replaced(study.get_trials(deepcopy=False)) and deaths < MAX_DEATHS:
         trial.user_attrs = {**trial.user_attrs, "deaths": deaths}
+        trial.user_attrs.pop("worker", None)
         copy_into_queue(study, trial)
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def current(study: Study) -> list[FrozenTrial]:
-    """The trials but for those that a copy stands for."""
+    """The trials but for those that another stands for."""
     trials = study.get_trials(deepcopy=False)
-    replaced = numbers_retried(trials)
-    return [trial for trial in trials if trial.number not in replaced]
+    others = replaced(trials)
+    return [trial for trial in trials if trial.number not in others]
 
 
-def retried(study: Study) -> set[int]:
-    """The numbers of the trials that a copy stands for."""
-    return numbers_retried(study.get_trials(deepcopy=False))
-
-
-def numbers_retried(trials: Sequence[FrozenTrial]) -> set[int]:
-    """The numbers in the trials' histories."""
-    return {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
+def replaced(trials: Sequence[FrozenTrial]) -> set[int]:
+    """The numbers of the trials that another stands for, a copy or, for one that was surplus, the first."""
+    copied = {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
+    return copied | {trial.number for trial in trials if "surplus" in trial.user_attrs}

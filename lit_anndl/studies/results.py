@@ -34,15 +34,20 @@ log = logging.getLogger(__name__)
 
 def conclude(opened: OpenStudy) -> None:
     """Brings the parent run up to date once no trial is running; the first of several workers does it."""
+    patiently(lambda: conclude_once(opened))
+
+
+def conclude_once(opened: OpenStudy) -> None:
+    """What `conclude` does, which may be repeated."""
     with opened.storage.locked(f"{opened.definition.name} results"):
-        trials, counts = patiently(opened.trials), patiently(opened.counts)
+        trials, counts = opened.trials(), opened.counts()
         if counts["RUNNING"]:
             return
-        opened = patiently(opened.refreshed)
+        opened = opened.refreshed()
         shown = {name: getattr(opened.definition, name) for name in sorted(PRESENTATION)}
         stand = {"trials": [[trial.number, trial.state.name] for trial in trials], **shown}
-        if patiently(lambda: opened.study.user_attrs).get("concluded") != stand and record(opened, trials):
-            patiently(lambda: opened.study.set_user_attr("concluded", stand))
+        if opened.study.user_attrs.get("concluded") != stand and record(opened, trials):
+            opened.study.set_user_attr("concluded", stand)
         unfinished = counts["WAITING"] or (opened.definition.budget or 0) > len(trials)
         opened.parent.set_status("KILLED" if unfinished else "FINISHED")
 
@@ -167,7 +172,7 @@ def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
 
 def summary(opened: OpenStudy) -> str:
     """What the command says at its end, and `--status` at any time."""
-    definition, counts, trials = opened.definition, opened.counts(), opened.trials()
+    definition, counts, trials = opened.definition, patiently(opened.counts), patiently(opened.trials)
     others = {"PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting to go on or begin"}
     states = [f"{counts[state]} {word}" for state, word in others.items() if counts[state]]
     budget = f" of {max(definition.budget, len(trials))}" if definition.budget else ""
@@ -175,7 +180,7 @@ def summary(opened: OpenStudy) -> str:
     if definition.rows:
         return "\n".join([*lines, *rows_lines(definition, trials)])
     lines += [f"trial {t.number} failed: {failure(t)}" for t in trials if t.state is TrialState.FAIL]
-    if best := opened.best():
+    if best := patiently(opened.best):
         settings = overrides(definition, best)
         kind = f"median of seeds {definition.seeds}, " if len(definition.seeds) > 1 else ""
         lines += [f"best {definition.metric} {best.value:.6g} ({kind}trial {best.number}):"]

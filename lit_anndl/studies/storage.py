@@ -4,38 +4,55 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
 from zlib import crc32
 
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lit_anndl.errors import InputError
+from lit_anndl.addresses import read_address, shown, without_passwords
+from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.paths import run_store
-from lit_anndl.tracking.store import first_line, sqlite_path, without_password
+from lit_anndl.tracking.store import first_line
 
 log = logging.getLogger(__name__)
 
 VARIABLE = "LIT_ANNDL_STORAGE"
+DRIVER = "postgresql+psycopg"
+KINDS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 PATIENCE_SECONDS = 120.0
 """How long a database may be away, while it is restarted for instance."""
 
-SERVER = {
-    "pool_pre_ping": True,
-    "connect_args": {"connect_timeout": 10, "options": "-c statement_timeout=30s -c tcp_user_timeout=30s"},
+LOCK_POLL_SECONDS = 0.1
+
+CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 30_000,
+    "options": "-c statement_timeout=30s -c tcp_user_timeout=30s"
+    " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2",
 }
-"""Across a restart of PostgreSQL a statement fails, and is tried again, rather than wait for ever."""
+"""Where PostgreSQL, a client's machine or the network between them is gone, the other side notices within half a
+minute: a statement fails, and is tried again, rather than wait for ever; a lock is let go."""
 
 UNREACHABLE = (DBAPIError, StorageInternalError)
 
 T = TypeVar("T")
+
+
+class DatabaseLost(RunFailure):
+    """The database of studies stays away."""
 
 
 class Storage:
@@ -46,65 +63,125 @@ class Storage:
             LIT_ANNDL_STORAGE, or else `mlruns/optuna.db`.
 
     Raises:
-        InputError: the address is of another kind.
+        InputError: the address is of another kind, or malformed.
     """
 
     def __init__(self, address: str | None = None) -> None:
-        self.address = address or os.environ.get(VARIABLE) or f"sqlite:///{run_store() / 'optuna.db'}"
-        self.shown, self._password = without_password(self.address)
-        self.file = sqlite_path(self.address)
-        if not self.file and not self.address.startswith(("postgresql://", "postgresql+psycopg://")):
-            raise InputError(f"storage {self.shown}: expected sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+        if address is None:
+            address = os.environ.get(VARIABLE) or f"sqlite:///{quote(str(run_store() / 'optuna.db'))}"
+        self._url = read(address)
+        self.address = self._url.render_as_string(hide_password=False)
+        self.shown = shown(self._url)
+        self.file = Path(self._url.database or "") if self._url.drivername == "sqlite" else None
 
-    def connect(self) -> RDBStorage:
+    def connect(self, patience: float = 0.0) -> RDBStorage:
         """The storage for Optuna; its tables are made if need be, by one process while the others wait.
+
+        Args:
+            patience: so many seconds it may be away.
 
         Raises:
             InputError: it cannot be reached.
         """
-        if self.file:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with self.locked("tables"):
-                return RDBStorage(self._url, engine_kwargs={} if self.file else SERVER)
-        except (SQLAlchemyError, StorageInternalError, OSError, ImportError, RuntimeError) as error:
-            reason = first_line(error)
-            reason = reason.replace(self._password, "***") if self._password else reason
+            return patiently(self._connect, patience)
+        except (SQLAlchemyError, DatabaseLost, OSError, ImportError, RuntimeError) as error:
+            reason = without_passwords(first_line(cause(error)), self._url)
             raise InputError(f"storage {self.shown} cannot be used: {reason[:300]}") from error
+
+    def _connect(self) -> RDBStorage:
+        if self.file:
+            self.file.parent.mkdir(exist_ok=True)
+        with self.locked("tables"):
+            engine = {} if self.file else {"pool_pre_ping": True, "connect_args": CONNECTION}
+            return RDBStorage(self._engine_url.render_as_string(hide_password=False), engine_kwargs=engine)
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Held by one process of all machines at a time."""
+        """Held by one process of all machines at a time.
+
+        A PostgreSQL server that ends the connection lets go, and tells nobody: then two are within at once. So what is
+        done under a lock may be done twice.
+        """
+        key = crc32(name.encode())
         if self.file:
             folder = self.file.with_name(f".{self.file.name}.locks")
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / f"{crc32(name.encode()):08x}"):
+            folder.mkdir(exist_ok=True)
+            with FileLock(folder / f"{key:08x}"):
                 yield
-        else:
-            with self._lock_engine.connect() as connection:  # closing it lets go
-                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": crc32(name.encode())})
-                yield
+            return
+        connection = self._lock_engine.connect()
+        try:
+            while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
+                time.sleep(LOCK_POLL_SECONDS)
+            yield
+        finally:
+            with suppress(SQLAlchemyError):  # the server has ended the connection; what was done is done
+                connection.close()
+
+    @property
+    def _engine_url(self) -> URL:
+        return self._url if self.file else self._url.set(drivername=DRIVER)
 
     @cached_property
     def _lock_engine(self) -> Engine:
-        return create_engine(self._url, poolclass=NullPool)
+        return create_engine(
+            self._engine_url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=CONNECTION
+        )
 
-    @property
-    def _url(self) -> str:
-        return self.address.replace("postgresql://", "postgresql+psycopg://", 1)
+
+def read(address: str) -> URL:
+    """The parts of an address of studies.
+
+    Raises:
+        InputError: it is of another kind, or malformed.
+    """
+    kind, sign, _ = address.partition("://")
+    try:
+        url = read_address(address)
+    except ValueError as error:
+        given = f" {kind}{sign}…" if sign else ""  # the rest may hold a password
+        raise InputError(f"storage{given}: {error}; expected {KINDS}") from error
+    if kind == "sqlite":
+        return check_file(url)
+    if kind not in ("postgresql", DRIVER):
+        raise InputError(f"storage {shown(url)}: expected {KINDS}")
+    return url
+
+
+def check_file(url: URL) -> URL:
+    """An SQLite address, if a file can be there."""
+    file = Path(url.database or "")
+    if not file.name or file.name == ":memory:" or url.host or url.query:
+        raise InputError(f"storage {shown(url)}: expected sqlite:///FILE, and no options")
+    if file.is_dir():
+        raise InputError(f"storage {shown(url)}: expected a file, found a folder")
+    if not (above := file.absolute().parent.parent).is_dir():
+        raise InputError(f"storage {shown(url)}: there is no folder {above}")
+    return url
 
 
 def patiently(action: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """The result of an action that may be repeated, tried again while the database is away."""
+    """The result of an action that may be repeated, tried again while the database is away.
+
+    Raises:
+        DatabaseLost: it stays away.
+    """
     end = time.monotonic() + seconds
     warned = False
     while True:
         try:
             return action()
         except UNREACHABLE as error:
-            if time.monotonic() > end:
-                raise
+            if time.monotonic() >= end:
+                reason = first_line(cause(error))
+                raise DatabaseLost(f"the study's database is away: {reason}; the same command goes on") from error
             if not warned:
                 log.warning("the study's database does not answer (%s); trying again", type(error).__name__)
             warned = True
             time.sleep(1)
+
+
+def cause(error: BaseException) -> BaseException:
+    """What an error began with: the driver's, that SQLAlchemy and Optuna raise theirs from."""
+    return cause(error.__cause__) if error.__cause__ else error

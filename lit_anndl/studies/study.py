@@ -8,13 +8,16 @@ from typing import Any
 import optuna
 import yaml
 from optuna import Study
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.configuration import parse
 from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.studies.definition import PRESENTATION, Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
-from lit_anndl.studies.storage import Storage
+from lit_anndl.studies.space import read_space
+from lit_anndl.studies.storage import Storage, patiently
+from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.parent import Parent
 
@@ -76,9 +79,9 @@ class OpenStudy:
 
     def refreshed(self) -> "OpenStudy":
         """The study with its definition as another command may have changed it since."""
-        content = yaml.safe_load(self.study.user_attrs["definition"])
-        shown = {key: content[key] for key in PRESENTATION}
-        definition = replace(self.definition, rows=content["rows"], trials=self.study.user_attrs["trials"], **shown)
+        latest = kept_definition(self.study, self.storage)
+        shown = {key: getattr(latest, key) for key in PRESENTATION}
+        definition = replace(self.definition, rows=latest.rows, trials=self.study.user_attrs["trials"], **shown)
         return OpenStudy(self.storage, self.study, definition)
 
     def counts(self) -> dict[str, int]:
@@ -98,15 +101,22 @@ def begin(definition: Definition, storage: Storage) -> OpenStudy:
 
     Raises:
         InputError: the one of that name is another study; the storage or the tracking store cannot be reached.
+        RunFailure: the storage was reached, but has been away since.
     """
     quieten()
     connection = storage.connect()
+    return patiently(lambda: begin_in(connection, definition, storage))
+
+
+def begin_in(connection: RDBStorage, definition: Definition, storage: Storage) -> OpenStudy:
+    """What `begin` does once the storage is reached, which may be repeated."""
     with storage.locked(definition.name):
         study = optuna.create_study(
             study_name=definition.name, storage=connection, direction=definition.direction, load_if_exists=True
         )
-        if before := study.user_attrs.get("definition"):
-            refuse_changes(yaml.safe_load(before), yaml.safe_load(definition.text), definition.name)
+        if "definition" in study.user_attrs:
+            before = kept_definition(study, storage)
+            refuse_changes(yaml.safe_load(before.text), yaml.safe_load(definition.text), definition.name)
         trials = [each for each in (study.user_attrs.get("trials"), definition.trials) if each is not None]
         definition = replace(definition, trials=max(trials, default=None))
         opened = OpenStudy(storage, study, definition)
@@ -117,16 +127,27 @@ def begin(definition: Definition, storage: Storage) -> OpenStudy:
     return opened
 
 
-def load(name: str, storage: Storage) -> OpenStudy:
+def load(name: str, storage: Storage, patience: float = 0.0) -> OpenStudy:
     """A study that has been begun.
 
+    Args:
+        name: the study's.
+        storage: where it is kept.
+        patience: so many seconds the storage may be away at first.
+
     Raises:
-        InputError: there is none of that name.
+        InputError: there is none of that name; the storage cannot be reached.
+        RunFailure: the storage was reached, but has been away since.
     """
     quieten()
     if storage.file and not storage.file.exists():
         raise InputError(f"there is no study {name}: {storage.shown} does not exist")
-    connection = storage.connect()
+    connection = storage.connect(patience)
+    return patiently(lambda: load_from(connection, name, storage))
+
+
+def load_from(connection: RDBStorage, name: str, storage: Storage) -> OpenStudy:
+    """What `load` does once the storage is reached, which may be repeated."""
     names = optuna.get_all_study_names(connection)
     if name not in names:
         known = ", ".join(sorted(names)) or "none"
@@ -134,7 +155,26 @@ def load(name: str, storage: Storage) -> OpenStudy:
     study = optuna.load_study(study_name=name, storage=connection)
     if "definition" not in study.user_attrs:
         raise InputError(f"study {name} in {storage.shown} was not begun by this project")
-    return OpenStudy(storage, study, parse_definition(yaml.safe_load(study.user_attrs["definition"])))
+    return OpenStudy(storage, study, kept_definition(study, storage))
+
+
+def kept_definition(study: Study, storage: Storage) -> Definition:
+    """The definition that a study was begun with, or last changed to.
+
+    Raises:
+        InputError: it is broken.
+    """
+    try:
+        content = yaml.safe_load(str(study.user_attrs["definition"]))
+        if not isinstance(content, dict):
+            raise InputError(f"expected settings as `key: value`, found {type(content).__name__}")
+        definition = parse_definition({**content, "name": study.study_name})
+        check_exercise(definition.exercise)
+        read_space(definition.space)
+    except (yaml.YAMLError, InputError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"study {study.study_name} in {storage.shown} has a broken definition: {reason}") from error
+    return definition
 
 
 def refuse_changes(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna import Trial
+from optuna.exceptions import UpdateFinishedTrialError
 
 from lit_anndl.configuration import Configuration, parse
 from lit_anndl.errors import InputError, RunFailure, Stopped, Unreachable
@@ -23,8 +24,13 @@ from lit_anndl.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 REPORTS = 50
 """How often a run's metric is reported to the pruner at most: each time costs some milliseconds."""
+
+
+TAKEN_OVER = "another worker has taken the trial over"
 
 
 class Pruned(Stopped):
@@ -64,8 +70,8 @@ class Reporter(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reports the epochs before; raises Pruned, or Lost."""
         if self.lost.is_set():
-            raise Lost("another worker has taken the trial over")
-        if self._report(trainer) and patiently(self.trial.should_prune):
+            raise Lost(TAKEN_OVER)
+        if self._report(trainer) and kept(self.trial.should_prune):
             raise Pruned(f"pruned at epoch {trainer.current_epoch}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -83,7 +89,7 @@ class Reporter(Callback):
             if epoch % every == 0 and self.first_step + epoch not in self.reported
         }
         for step, value in fresh.items():
-            patiently(partial(self.trial.report, value, step))
+            kept(partial(self.trial.report, value, step))
         self.reported |= fresh.keys()
         return bool(fresh)
 
@@ -93,10 +99,11 @@ def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> f
 
     Raises:
         Pruned: the study's pruner has given it up.
+        Lost: another worker has taken it over.
         Exception: whatever a run raises.
     """
     row = trial.user_attrs.get("row")
-    chosen = trial.user_attrs["overrides"] if row else patiently(lambda: suggest(definition.domains, trial))
+    chosen = trial.user_attrs["overrides"] if row else kept(lambda: suggest(definition.domains, trial))
     name = row or f"{trial.number} " + " ".join(f"{key.rpartition('.')[2]}={short(v)}" for key, v in chosen.items())
     tags = {"mlflow.parentRunId": parent, "study": definition.name, "trial": str(trial.number)}
     tags |= {"trial_state": "RUNNING", **({"row": row} if row else {})}
@@ -143,7 +150,19 @@ def run_or_resume(
 def note(trial: Trial, attribute: str, seed: int, value: Any) -> None:
     """Keeps something of one seed's run with the trial."""
     noted = {**trial.user_attrs.get(attribute, {}), str(seed): value}
-    patiently(lambda: trial.set_user_attr(attribute, noted))
+    kept(lambda: trial.set_user_attr(attribute, noted))
+
+
+def kept(action: Callable[[], T]) -> T:
+    """The result of an action on a trial that this worker has, tried again while the database is away.
+
+    Raises:
+        Lost: it has it no more.
+    """
+    try:
+        return patiently(action)
+    except UpdateFinishedTrialError as error:
+        raise Lost(TAKEN_OVER) from error
 
 
 def short(value: Any) -> str:

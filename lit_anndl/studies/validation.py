@@ -25,6 +25,8 @@ RESERVED = {
 }
 """What a study sets itself."""
 
+MOST_SEED = 2**31
+"""Samplers take twice as much, but count on from there."""
 
 MEASURED_OF_ALL = ("parameters", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
 """What every run measures, beside the metrics and summaries of its exercise."""
@@ -106,6 +108,8 @@ def check_plan(definition: Definition) -> None:
         raise InputError("pruner: rows are all run to their end; leave it out")
     if definition.rows and any(not isinstance(row, dict) for row in definition.rows.values()):
         raise InputError("rows: expected settings by name, such as {slow: {model.optimizer.lr: 0.001}}")
+    if definition.sampler_seed >= MOST_SEED:
+        raise InputError(f"sampler_seed: {definition.sampler_seed} was given, expected less than {MOST_SEED}")
     if definition.budget is None and definition.timeout is None:
         raise InputError("expected a number of trials, or a timeout in seconds")
     if both := set(definition.fixed) & set(definition.space):

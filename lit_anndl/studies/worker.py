@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from lit_anndl.studies.background import in_background
 from lit_anndl.studies.queue import beat, claim, give_back
 from lit_anndl.studies.results import conclude
 from lit_anndl.studies.samplers import make_pruner, make_sampler
-from lit_anndl.studies.storage import PATIENCE_SECONDS, UNREACHABLE, patiently
+from lit_anndl.studies.storage import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, patiently
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Lost, Pruned, perform
 from lit_anndl.tracking.leftovers import open_store
@@ -45,10 +45,10 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
 
     Raises:
         Interruption: a signal; the trial waits for another worker by then.
-        RunFailure: too many trials failed in a row.
+        RunFailure: too many trials failed in a row, or the database stays away.
     """
     try:
-        opened.parent.set_status("RUNNING")
+        patiently(lambda: opened.parent).set_status("RUNNING")
         opened.study.pruner = make_pruner(opened.definition)
         take_trials(opened, deadline, max_failures)
         conclude(opened)
@@ -120,19 +120,17 @@ def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[Tri
     except Lost as error:
         log.warning("trial %d: %s", trial.number, error)
         return TrialState.RUNNING, None
-    except UpdateFinishedTrialError:
-        log.warning("trial %d: another worker has taken it over", trial.number)
-        return TrialState.RUNNING, None
     except Unreachable as error:
         log.warning("trial %d waits: %s", trial.number, error)
         hand_back(opened)
         wait_for_store()
         return TrialState.WAITING, None
-    except UNREACHABLE:
+    except DatabaseLost:
         raise
     except Exception as error:
         message = f"{type(error).__name__}: {first_line(error)}"
-    patiently(lambda: trial.set_user_attr("error", message))
+    with suppress(UpdateFinishedTrialError):  # another worker has taken it over
+        patiently(lambda: trial.set_user_attr("error", message))
     gc.collect()  # the traceback held the tensors, and the next trial wants the memory
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -173,7 +171,7 @@ def leave(opened: OpenStudy, status: str) -> None:
         hand_back(opened)
         if not patiently(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
             opened.parent.set_status(status)
-    except (*UNREACHABLE, Unreachable) as error:  # the next worker finds the trial by its dead worker's mark
+    except (DatabaseLost, Unreachable) as error:  # the next worker finds the trial by its dead worker's mark
         log.warning("the study could not be told: %s", first_line(error))
 
 

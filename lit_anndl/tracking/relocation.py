@@ -6,7 +6,7 @@ from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 
 ARTIFACTS = "artifacts"
 
@@ -34,7 +34,7 @@ def has_left(place: str) -> bool:
 
 def rewrite(database: Path, moved: list[str], here: str) -> None:
     """Puts one place in the stead of others, in MLflow's tables, for which it has no command."""
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(URL.create("sqlite", database=str(database)))
     with engine.begin() as connection:
         for place in moved:
             values = {"old": place, "new": here, "length": len(place), "below": f"{place}/"}

@@ -1,7 +1,6 @@
 """The tracking store: what has been recorded."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,10 +12,11 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from lit_anndl.addresses import read_address, shown, without_passwords
 from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.liveness import host, process_tags
 from lit_anndl.paths import run_store
@@ -25,6 +25,7 @@ from lit_anndl.tracking.spool import Spool
 CONFIGURATION, LAST_CHECKPOINT = "config.yaml", "checkpoints/last.ckpt"
 METRICS_PER_CALL, PARAMETERS_PER_CALL = 1000, 100
 """MLflow's own limits."""
+KINDS = "sqlite:///FILE, http://HOST or postgresql://USER@HOST/DATABASE"
 CONNECT_SECONDS = 10
 """How long a database server may take to answer."""
 
@@ -38,9 +39,9 @@ class Store:
 
     def __init__(self) -> None:
         self.address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run_store() / 'mlflow.db'}"
-        refuse_malformed(self.address)
-        self.uri, self._password = without_password(self.address)
-        self.database = sqlite_path(self.address)
+        self._url = read(self.address)
+        self.uri = shown(self._url)
+        self.database = Path(self._url.database or "") if self._url.drivername == "sqlite" else None
         try:
             self.client = open_client(self.address, self.database)
         except (MlflowException, OSError, SQLAlchemyError, ImportError, ValueError) as error:
@@ -56,8 +57,7 @@ class Store:
 
     def told(self, error: BaseException) -> str:
         """What an error says, in one line and without the password, which MLflow repeats."""
-        text = first_line(error)
-        return (text.replace(self._password, "***") if self._password else text)[:300]
+        return without_passwords(first_line(error), self._url)[:300]
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of a name, made if need be; a local database has the artifacts beside it."""
@@ -236,19 +236,19 @@ class Store:
             self.client.download_artifacts(run.info.run_id, "checkpoints", str(spool.artifacts))
 
 
-def refuse_malformed(address: str) -> None:
-    """Refuses what is no address, or that of an SQLite database without a file.
+def read(address: str) -> URL:
+    """The parts of a tracking store's address.
 
     Raises:
-        InputError: says what was expected.
+        InputError: it is none, or that of an SQLite database without a file.
     """
     try:
-        malformed = urlsplit(address).scheme == "sqlite" and address.partition("///")[2] in ("", ":memory:")
-    except ValueError:
-        malformed = True
-    if malformed:
-        shown = re.sub("//[^/@]*@", "//***@", address)
-        raise InputError(f"MLFLOW_TRACKING_URI: {shown} was given, expected sqlite:///FILE, http://… or postgresql://…")
+        url = read_address(address)
+    except ValueError as error:  # a password may be in what was given
+        raise InputError(f"MLFLOW_TRACKING_URI: {error}; expected {KINDS}") from error
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise InputError(f"MLFLOW_TRACKING_URI: {shown(url)} was given, expected {KINDS}")
+    return url
 
 
 def open_client(uri: str, database: Path | None) -> MlflowClient:
@@ -267,11 +267,7 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
 
 def reach(uri: str) -> None:
     """Connects to a database server once: MLflow itself would try for a minute and a half."""
-    try:
-        backend = make_url(uri).get_backend_name()
-    except ArgumentError:  # no address of a database
-        return
-    if backend in ("postgresql", "mysql"):
+    if uri.startswith(("postgresql", "mysql")):
         engine = create_engine(uri, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
         with engine.connect():
             pass
@@ -286,21 +282,6 @@ def local_artifacts(run: Run) -> Path | None:
     """The folder of a run's artifacts, None if they are not on this machine's disks."""
     parts = urlsplit(run.info.artifact_uri)
     return Path(url2pathname(parts.path)) if parts.scheme in ("", "file") else None
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """The file of an SQLite address, None for other addresses."""
-    prefix = "sqlite:///"
-    return Path(uri.removeprefix(prefix)) if uri.startswith(prefix) else None
-
-
-def without_password(uri: str) -> tuple[str, str]:
-    """An address as it may be shown, and the password that was in it, empty if there was none."""
-    parts = urlsplit(uri)
-    password = parts.password or "".join(re.findall(r"(?:^|&)password=([^&]*)", parts.query)[:1])
-    return (
-        uri.replace(f"{password}@", "***@").replace(f"password={password}", "password=***") if password else uri
-    ), password
 
 
 def taken_over(tags: Mapping[str, str], facts: Mapping[str, Any]) -> bool:

@@ -73,10 +73,18 @@ def run_sweep(capsys: pytest.CaptureFixture[str]) -> Sweep:
     return Sweep(capsys)
 
 
+SWEEP, WORKER = "lit_anndl.sweep", "lit_anndl.studies.process"
+
+
 def start_sweep(*words: str | Path, **environment: str) -> subprocess.Popen[str]:
     """The command as a process."""
+    return start(SWEEP, *words, **environment)
+
+
+def start(module: str, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
+    """A module as a process."""
     return subprocess.Popen(
-        [sys.executable, "-m", "lit_anndl.sweep", *map(str, words)],
+        [sys.executable, "-m", module, *map(str, words)],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,16 +6,21 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import optuna
 import pytest
 from mlflow import MlflowClient
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from lit_anndl.paths import run_store
+from lit_anndl.studies import trial as trials
+from lit_anndl.studies import worker
+from lit_anndl.studies.storage import Storage, patiently
 from tests.processes import wait_until
-from tests.servers import Postgres, postgres, slurm
-from tests.studies.conftest import assert_complete, in_state, start_sweep
+from tests.servers import LOCK_HOLDERS, Postgres, postgres, slurm
+from tests.studies.conftest import WORKER, assert_complete, in_state, start, start_sweep
 
 TRIALS = 40
 LONGER = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
@@ -33,6 +38,21 @@ def own_store(tmp_path, monkeypatch) -> MlflowClient:
     address = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     return MlflowClient(address)
+
+
+@pytest.fixture
+def disposed(monkeypatch) -> Iterator[None]:
+    """Closes what commands within this process leave to its end."""
+    honest, storages = Storage.connect, list[RDBStorage]()
+
+    def connect(storage: Storage, *arguments: Any) -> RDBStorage:
+        storages.append(honest(storage, *arguments))
+        return storages[-1]
+
+    monkeypatch.setattr(Storage, "connect", connect)
+    yield
+    for storage in storages:
+        storage.engine.dispose()
 
 
 def done(study: optuna.Study) -> int:
@@ -68,6 +88,90 @@ def test_nothing_is_lost_with_workers_or_database(database, study_file, own_stor
     assert f"{TRIALS} of {TRIALS} trials complete" in out
     assert "hush" not in out + err
     assert_complete(study, own_store, TRIALS)
+
+
+def test_a_lock_whose_connection_is_terminated_costs_no_trial(database, study_file, own_store, load_study):
+    file = study_file("terminated", trials=12, workers=2)
+    process = start_sweep(file, "--storage", database.address)
+    study = load_study("terminated", database.address)
+    try:
+        with database.terminating(LOCK_HOLDERS) as terminated:
+            out, err = process.communicate(timeout=90)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "12 of 12 trials complete" in out
+    assert "Traceback" not in err
+    assert_complete(study, own_store, 12)
+    assert terminated
+
+
+def test_backends_terminated_from_the_beginning_to_the_end_cost_no_trial(database, study_file, own_store, load_study):
+    file = study_file("shaken", trials=4, workers=2)
+    process = start_sweep(file, "--storage", database.address)
+    study = load_study("shaken", database.address)  # the workers are about to begin
+    try:
+        with database.terminating(every=0.5) as terminated:
+            out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "4 of 4 trials complete" in out
+    assert "Traceback" not in err
+    assert_complete(study, own_store, 4)
+    assert len(terminated) > 10
+
+
+def test_a_lost_lock_is_free_and_its_holder_goes_on(database):
+    holder, other = Storage(database.address), Storage(database.address)
+    with holder.locked("study"):
+        with database.terminating(LOCK_HOLDERS) as terminated:
+            wait_until(lambda: terminated)
+        with other.locked("study"):
+            pass
+    with database.terminating(LOCK_HOLDERS) as terminated, pytest.raises(KeyError), holder.locked("study"):
+        wait_until(lambda: terminated)
+        raise KeyError("what is wrong within is said")
+
+
+def test_a_worker_waits_for_a_database_that_is_away_as_it_begins(
+    database, study_file, run_sweep, own_store, load_study, disposed
+):
+    assert run_sweep(study_file("early", trials=1), "--storage", database.address)[0] == 0
+    study = load_study("early", database.address)
+    study.set_user_attr("trials", 2)
+    database.stop()
+    process = start(WORKER, "early", "", "1", LIT_ANNDL_STORAGE=database.address)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    database.start()
+    _, err = process.communicate(timeout=120)
+    assert line == "the study's database does not answer (OperationalError); trying again\n"
+    assert process.returncode == 0, err
+    assert_complete(study, own_store, 2)
+
+
+def test_a_database_that_stays_away_costs_a_line(database, study_file, run_sweep, own_store, disposed, monkeypatch):
+    honest = trials.run
+
+    def away(*arguments: Any, **options: Any) -> Any:
+        database.stop()
+        return honest(*arguments, **options)
+
+    file = study_file("lonely", trials=2)
+    monkeypatch.setattr(worker, "PATIENCE_AT_THE_END_SECONDS", 0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "run", away)
+        patch.setattr(patiently, "__defaults__", (0.5,))
+        code, _, err = run_sweep(file, "--storage", database.address)
+    again, _, refusal = run_sweep(file, "--storage", database.address)
+    database.start()
+    assert code == 1 and err.startswith("sweep: the study's database is away: ")
+    assert again == 2 and "cannot be used: " in refusal and "hush" not in err + refusal
+    assert err.count("\n") == refusal.count("\n") == 1
+    code, out, err = run_sweep(file, "--storage", database.address)
+    assert code == 0, err
+    assert "2 of 2 trials complete" in out
 
 
 def test_slurm_requeues_and_nothing_is_lost(database, study_file, own_store, load_study):

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from optuna.trial import TrialState
 from lit_anndl.errors import Unreachable
 from lit_anndl.liveness import STALE_SECONDS
 from lit_anndl.studies import trial as trials
-from lit_anndl.studies.definition import read_definition
+from lit_anndl.studies.definition import Definition, read_definition
 from lit_anndl.studies.queue import MAX_DEATHS, OVERLAP_SECONDS, claim, requeue
 from lit_anndl.studies.samplers import make_sampler
 from lit_anndl.studies.storage import Storage
 from lit_anndl.studies.study import begin
 from tests.studies.conftest import assert_complete, in_state
+
+MAY_BE_NULL = {"trials", "timeout", "storage"}
 
 
 def artifacts(client: Any, run_id: str, folder: str) -> set[str]:
@@ -53,6 +56,11 @@ def artifacts(client: Any, run_id: str, folder: str) -> set[str]:
         ({"seeds": [-1]}, "seeds"),
         ({"trials": None}, "expected a number of trials"),
         ({"trials": 0}, "whole number > 0"),
+        ({"sampler_seed": 10**12}, "sampler_seed: 1000000000000 was given, expected less than 2147483648"),
+        ({"space": {"model.hidden": [10**14, 3]}}, "do not fit into memory"),
+        ({"rows": {"huge": {"data.grid_size": 10**7}}, "space": None}, "do not fit into memory"),
+        ({"rows": {1: {"model.hidden": 3}}, "space": None}, "rows: 1 was given as a key, expected text"),
+        ({"rows": {"a": {"model.hidden": 3, True: 3}}, "space": None}, "rows.a: True was given as a key"),
         ({"slurm": {"partitoin": "gpu"}}, "partition"),
         ({"storage": "mysql://host/db"}, "expected sqlite:///FILE or postgresql://"),
         ({"launcher": "slurm"}, "no sbatch"),
@@ -66,6 +74,16 @@ def test_wrong_study_files(entries, message, study_file, run_sweep, client, monk
     assert (code, out) == (2, "")
     assert message in err and err.startswith("sweep: ") and err.count("\n") == 1
     assert len(client.search_runs([e.experiment_id for e in client.search_experiments()])) == before
+    assert not (tmp_path / "optuna.db").exists()
+
+
+@pytest.mark.parametrize("key", sorted({each.name for each in fields(Definition)} - MAY_BE_NULL))
+def test_keys_that_are_null(key, study_file, run_sweep, tmp_path):
+    file = study_file()
+    file.write_text(f"{file.read_text()}\n{key}: null\n")
+    code, out, err = run_sweep(file)
+    assert (code, out) == (2, "")
+    assert key in err and err.startswith("sweep: ") and err.count("\n") == 1
     assert not (tmp_path / "optuna.db").exists()
 
 
@@ -185,6 +203,13 @@ def test_a_failure_is_one_trial_s(study_file, run_sweep, client, storage, load_s
     assert "3 of 4 trials complete, 1 failed" in out
     assert "trial 1 failed: OutOfMemoryError: CUDA out of memory" in out
     assert len(in_state(load_study("unlucky", storage), TrialState.FAIL)) == 1
+
+
+def test_a_row_that_no_memory_holds_fails_alone(study_file, run_sweep, client):
+    rows = {"small": {"model.hidden": 3}, "huge": {"model.hidden": 10**14}}
+    code, out, _ = run_sweep(study_file("uneven", rows=rows, space=None, trials=None))
+    assert code == 0 and "1 of 2 trials complete, 1 failed" in out
+    assert "huge   failed: InputError: these sizes do not fit into memory" in out
 
 
 def test_rows_that_failed_or_are_new(study_file, run_sweep, client, storage, load_study, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from lit_anndl.errors import InputError
 from lit_anndl.tracking.leftovers import open_store
-from lit_anndl.tracking.store import Store, without_password
+from lit_anndl.tracking.store import Store
 from lit_anndl.tracking.tracker import Tracker
 
 DELIVER = [sys.executable, "-m", "lit_anndl.deliver"]
@@ -72,15 +72,3 @@ def test_of_two_that_resume_one_is_refused(tracker, client):
     again.resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
     again.close("FINISHED")
     assert client.get_run(tracker.run_id).info.status == "FINISHED"
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("http://student:hush@host:5000/a", "http://student:***@host:5000/a"),
-        ("postgresql://host/db?user=me&password=hush", "postgresql://host/db?user=me&password=***"),
-        ("sqlite:///mlruns/mlflow.db", "sqlite:///mlruns/mlflow.db"),
-    ],
-)
-def test_passwords_are_not_shown(address, shown):
-    assert without_password(address) == (shown, "hush" if "hush" in address else "")
