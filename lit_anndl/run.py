@@ -220,7 +220,8 @@ def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker
         callbacks.append(Progress())
     if checkpoints := options["enable_checkpointing"] and recorded(objects):
         callbacks.append(objects.checkpoint)
-    options |= {
+    options = {
+        **options,
         "callbacks": callbacks,
         "logger": tracker or False,
         "limit_val_batches": options["limit_val_batches"] if has_validation(objects.data) else 0,

@@ -50,7 +50,7 @@ class Witness(Callback):
                 raise RuntimeError("a cable was pulled")
 
     def on_test_batch_start(self, trainer, *_):
-        if trainer.global_rank == 0 and once("stop"):
+        if trainer.global_rank == 1 and once("stop"):
             os.kill(os.getppid(), signal.SIGTERM)
             time.sleep(600)
 
