@@ -1,1 +1,13 @@
 """Exercises on artificial neural networks and deep learning, reproducible by one command each."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lit_anndl.training.exercise import Exercise
+
+
+def load(run_id: str) -> "Exercise":
+    """The trained exercise of a run: `module.net(inputs)` predicts; see `lit_anndl.trained.load`."""
+    from lit_anndl import trained  # torch is imported when there is work
+
+    return trained.load(run_id)

@@ -1,7 +1,7 @@
 """Going on with a run that was interrupted."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def continuation(exercise: str, run_id: str, own: Sequence[str] = ()) -> Configu
     return parse(exercise, [f"--resume={run_id}"], record)
 
 
-def recorded_run(exercise: str, run_id: str, own: set[str]) -> tuple[Any, dict[str, Any]]:
+def recorded_run(exercise: str, run_id: str, own: Collection[str] = ()) -> tuple[Any, dict[str, Any]]:
     """A run of the store, and the configuration that it was begun with, checked to be one."""
     store = open_store()
     run = store.run(run_id)

@@ -114,10 +114,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
     with refusing():
         check_strategy(values.trainer.strategy)
         check_threads(values.threads)
-        objects = configuration.instantiate()
-        objects.data.prepare_data()
-        objects.data.setup("fit")
-        check(objects)
+        objects = build(configuration)
         objects.model.configure_optimizers()
         timing = Timing(started)
         leads = getattr(rank_zero_only, "rank", 0) == 0
@@ -127,6 +124,15 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
         checkpoint = checkpoint_of(configuration, objects.model, trainer.world_size) if values.resume else None
     return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
+
+
+def build(configuration: Configuration) -> Namespace:
+    """Model, data and callbacks, checked; the data are fetched and read."""
+    objects = configuration.instantiate()
+    objects.data.prepare_data()
+    objects.data.setup("fit")
+    check(objects)
+    return objects
 
 
 @contextmanager
@@ -199,11 +205,7 @@ def check_data(configuration: Configuration) -> bool:
         InputError: it refuses its settings, or cannot be had.
     """
     with refusing():
-        objects = configuration.instantiate()
-        objects.data.prepare_data()
-        objects.data.setup("fit")
-        check(objects)
-    return has_validation(objects.data)
+        return has_validation(build(configuration).data)
 
 
 def make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:

@@ -153,8 +153,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
 
 
-def check_checkpoint(path: Path, exercise: str, model: LightningModule, processes: int) -> None:
+def check_checkpoint(path: Path, exercise: str, model: LightningModule, processes: int | None = None) -> None:
     """Reads a checkpoint to the end, executing nothing that is in it.
+
+    Args:
+        path: the file.
+        exercise: whose it should be.
+        model: for whose network.
+        processes: how many are to go on with it; None if none is.
 
     Raises:
         InputError: it is truncated or altered, of another exercise, of another network, or of another number of
@@ -174,7 +180,7 @@ def check_checkpoint(path: Path, exercise: str, model: LightningModule, processe
         raise InputError(f"{path} is a checkpoint of {content['exercise']}, not of {exercise}")
     if shapes(content["state_dict"]) != shapes(model.state_dict()):
         raise InputError(f"{path} is a checkpoint of another network: its parameters differ in name or shape")
-    if (before := content.get("processes", 1)) != processes:
+    if processes and (before := content.get("processes", 1)) != processes:
         raise InputError(f"{path} is a checkpoint of a run on {before} devices, which {processes} cannot go on with")
 
 
