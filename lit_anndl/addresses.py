@@ -1,5 +1,6 @@
 """Addresses of databases: read, and shown without their passwords."""
 
+from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
@@ -23,6 +24,11 @@ def read_address(text: str) -> URL:
     if "@" in (url.host or ""):
         raise ValueError("an @ in a password is written %40")
     return url
+
+
+def sqlite_address(file: Path) -> str:
+    """The address of an SQLite file."""
+    return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def without_passwords(text: str, url: URL) -> str:

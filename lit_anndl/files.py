@@ -1,7 +1,11 @@
 """Files that are whole whatever happens while they are written."""
 
 import os
+import threading
 from pathlib import Path
+
+TEMPORARY = ".new"
+"""How the names of files end that are being written; each writer has its own."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -11,7 +15,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         OSError: there is no room, for instance; the old content is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -21,6 +25,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what killed processes were writing in a folder and those below it."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

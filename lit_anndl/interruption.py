@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and the like as an exception, at a moment that suits."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -34,16 +35,20 @@ def raising_on_signals() -> Iterator[None]:
     """Within it a signal raises an Interruption; outside the main thread, which alone gets signals, nothing changes.
 
     What is done because of an Interruption is done undisturbed: further signals are ignored for GRACE_SECONDS, and
-    when the context has been left, for good.
+    in a process that is one of our commands for good.
     """
     _raised.clear()
-    try:
-        with handlers(dict.fromkeys(SIGNALS, raise_interruption)):
+    with handlers(dict.fromkeys(SIGNALS, raise_interruption)) as before:
+        try:
             yield
-    finally:
-        if _raised:
-            for signum in SIGNALS:
-                signal.signal(signum, signal.SIG_IGN)
+        finally:
+            if _raised and is_command():
+                before.update(dict.fromkeys(before, signal.SIG_IGN))
+
+
+def is_command() -> bool:
+    """Whether this process was started as `python -m lit_anndl.…`."""
+    return (getattr(sys.modules["__main__"], "__package__", "") or "").startswith("lit_anndl")
 
 
 _raised: list[float] = []
@@ -68,13 +73,13 @@ def raise_undisturbed(interruption: Interruption) -> NoReturn:
 
 
 @contextmanager
-def handlers(wanted: Mapping[int, Any]) -> Iterator[None]:
-    """Signal handlers for a while."""
+def handlers(wanted: Mapping[int, Any]) -> Iterator[dict[int, Any]]:
+    """Signal handlers for a while; yields those that are put back."""
     if threading.current_thread() is not threading.main_thread():
         wanted = {}
     before = {signum: signal.signal(signum, handler) for signum, handler in wanted.items()}
     try:
-        yield
+        yield before
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -1,6 +1,5 @@
 """Several processes that train one run together: started, watched and ended as one."""
 
-import ctypes
 import math
 import os
 import select
@@ -16,8 +15,8 @@ from contextlib import ExitStack, suppress
 from typing import IO
 
 from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.interruption import SIGNALS, Interruption, handlers, raise_undisturbed
-from lit_anndl.liveness import process
+from lit_anndl.interruption import SIGNALS, Interruption, handlers, ignoring_signals, raise_undisturbed
+from lit_anndl.liveness import end_with_parent, process
 
 VARIABLE = "LIT_ANNDL_GROUP"
 """Set in the processes of a group: where they report signals, who launched them, when."""
@@ -31,7 +30,6 @@ LAST_WORDS_SECONDS = 2.0
 STORE_SECONDS = 5.0
 """How long the tracking store may take to mark a run whose processes were killed."""
 POLL_SECONDS = 0.1
-PR_SET_PDEATHSIG = 1
 
 
 class ProcessGroup:
@@ -74,7 +72,8 @@ class ProcessGroup:
             if (code := self._ranks[0].returncode) >= 0 and code != LOST_CONNECTION:
                 return code
             ending = Interruption(self.signum) if self.signum else RunFailure(self._failure())
-            ending.run_id = abandoned_run(leader)
+            with ignoring_signals():
+                ending.run_id = abandoned_run(leader)
             if isinstance(ending, Interruption):
                 raise_undisturbed(ending)
             raise ending
@@ -164,8 +163,7 @@ def join_group() -> float | None:
     if VARIABLE not in os.environ:
         return None
     reporting, launcher, started = os.environ[VARIABLE].split()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
     if os.getppid() != int(launcher):  # it has died before it could take this process with it
         sys.exit(LOST_CONNECTION)
     signal.set_wakeup_fd(int(reporting), warn_on_full_buffer=False)

@@ -1,12 +1,16 @@
 """How a process that has died is told from a living one, whose runs and trials are left alone."""
 
+import ctypes
 import os
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1
+LONGEST_PID = 9
 STALE_SECONDS = 120.0
 """A process of another machine whose last heartbeat is older has died."""
 
@@ -19,11 +23,26 @@ def process_tags() -> dict[str, str]:
 def has_died(tags: Mapping[str, str]) -> bool:
     """Whether the process that tagged a run is gone; what is not tagged by this project is left alone."""
     pid = tags.get("process", "").partition("@")[0]
-    if not {"host", "process", "heartbeat"} <= tags.keys() or not pid.isdecimal():
+    if not {"host", "process", "heartbeat"} <= tags.keys() or not pid.isdecimal() or len(pid) > LONGEST_PID:
         return False
     if tags["host"] == host():
         return tags["process"] != process(int(pid))
-    return time.time() - float(tags["heartbeat"]) > STALE_SECONDS
+    try:
+        return time.time() - float(tags["heartbeat"]) > STALE_SECONDS
+    except ValueError:
+        return False
+
+
+def is_own(tags: Mapping[str, str]) -> bool:
+    """Whether it is this process that tagged something."""
+    own = process_tags()
+    return all(tags.get(key) == own[key] for key in ("host", "process"))
+
+
+def end_with_parent(signum: int) -> None:
+    """Has Linux send this process a signal when the one that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
 
 
 @cache

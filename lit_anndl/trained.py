@@ -31,8 +31,8 @@ def load(run_id: str) -> Exercise:
     if exercise not in exercises.names():
         raise InputError(f"run {run_id} is no run of an exercise")
     _, record = recorded_run(exercise, run_id)
-    configuration = parse(exercise, [], record)
     with refusing(), torch.random.fork_rng():
+        configuration = parse(exercise, [], record)
         torch.manual_seed(configuration.values.seed_everything)  # the data are drawn anew
         module: Exercise = build(configuration).model
     path = store.last_checkpoint(run)

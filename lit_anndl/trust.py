@@ -16,12 +16,15 @@ from lit_anndl.errors import InputError
 from lit_anndl.layers import look_up
 from lit_anndl.training.checkpoint import Checkpoint
 from lit_anndl.training.early_stopping import EarlyStopping
+from lit_anndl.yaml_files import parse_yaml
 
 PACKAGES = ("lightning", "lit_anndl", "torch")
 NEVER_RECORDED = ("trainer.callbacks", "trainer.logger", "trainer.plugins", "trainer.profiler")
 """Settings that stand for code of the user's own; of a record's only that there are none, or the defaults, is taken."""
-WORD = re.compile(r"[\w:+-]*")
-"""Text that names neither a module nor a file."""
+WORD = re.compile(r"[\w:+,-]*")
+"""Text that names no module; if it names no file either, nothing is read or imported for it."""
+KEY = re.compile(r"[^\W\d]\w*")
+"""jsonargparse takes `a.b` for a key within a, and `a+` for a list to be continued."""
 TEXT = (str, Path, type(None))
 
 
@@ -41,11 +44,12 @@ def refuse_foreign(record: Mapping[str, Any], preset: Mapping[str, Any], own: Co
     owners |= {"trainer": Trainer, "checkpoint": Checkpoint, "early_stopping": EarlyStopping}
     texts = {f"{part}.{name}" for part, owner in owners.items() for name in text_arguments(owner)}
     for key in NEVER_RECORDED:
-        for name in names(look_up(record, key)):
+        for _, name in strings({"": look_up(record, key)}):
             refuse(key, name, own, whose)
     for key, value in strings(record):
-        trusted = value.partition(".")[0] in PACKAGES if key.endswith(".class_path") else WORD.fullmatch(value)
-        if not trusted and key not in texts:
+        of_class = key.endswith(".class_path")
+        trusted = value.partition(".")[0] in PACKAGES if of_class else key in texts or is_harmless(value)
+        if not trusted:
             refuse(key.removesuffix(".class_path"), value, own, whose)
 
 
@@ -58,17 +62,25 @@ def refuse(key: str, name: str, own: Collection[str], whose: str) -> None:
         )
 
 
-def names(value: Any) -> list[str]:
-    """What is named in a setting that stands for objects; nothing by true, false or null."""
-    return [text for _, text in strings({"": value})]
+def is_harmless(text: str) -> bool:
+    """Whether text that a setting of any type is given as, a word or values in brackets, names nothing to be read."""
+    if text.startswith(("{", "[")):
+        return all(is_harmless(word) for _, word in strings(parse_yaml(text)))
+    return bool(WORD.fullmatch(text)) and not Path(text).is_file()
 
 
 def strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """All text in a configuration, by dotted key without `init_args`."""
+    """All text in a configuration, by dotted key without `init_args`.
+
+    Raises:
+        InputError: a key is no name.
+    """
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, Mapping):
         for name, below in value.items():
+            if name and not KEY.fullmatch(str(name)):
+                raise InputError(f"{name} was given as a key in {key or 'a recorded configuration'}, expected a name")
             yield from strings(below, key if name == "init_args" else f"{key}.{name}".lstrip("."))
     elif isinstance(value, Iterable):
         for below in value:
@@ -84,4 +96,14 @@ def text_arguments(owner: type) -> set[str]:
 def words_of(options: Sequence[str], files: Iterable[Mapping[str, Any]]) -> set[str]:
     """All text that a user has typed, or written in files."""
     typed = {part for option in options for part in (option, option.partition("=")[2])}
-    return typed | {text for file in files for _, text in strings(file)}
+    content = [parse_yaml(text) for text in typed if text.startswith(("{", "["))]
+    return typed | {text for part in (*files, *content) for text in texts_in(part)}
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All text in what a user has written, whatever its keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Iterable):
+        for below in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_in(below)

@@ -63,6 +63,8 @@ def parse_yaml(text: str) -> Any:
         if size(node, {}) > LARGEST_CONTENT:
             raise yaml.YAMLError(f"it has more than {LARGEST_CONTENT} values")
         return loader.construct_document(node)
+    except (LookupError, AttributeError, ValueError) as error:  # tags that a value does not fit
+        raise yaml.YAMLError(f"{type(error).__name__}: {error}") from error
     finally:
         loader.dispose()
 

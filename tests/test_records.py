@@ -18,6 +18,8 @@ DAMAGES = {
     "a list": lambda text: b"- 1\n- 2\n",
     "a part is a list": lambda text: yaml.safe_dump({**yaml.safe_load(text), "trainer": [1]}).encode(),
     "tagged": lambda text: text.encode() + b"extra: !!python/object/apply:os.system ['true']\n",
+    "tagged as what it is not": lambda text: text.encode() + b"extra: !!bool maybe\n",
+    "dated": lambda text: text.encode() + b"extra: 2024-13-45\n",
     "a bomb": lambda text: (
         b"a: &a [x,x,x,x,x,x,x,x,x]\n"
         + b"".join(
@@ -45,7 +47,8 @@ def stranger(tmp_path_factory) -> Path:
         "class Own(Callback): pass\n"
         "class OwnAdam(Adam): pass\n"
     )
-    (folder / "stranger.yaml").write_text("class_path: stranger.OwnAdam\n")
+    for name in ("stranger.yaml", "in_this_folder"):
+        (folder / name).write_text("class_path: stranger.OwnAdam\n")
     return folder
 
 
@@ -53,6 +56,7 @@ def stranger(tmp_path_factory) -> Path:
 def in_reach(stranger, monkeypatch) -> Path:
     """The module can be imported, and has not been."""
     monkeypatch.syspath_prepend(str(stranger))
+    monkeypatch.chdir(stranger)
     sys.modules.pop("stranger", None)
     (stranger / "imported").unlink(missing_ok=True)
     return stranger
@@ -91,6 +95,10 @@ FOREIGN = {
     "model/init_args/optimizer/init_args/lr": "stranger.OwnAdam",
     "model/init_args/hidden": "{folder}/stranger.yaml",
     "model": {"class_path": "stranger.Own", "init_args": {}},
+    "trainer.callbacks": [{"class_path": "stranger.Own"}],
+    "trainer/callbacks+": [{"class_path": "stranger.Own"}],
+    "trainer.profiler": "stranger.Own",
+    "trainer/strategy": "in_this_folder",
 }
 
 
@@ -101,7 +109,7 @@ def test_a_record_runs_no_foreign_code(key, command, in_reach):
     record_of(run).write_text(yaml.safe_dump(changed(yaml.safe_load(record_of(run).read_text()), key, value)))
     code, out, err = command("surface", "--resume", run.info.run_id, *LONGER)
     assert (code, out) == (2, "")
-    assert "stranger" in err and err.count("\n") == 1
+    assert "config.yaml of run" in err and err.count("\n") == 1
     assert not (in_reach / "imported").exists()
 
 
@@ -112,6 +120,19 @@ def test_a_built_in_callback_of_a_record_is_not_built(command):
     record_of(run).write_text(yaml.safe_dump(changed(text, "trainer/callbacks", callback)))
     code, _, err = command("surface", "--resume", run.info.run_id, *LONGER)
     assert code == 2 and "DeviceStatsMonitor" in err and err.count("\n") == 1
+
+
+def test_settings_that_are_text_but_no_names(command):
+    harmless = ("--trainer.max_time", "{hours: 3}", "--trainer.devices", "auto")
+    run = command.run(*SHORT, *harmless)
+    assert command.run("surface", "--resume", run.info.run_id, *LONGER).info.run_id == run.info.run_id
+
+
+def test_what_is_ones_own_may_be_given_in_brackets(command, in_reach):
+    own = ("--trainer.callbacks", '[{"class_path": "stranger.Own"}]')
+    run = command.run(*SHORT, *own)
+    assert command("surface", "--resume", run.info.run_id, *LONGER)[0] == 2
+    assert command.run("surface", "--resume", run.info.run_id, *LONGER, *own).info.run_id == run.info.run_id
 
 
 def test_what_is_ones_own_is_given_again(command, in_reach, tmp_path):

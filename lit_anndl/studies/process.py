@@ -3,7 +3,6 @@
 The storage's address comes in LIT_ANNDL_STORAGE, where no list of processes shows its password.
 """
 
-import ctypes
 import logging
 import signal
 import sys
@@ -11,11 +10,10 @@ import sys
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.fit import FAILURE, WRONG_INPUT, quieten
 from lit_anndl.interruption import Interruption, raising_on_signals
+from lit_anndl.liveness import end_with_parent
 from lit_anndl.studies.storage import PATIENCE_SECONDS, Storage
 from lit_anndl.studies.study import load
 from lit_anndl.studies.worker import work
-
-PR_SET_PDEATHSIG = 1
 
 
 def main(name: str, deadline: float | None = None, max_failures: int | None = None) -> int:
@@ -41,12 +39,6 @@ def arguments(name: str, deadline: float | None, max_failures: int) -> list[str]
     return [name, "" if deadline is None else str(deadline), str(max_failures)]
 
 
-def end_with_parent() -> None:
-    """Has Linux send SIGTERM to this process when the one that started it is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_parent(signal.SIGTERM)
     sys.exit(main(sys.argv[1], float(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3])))

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.liveness import has_died, process_tags
+from lit_anndl.liveness import has_died, is_own, process_tags
 from lit_anndl.studies.definition import Definition
 
 MAX_DEATHS = 3
@@ -68,9 +68,9 @@ def claim(study: Study, definition: Definition, make_sampler: Callable[[Definiti
 def next_place(study: Study, definition: Definition) -> int | None:
     """The place in the study of the trial that is to be begun next; None when none is."""
     trials = current(study)
-    for trial in trials:
+    for index, trial in enumerate(trials):
         if trial.state is TrialState.WAITING:
-            return int(trial.user_attrs.get("place", trial.number))
+            return int(trial.user_attrs.get("place", index))
     budget = study.user_attrs.get("trials")
     full = is_planned(definition) or (budget is not None and len(trials) >= budget)
     return None if full else len(trials)
@@ -107,8 +107,7 @@ def beat(trial: Trial) -> None:
 
 def give_back(study: Study) -> list[FrozenTrial]:
     """Requeues whatever this process is at; returns it."""
-    own = process_tags()
-    return requeue_lost(study, lambda worker: all(worker[key] == own[key] for key in ("host", "process")), died=False)
+    return requeue_lost(study, is_own, died=False)
 
 
 def requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:

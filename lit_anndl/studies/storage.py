@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 from zlib import crc32
 
 from filelock import FileLock
@@ -19,7 +18,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lit_anndl.addresses import read_address, shown, without_passwords
+from lit_anndl.addresses import read_address, shown, sqlite_address, without_passwords
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.paths import run_store
 from lit_anndl.tracking.store import first_line
@@ -68,7 +67,7 @@ class Storage:
 
     def __init__(self, address: str | None = None) -> None:
         if address is None:
-            address = os.environ.get(VARIABLE) or f"sqlite:///{quote(str(run_store() / 'optuna.db'))}"
+            address = os.environ.get(VARIABLE) or sqlite_address(run_store() / "optuna.db")
         self._url = read(address)
         self.address = self._url.render_as_string(hide_password=False)
         self.shown = shown(self._url)

@@ -20,6 +20,7 @@ from lit_anndl.studies.storage import Storage, patiently
 from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.parent import Parent
+from lit_anndl.yaml_files import parse_yaml
 
 MAY_CHANGE = {"trials", "rows", *PRESENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, and it may
@@ -165,13 +166,13 @@ def kept_definition(study: Study, storage: Storage) -> Definition:
         InputError: it is broken.
     """
     try:
-        content = yaml.safe_load(str(study.user_attrs["definition"]))
+        content = parse_yaml(str(study.user_attrs["definition"]))
         if not isinstance(content, dict):
             raise InputError(f"expected settings as `key: value`, found {type(content).__name__}")
         definition = parse_definition({**content, "name": study.study_name})
         check_exercise(definition.exercise)
         read_space(definition.space)
-    except (yaml.YAMLError, InputError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"study {study.study_name} in {storage.shown} has a broken definition: {reason}") from error
     return definition

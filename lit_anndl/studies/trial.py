@@ -29,7 +29,6 @@ T = TypeVar("T")
 REPORTS = 50
 """How often a run's metric is reported to the pruner at most: each time costs some milliseconds."""
 
-
 TAKEN_OVER = "another worker has taken the trial over"
 
 
@@ -71,7 +70,7 @@ class Reporter(Callback):
         """Reports the epochs before; raises Pruned, or Lost."""
         if self.lost.is_set():
             raise Lost(TAKEN_OVER)
-        if self._report(trainer) and kept(self.trial.should_prune):
+        if self._report(trainer) and on_own_trial(self.trial.should_prune):
             raise Pruned(f"pruned at epoch {trainer.current_epoch}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -89,7 +88,7 @@ class Reporter(Callback):
             if epoch % every == 0 and self.first_step + epoch not in self.reported
         }
         for step, value in fresh.items():
-            kept(partial(self.trial.report, value, step))
+            on_own_trial(partial(self.trial.report, value, step))
         self.reported |= fresh.keys()
         return bool(fresh)
 
@@ -103,7 +102,7 @@ def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> f
         Exception: whatever a run raises.
     """
     row = trial.user_attrs.get("row")
-    chosen = trial.user_attrs["overrides"] if row else kept(lambda: suggest(definition.domains, trial))
+    chosen = trial.user_attrs["overrides"] if row else on_own_trial(lambda: suggest(definition.domains, trial))
     name = row or f"{trial.number} " + " ".join(f"{key.rpartition('.')[2]}={short(v)}" for key, v in chosen.items())
     tags = {"mlflow.parentRunId": parent, "study": definition.name, "trial": str(trial.number)}
     tags |= {"trial_state": "RUNNING", **({"row": row} if row else {})}
@@ -150,10 +149,10 @@ def run_or_resume(
 def note(trial: Trial, attribute: str, seed: int, value: Any) -> None:
     """Keeps something of one seed's run with the trial."""
     noted = {**trial.user_attrs.get(attribute, {}), str(seed): value}
-    kept(lambda: trial.set_user_attr(attribute, noted))
+    on_own_trial(lambda: trial.set_user_attr(attribute, noted))
 
 
-def kept(action: Callable[[], T]) -> T:
+def on_own_trial(action: Callable[[], T]) -> T:
     """The result of an action on a trial that this worker has, tried again while the database is away.
 
     Raises:

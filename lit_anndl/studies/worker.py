@@ -14,7 +14,7 @@ from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.errors import RunFailure, Stopped, Unreachable
+from lit_anndl.errors import RunFailure, Stopped, TakenOver, Unreachable
 from lit_anndl.interruption import deferring, ignoring_signals
 from lit_anndl.studies.background import in_background
 from lit_anndl.studies.queue import beat, claim, give_back
@@ -117,7 +117,7 @@ def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[Tri
         return TrialState.COMPLETE, perform(trial, opened.definition, opened.parent.run_id, lost)
     except Pruned:
         return TrialState.PRUNED, None
-    except Lost as error:
+    except (Lost, TakenOver) as error:
         log.warning("trial %d: %s", trial.number, error)
         return TrialState.RUNNING, None
     except Unreachable as error:
@@ -171,7 +171,8 @@ def leave(opened: OpenStudy, status: str) -> None:
         hand_back(opened)
         if not patiently(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
             opened.parent.set_status(status)
-    except (DatabaseLost, Unreachable) as error:  # the next worker finds the trial by its dead worker's mark
+    except (*UNREACHABLE, DatabaseLost, Unreachable) as error:
+        # The next worker finds the trial by its dead worker's mark.
         log.warning("the study could not be told: %s", first_line(error))
 
 

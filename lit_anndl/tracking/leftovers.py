@@ -3,11 +3,10 @@
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from mlflow.exceptions import MlflowException
-
-from lit_anndl.liveness import has_died, process_tags
+from lit_anndl.liveness import has_died, is_own
 from lit_anndl.tracking.relocation import follow_move
 from lit_anndl.tracking.spool import Spool
 from lit_anndl.tracking.store import Store, taken_over
@@ -47,7 +46,7 @@ def deliver_leftovers(store: Store) -> int:
     for folder in store.spools().glob("*/"):
         try:
             delivered += finish_leftover(store, folder.name)
-        except (MlflowException, OSError, ValueError, KeyError) as error:  # it alone waits on
+        except Exception as error:  # whatever is wrong with it: it alone waits on
             log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.told(error))
     return delivered
 
@@ -70,7 +69,7 @@ def mark_dead_runs(store: Store) -> None:
     for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         spool = store.spool(run.info.run_id)
         if has_died(run.data.tags) and "status" not in spool.facts():
-            spool.note(status="KILLED", tags={"error": "the process died"})
+            spool.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
 
 
 def finish_leftover(store: Store, run_id: str) -> bool:
@@ -80,14 +79,14 @@ def finish_leftover(store: Store, run_id: str) -> bool:
     if not facts:  # its process died while it made the folder
         spool.remove()
         return False
-    if facts.get("store", store.uri) != store.uri:
+    if not is_of(store, facts):
         return False
     run = store.find(run_id)
     if run is None or taken_over(run.data.tags, facts):
-        if "store" in facts:
+        if "store" in facts and has_died(facts):  # or it is just about to take the run
             spool.remove()
         return False
-    if "process" in facts and not has_died({**facts, **run.data.tags}) and not is_this_process(facts):
+    if "process" in facts and not has_died({**facts, **run.data.tags}) and not is_own(facts):
         return False  # it is just ending the run, or tries again later
     status = facts.get("status", run.info.status)
     if status == "RUNNING":
@@ -105,7 +104,7 @@ def deliver_rest(store: Store, run_id: str, spool: Spool) -> None:
     spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
 
 
-def is_this_process(facts: Mapping[str, Any]) -> bool:
-    """Whether it is this process that noted the facts."""
-    own = process_tags()
-    return all(facts.get(key) == own[key] for key in ("host", "process"))
+def is_of(store: Store, facts: Mapping[str, Any]) -> bool:
+    """Whether the run of a spool is in this store, which may have been moved together with its spools."""
+    noted = facts.get("store", store.uri)
+    return noted == store.uri or (store.database is not None and Path(noted).name == store.database.name)

@@ -61,7 +61,7 @@ def read_figure(store: Store, run_id: str, name: str) -> NDArray[Any] | None:
         InputError: the store cannot be reached.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = fetch_artifact(store, run_id, f"figures/{name}.png", folder)
+        path = store.fetch(store.run(run_id), f"figures/{name}.png", folder)
         if path is None:
             return None
         with Image.open(path) as image:
@@ -81,13 +81,5 @@ def figure_names(store: Store, run_id: str) -> list[str]:
 def read_artifact(store: Store, run_id: str, name: str) -> str | None:
     """The text of a run's artifact, None if it has no such one."""
     with tempfile.TemporaryDirectory() as folder:
-        path = fetch_artifact(store, run_id, name, folder)
+        path = store.fetch(store.run(run_id), name, folder)
         return path.read_text(encoding="utf-8") if path else None
-
-
-def fetch_artifact(store: Store, run_id: str, name: str, folder: str) -> Path | None:
-    """A run's artifact as a file in a folder, None if it has no such one."""
-    with store.reaching():
-        if all(item.path != name for item in store.client.list_artifacts(run_id, name.rpartition("/")[0])):
-            return None
-        return Path(store.client.download_artifacts(run_id, name, folder))

@@ -1,5 +1,6 @@
 """A store that was moved with its folder."""
 
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -8,20 +9,19 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from sqlalchemy import URL, create_engine, text
 
-ARTIFACTS = "artifacts"
+from lit_anndl.tracking.store import ARTIFACTS, artifacts_beside
 
 
 def follow_move(client: MlflowClient, database: Path) -> None:
     """Has a local store find its artifacts again, which MLflow remembers by the place where they were.
 
-    A place is left alone if it still exists, or if it is not one that this project chose.
+    Rewritten are the places of experiments whose place is gone, when the artifacts of one of their runs are here.
     """
-    here = (database.parent / ARTIFACTS).absolute()
-    if not here.is_dir():
-        return
+    here = artifacts_beside(database)
     experiments = client.search_experiments(view_type=ViewType.ALL)
-    places = {experiment.artifact_location for experiment in experiments} - {here.as_uri()}
-    if moved := [place for place in places if has_left(place)]:
+    left = [experiment for experiment in experiments if has_left(experiment.artifact_location)]
+    moved = {each.artifact_location for each in left if has_runs_in(here, client, each.experiment_id)}
+    if moved:
         rewrite(database, moved, here.as_uri())
 
 
@@ -32,7 +32,13 @@ def has_left(place: str) -> bool:
     return parts.scheme == "file" and path.name == ARTIFACTS and not path.exists()
 
 
-def rewrite(database: Path, moved: list[str], here: str) -> None:
+def has_runs_in(folder: Path, client: MlflowClient, experiment: str) -> bool:
+    """Whether a folder holds the artifacts of one of an experiment's latest runs."""
+    runs = client.search_runs([experiment], run_view_type=ViewType.ALL, max_results=100)
+    return any((folder / run.info.run_id).is_dir() for run in runs)
+
+
+def rewrite(database: Path, moved: Collection[str], here: str) -> None:
     """Puts one place in the stead of others, in MLflow's tables, for which it has no command."""
     engine = create_engine(URL.create("sqlite", database=str(database)))
     with engine.begin() as connection:

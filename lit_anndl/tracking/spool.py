@@ -13,7 +13,7 @@ from lit_anndl.files import write_atomically
 
 FACTS = "facts.json"
 MAPPINGS = ("parameters", "tags")
-"""Facts that are dictionaries."""
+"""Facts that are dictionaries; the others are text."""
 
 
 class Entry(NamedTuple):
@@ -101,7 +101,9 @@ class Spool:
             found = json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        if not isinstance(found, dict) or any(not isinstance(found.get(key, {}), dict) for key in MAPPINGS):
+        if not isinstance(found, dict) or not all(
+            isinstance(value, dict if key in MAPPINGS else str) for key, value in found.items()
+        ):
             raise ValueError(f"{FACTS} does not hold what a run notes")
         return found
 

@@ -1,6 +1,7 @@
 """The tracking store: what has been recorded."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,18 +17,18 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lit_anndl.addresses import read_address, shown, without_passwords
+from lit_anndl.addresses import read_address, shown, sqlite_address, without_passwords
 from lit_anndl.errors import InputError, Unreachable
 from lit_anndl.liveness import host, process_tags
 from lit_anndl.paths import run_store
 from lit_anndl.tracking.spool import Spool
 
-CONFIGURATION, LAST_CHECKPOINT = "config.yaml", "checkpoints/last.ckpt"
+ARTIFACTS, CONFIGURATION, LAST_CHECKPOINT = "artifacts", "config.yaml", "checkpoints/last.ckpt"
 METRICS_PER_CALL, PARAMETERS_PER_CALL = 1000, 100
 """MLflow's own limits."""
 KINDS = "sqlite:///FILE, http://HOST or postgresql://USER@HOST/DATABASE"
-CONNECT_SECONDS = 10
-"""How long a database server may take to answer."""
+CONNECT_SECONDS = 5
+"""How long a database server may take to answer, at each of its addresses."""
 
 
 class Store:
@@ -38,7 +39,7 @@ class Store:
     """
 
     def __init__(self) -> None:
-        self.address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{run_store() / 'mlflow.db'}"
+        self.address = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_address(run_store() / "mlflow.db")
         self._url = read(self.address)
         self.uri = shown(self._url)
         self.database = Path(self._url.database or "") if self._url.drivername == "sqlite" else None
@@ -52,7 +53,7 @@ class Store:
         """Within it, a store that is away is the user's to mend: raises Unreachable."""
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except (MlflowException, OSError, SQLAlchemyError) as error:
             raise Unreachable(f"tracking store {self.uri} cannot be used: {self.told(error)}") from error
 
     def told(self, error: BaseException) -> str:
@@ -123,8 +124,8 @@ class Store:
 
     def run_of(self, process: str) -> str | None:
         """The id of the run that a process of this machine (as `liveness.process` tells it) has tracked, if any."""
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
         with self.reaching():
+            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
             runs = self.client.search_runs(experiments, f"tags.process = '{process}'")
         return next((str(run.info.run_id) for run in runs if run.data.tags["host"] == host()), None)
 
@@ -228,12 +229,18 @@ class Store:
 
     def _fetch_checkpoints(self, run: Run) -> None:
         """Fetches the checkpoints of a run into its spool, which is this process' own then."""
-        if self.client.list_artifacts(run.info.run_id, "checkpoints"):
-            spool = self.spool(run.info.run_id)
+        spool = self.spool(run.info.run_id)
+        with self.changing():
+            if (spool.artifacts / LAST_CHECKPOINT).exists():  # another rank was faster
+                return
+            if not self.client.list_artifacts(run.info.run_id, "checkpoints"):
+                return
             if not spool.facts():
                 spool.note(store=self.uri, **process_tags())
-            spool.artifacts.mkdir(exist_ok=True)
-            self.client.download_artifacts(run.info.run_id, "checkpoints", str(spool.artifacts))
+            with tempfile.TemporaryDirectory(dir=spool.folder) as folder:
+                fetched = Path(self.client.download_artifacts(run.info.run_id, "checkpoints", folder))
+                spool.artifacts.mkdir(exist_ok=True)
+                fetched.rename(spool.artifacts / "checkpoints")
 
 
 def read(address: str) -> URL:
@@ -275,7 +282,7 @@ def reach(uri: str) -> None:
 
 def artifacts_beside(database: Path) -> Path:
     """Where the artifacts of a local database are."""
-    return (database.parent / "artifacts").absolute()
+    return (database.parent / ARTIFACTS).absolute()
 
 
 def local_artifacts(run: Run) -> Path | None:

@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from lit_anndl.errors import InputError, RunFailure, TakenOver
-from lit_anndl.files import write_atomically
+from lit_anndl.files import remove_unfinished, write_atomically
 from lit_anndl.liveness import has_died, process_tags
 from lit_anndl.tracking.spool import Entry
 from lit_anndl.tracking.store import CONFIGURATION, Store, taken_over
@@ -53,6 +53,7 @@ class Tracker(Logger):
         self._run: Run | None = None
         self._away = False
         self._lost = False
+        self._asked = 0.0
         self._ended = threading.Event()
         self._delivery = threading.Lock()
 
@@ -179,11 +180,14 @@ class Tracker(Logger):
         if self._run is None:
             return
         self._ended.set()
-        self._refuse_takeover()
         tags = dict(tags or {})
+        if self._is_lost_here():
+            raise TakenOver(self.run_id)
         with suppress(OSError):  # what does not fit on the disk may still reach the store
             self._spool.note(status=status, tags=tags)
+        with suppress(OSError):
             self._spool.write()
+        self._refuse_takeover()
         with self._delivery:
             try:
                 self.store.finish(self.run_id, self._spool, status, tags)
@@ -199,6 +203,7 @@ class Tracker(Logger):
         self._spool = self.store.spool(run.info.run_id)
         self._artifacts = self.store.artifacts(run)
         self._run = run
+        remove_unfinished(self._artifacts)
         self._spool.note(store=self.store.uri, parameters=dict(parameters), **process_tags())
 
     def _is_taken_over(self) -> bool:
@@ -207,14 +212,26 @@ class Tracker(Logger):
         Raises:
             MlflowException, OSError: the store is away, and no other process of this machine has taken the run.
         """
-        self._lost = self._lost or taken_over(self._spool.facts(), process_tags())
-        self._lost = self._lost or self.store.is_taken_over(self.run_id)
+        if not self._is_lost_here():
+            self._asked = time.time()
+            self._lost = self.store.is_taken_over(self.run_id)
+        return self._lost
+
+    def _is_lost_here(self) -> bool:
+        """Whether another process of this machine has taken the run, or any as far as is known."""
+        facts = self._spool.facts()
+        self._lost = self._lost or (bool(facts) and taken_over(facts, process_tags()))
         return self._lost
 
     def _refuse_takeover(self) -> None:
-        """Raises TakenOver if the run is another process'; a store that is away has not said so."""
+        """Raises TakenOver if the run is another process'; a store that is away has not said so.
+
+        The store was asked in these seconds, as a rule, by the thread that delivers; a process that was stopped and
+        goes on asks again.
+        """
         with suppress(MlflowException, OSError):
-            if self._is_taken_over():
+            recently = time.time() - self._asked < DELIVERY_SECONDS
+            if self._is_lost_here() or (not recently and self._is_taken_over()):
                 raise TakenOver(self.run_id)
 
     def _begin_delivery(self) -> None:
