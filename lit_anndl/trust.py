@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import yaml
 from lightning.pytorch import Trainer
 
 from lit_anndl.errors import InputError
@@ -43,10 +44,14 @@ def refuse_foreign(record: Mapping[str, Any], preset: Mapping[str, Any], own: Co
     owners = {part: pkgutil.resolve_name(preset[part]["class_path"]) for part in ("model", "data")}
     owners |= {"trainer": Trainer, "checkpoint": Checkpoint, "early_stopping": EarlyStopping}
     texts = {f"{part}.{name}" for part, owner in owners.items() for name in text_arguments(owner)}
+    try:
+        found = [*strings(record)]
+    except ValueError as error:
+        raise InputError(f"{whose}: {error}") from error
     for key in NEVER_RECORDED:
         for _, name in strings({"": look_up(record, key)}):
             refuse(key, name, own, whose)
-    for key, value in strings(record):
+    for key, value in found:
         of_class = key.endswith(".class_path")
         trusted = value.partition(".")[0] in PACKAGES if of_class else key in texts or is_harmless(value)
         if not trusted:
@@ -64,23 +69,35 @@ def refuse(key: str, name: str, own: Collection[str], whose: str) -> None:
 
 def is_harmless(text: str) -> bool:
     """Whether text that a setting of any type is given as, a word or values in brackets, names nothing to be read."""
-    if text.startswith(("{", "[")):
-        return all(is_harmless(word) for _, word in strings(parse_yaml(text)))
-    return bool(WORD.fullmatch(text)) and not Path(text).is_file()
+    value = read_value(text)
+    if isinstance(value, str):
+        return bool(WORD.fullmatch(value)) and not Path(value).is_file()
+    try:
+        return all(is_harmless(word) for _, word in strings(value))
+    except ValueError:
+        return False
+
+
+def read_value(text: str) -> Any:
+    """The values in brackets that text stands for, or the text."""
+    try:
+        return parse_yaml(text) if text.startswith(("{", "[")) else text
+    except (yaml.YAMLError, RecursionError):
+        return text
 
 
 def strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """All text in a configuration, by dotted key without `init_args`.
 
     Raises:
-        InputError: a key is no name.
+        ValueError: a key is no name.
     """
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, Mapping):
         for name, below in value.items():
             if name and not KEY.fullmatch(str(name)):
-                raise InputError(f"{name} was given as a key in {key or 'a recorded configuration'}, expected a name")
+                raise ValueError(f"{name} stands as a key where a name is expected")
             yield from strings(below, key if name == "init_args" else f"{key}.{name}".lstrip("."))
     elif isinstance(value, Iterable):
         for below in value:
@@ -96,8 +113,7 @@ def text_arguments(owner: type) -> set[str]:
 def words_of(options: Sequence[str], files: Iterable[Mapping[str, Any]]) -> set[str]:
     """All text that a user has typed, or written in files."""
     typed = {part for option in options for part in (option, option.partition("=")[2])}
-    content = [parse_yaml(text) for text in typed if text.startswith(("{", "["))]
-    return typed | {text for part in (*files, *content) for text in texts_in(part)}
+    return typed | {text for part in (*files, *map(read_value, typed)) for text in texts_in(part)}
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -145,7 +145,7 @@ def test_surface_run_holds_everything(command, client):
     assert [metric.step for metric in history] == [0, 1, 2]
     assert run.data.metrics["parameters"] == 2751
     stored = artifacts(client, run.info.run_id)
-    images = {name for name in stored if name.startswith("images/figures#")}
+    images = {name for name in stored if name.startswith("images/figures~")}
     assert {Path(name).suffix for name in images} == {".png", ".webp"} and len(images) == 6  # large and small
     assert stored - images == {
         "config.yaml",
