@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from lit_anndl.tracking.store import Store
 from tests.processes import finish, runs
 from tests.servers import free_port, serve, stop
 
@@ -113,6 +114,40 @@ def test_a_store_that_was_moved_with_its_folder(store, tmp_path):
     for each in runs(client):
         assert Path(each.info.artifact_uri.removeprefix("file://")).is_relative_to(tmp_path / "elsewhere")
         client.download_artifacts(each.info.run_id, "config.yaml", str(tmp_path))
+
+
+def test_what_waits_in_a_store_that_was_moved_is_delivered(store, tmp_path):
+    killed_in("store", "Store.finish", *SHORT, store=store)
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    moved = f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}"
+    assert deliver(moved) == (0, f"1 runs delivered to {moved}\n", "")
+    (run,) = runs(MlflowClient(moved))
+    assert run.info.status == "FINISHED"
+    assert len(MlflowClient(moved).get_metric_history(run.info.run_id, "train/mse")) == 2
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("tag", [{"heartbeat": "soon"}, {"process": "9" * 30 + "@1"}, {"host": "", "process": "@"}])
+def test_tags_that_make_no_sense_harm_no_command(tag, store):
+    assert finish(*SHORT, store=store)[0] == 0
+    client = MlflowClient(store)
+    tags = {"host": "elsewhere", "process": "1@1", "heartbeat": "0", **tag}
+    odd = client.create_run("0", tags=tags).info.run_id
+    assert deliver(store)[0] == 0
+    assert client.get_run(odd).info.status == "RUNNING"
+
+
+def test_checkpoints_that_were_just_fetched_are_left_alone(server, tmp_path, monkeypatch):
+    address = f"http://127.0.0.1:{server}"
+    assert finish(*SHORT, store=address)[0] == 0
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    store = Store()
+    run = next(run for run in runs(store.client) if run.info.status == "FINISHED")
+    path = store.last_checkpoint(run)
+    assert path is not None
+    assert deliver(address)[0] == 0  # before the run is this process', as its tags tell
+    assert path.exists()
+    store.spool(run.info.run_id).remove()
 
 
 class Forgetful(BaseHTTPRequestHandler):
