@@ -91,6 +91,7 @@ class ProcessGroup:
 
     def _start(self, reporting: int) -> None:
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        threads = max(1, (os.cpu_count() or 1) // self.size)  # as many as there are cores, or they wait for each other
         group = f"{reporting} {os.getpid()} {self.started}"
         for rank in range(self.size):
             output = tempfile.TemporaryFile() if rank else None  # noqa: SIM115  # the stack closes it
@@ -98,7 +99,13 @@ class ProcessGroup:
             self._ranks.append(
                 subprocess.Popen(
                     self.command,
-                    env={**address, **os.environ, "LOCAL_RANK": str(rank), VARIABLE: group},
+                    env={
+                        **address,
+                        "OMP_NUM_THREADS": str(threads),
+                        **os.environ,
+                        "LOCAL_RANK": str(rank),
+                        VARIABLE: group,
+                    },
                     stdout=subprocess.DEVNULL if rank else None,
                     stderr=output,
                     pass_fds=[reporting],

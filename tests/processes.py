@@ -43,7 +43,7 @@ def start(*words: str, store: str, **environment: str) -> subprocess.Popen[str]:
 def finish(*words: str, store: str, **environment: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of the command."""
     process = start(*words, store=store, **environment)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
