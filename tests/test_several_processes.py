@@ -154,7 +154,7 @@ def test_killed_and_resumed_is_uninterrupted_and_ranks_draw_for_themselves(clien
     assert killed.info.status == "FAILED"
     assert torch.load(checkpoint(killed), weights_only=True)["epoch"] == 3
     assert all(torch.equal(*pair) for pair in zip(streams, by_rank(witness, "stream"), strict=True))
-    resume = ["surface", "--resume", killed.info.run_id]
+    resume = ["surface", "--resume", killed.info.run_id, "--config", str(witness / "witness.yaml")]
     code, _, err = finish(*resume, store=store_uri, WITNESS=str(witness), PYTHONPATH=str(witness))
     assert (code, err) == (0, "")
     assert_equal_runs(client, killed.info.run_id, reference)
