@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import IO
 
+from lit_anndl.cores import available_cores
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.interruption import SIGNALS, Interruption, handlers, ignoring_signals, raise_undisturbed
 from lit_anndl.liveness import end_with_parent, process
@@ -91,7 +92,7 @@ class ProcessGroup:
 
     def _start(self, reporting: int) -> None:
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-        threads = max(1, (os.cpu_count() or 1) // self.size)  # as many as there are cores, or they wait for each other
+        threads = max(1, available_cores() // self.size)  # more than there are cores would wait for each other
         group = f"{reporting} {os.getpid()} {self.started}"
         for rank in range(self.size):
             output = tempfile.TemporaryFile() if rank else None  # noqa: SIM115  # the stack closes it

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import torch
 
+from lit_anndl.cores import available_cores
 from lit_anndl.errors import InputError, RunFailure
 from lit_anndl.interruption import Interruption, deferring, ignoring_signals
 from lit_anndl.studies.definition import Definition
@@ -96,7 +97,7 @@ def environments(definition: Definition, address: str) -> list[dict[str, str]]:
             f"workers: {definition.workers} for {len(gpus)} GPUs was given, expected {definition.workers_per_gpu} "
             "per GPU at most; let several share one with --workers_per_gpu"
         )
-    threads = max(1, len(os.sched_getaffinity(0)) // definition.workers)
+    threads = max(1, available_cores() // definition.workers)
     common = {**os.environ, VARIABLE: address, "OMP_NUM_THREADS": str(threads)}
     if not gpus:
         return [common] * definition.workers

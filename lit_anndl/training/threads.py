@@ -1,12 +1,12 @@
 """How many CPU threads a net is worth."""
 
-import os
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch.utils.flop_counter import FlopCounterMode
 
+from lit_anndl.cores import available_cores
 from lit_anndl.errors import InputError
 from lit_anndl.training.batches import Batch
 
@@ -51,7 +51,7 @@ class ThreadChoice(Callback):
 
 def check_threads(threads: int | None) -> None:
     """Refuses more threads than cores, which are slower, and far more, which torch does not survive."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     if threads is not None and threads > cores:
         raise InputError(f"threads: {threads} was given, expected {cores} at most, the cores there are")
 
