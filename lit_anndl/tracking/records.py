@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def read_record(store: Store, run_id: str, metrics: Iterable[str]) -> Record:
 
 
 def read_table(store: Store, run_id: str, name: str) -> Columns | None:
-    """A run's table, None if it has no such one.
+    """A run's table, None if it has no such one, or is gone.
 
     Raises:
         InputError: the store cannot be reached.
@@ -55,13 +56,12 @@ def read_table(store: Store, run_id: str, name: str) -> Columns | None:
 
 
 def read_figure(store: Store, run_id: str, name: str) -> NDArray[Any] | None:
-    """The pixels of a run's figure (height, width, RGB), None if it has no such figure.
+    """The pixels of a run's figure (height, width, RGB), None if it has no such figure, or is gone.
 
     Raises:
         InputError: the store cannot be reached.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = store.fetch(store.run(run_id), f"figures/{name}.png", folder)
+    with fetched(store, run_id, f"figures/{name}.png") as path:
         if path is None:
             return None
         with Image.open(path) as image:
@@ -79,7 +79,15 @@ def figure_names(store: Store, run_id: str) -> list[str]:
 
 
 def read_artifact(store: Store, run_id: str, name: str) -> str | None:
-    """The text of a run's artifact, None if it has no such one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = store.fetch(store.run(run_id), name, folder)
+    """The text of a run's artifact, None if it has no such one, or is gone."""
+    with fetched(store, run_id, name) as path:
         return path.read_text(encoding="utf-8") if path else None
+
+
+@contextmanager
+def fetched(store: Store, run_id: str, name: str) -> Iterator[Path | None]:
+    """A run's artifact, on this machine's disks within the context; None if it has no such one, or is gone."""
+    with tempfile.TemporaryDirectory() as folder:
+        with store.reaching():
+            run = store.find(run_id)
+        yield store.fetch(run, name, folder) if run else None

@@ -90,8 +90,8 @@ def test_runs_that_are_gone_are_left_out(gone, study_file, run_sweep, client, lo
     trial = load_study("gone", storage).trials[0]
     for seed in gone:
         client.delete_run(trial.user_attrs["runs"][seed])
-    code, _, _ = run_sweep(study_file("gone", **TABLE, gallery=["curves", "curvs"], thresholds={"train/mse": [1]}))
-    assert code == 0
+    code, _, err = run_sweep(study_file("gone", **TABLE, gallery=["curves", "curvs"], thresholds={"train/mse": [1]}))
+    assert code == 0, err
     assert "row slow: its curves lack a run" in caplog.text
     assert "row fast has no figure curvs, but curves, squared_residuals, surfaces" in caplog.text
     seeds = {line["row"]: line["seeds"] for line in parent("gone").table("convergence_train_mse")}
