@@ -2,16 +2,16 @@
 
 import sys
 
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 
 def main() -> int:
     """Opens the store of MLFLOW_TRACKING_URI, or the project's, and delivers; 2 if it is still away."""
     from lit_anndl.tracking.leftovers import tidy_up
-    from lit_anndl.tracking.store import Store
+    from lit_anndl.tracking.store import TrackingStore
 
     try:
-        store = Store()
+        store = TrackingStore()
         delivered = tidy_up(store)
     except InputError as error:
         print(f"deliver: {error}", file=sys.stderr)

@@ -1,22 +1,19 @@
 """Train and test one exercise: python -m lit_anndl.fit EXERCISE [--key value …]."""
 
-import logging
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from lit_anndl import exercises
-from lit_anndl.errors import InputError, LostConnection, RunFailure
-from lit_anndl.interruption import Interruption, raising_on_signals
-from lit_anndl.launcher import LOST_CONNECTION, ProcessGroup, join_group
+from lit_anndl.config import presets
+from lit_anndl.runs.launcher import LOST_CONNECTION, ProcessGroup, join_group
+from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure
+from lit_anndl.runtime.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, quieten
 
 if TYPE_CHECKING:
-    from lit_anndl.run import Result
-
-DONE, FAILURE, WRONG_INPUT = 0, 1, 2
+    from lit_anndl.runs.run import Result
 
 USAGE = """\
 usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
@@ -29,20 +26,19 @@ Trains an exercise, tests it, and records the run in MLflow. Keys are dotted as 
   python -m lit_anndl.fit surface --model.optimizer SGD --model.optimizer.lr 0.1 --data.batch_size 40
   python -m lit_anndl.fit mnist_cnn --data.train_size 4000 --trainer.max_epochs 10 --seed_everything 3
 
-Exercises:
 """
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
     launched = join_group()
     started = launched or time.time()
-    if not words or words[0] in ("--help", "-h", "--list"):
-        print(("" if words[:1] == ["--list"] else USAGE) + listing())
+    if not argv or argv[0] in ("--help", "-h", "--list"):
+        print(("" if argv[:1] == ["--list"] else USAGE) + listing())
         return DONE
     with raising_on_signals():
         try:
-            return fit(exercise_named(words[0]), words[1:], started)
+            return fit(exercise_named(argv[0]), argv[1:], started)
         except InputError as error:
             return ended(str(error), WRONG_INPUT)
         except RunFailure as error:
@@ -50,7 +46,7 @@ def main(words: Sequence[str]) -> int:
                 return LOST_CONNECTION  # the launcher knows whose fault it is
             return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
         except Interruption as interruption:
-            return ended(how_to_resume(words[0], interruption), interruption.exit_code)
+            return ended(how_to_resume(argv[0], interruption), interruption.exit_code)
 
 
 def ended(message: str, code: int) -> int:
@@ -67,9 +63,13 @@ def how_to_resume(exercise: str, interruption: Interruption) -> str:
 
 
 def listing() -> str:
-    """Each exercise and a line on it."""
-    width = max(len(name) for name in exercises.names())
-    return "\n".join(f"  {name:{width}}  {exercises.summary(name)}" for name in exercises.names())
+    """Each exercise and a line on it, by session."""
+    width = max(len(name) for name in presets.names())
+    groups = [
+        "\n".join([title, *(f"  {name:{width}}  {presets.summary(name)}" for name in names)])
+        for title, names in presets.by_session().items()
+    ]
+    return "\n\n".join(groups)
 
 
 def exercise_named(word: str) -> str:
@@ -78,7 +78,7 @@ def exercise_named(word: str) -> str:
     Raises:
         InputError: there is none; says which is nearest.
     """
-    names = exercises.names()
+    names = presets.names()
     if word in names:
         return word
     if word.startswith("-"):
@@ -88,23 +88,24 @@ def exercise_named(word: str) -> str:
     raise InputError(f"there is no exercise {word}; {hint}")
 
 
-def fit(exercise: str, words: Sequence[str], started: float) -> int:
+def fit(exercise: str, argv: Sequence[str], started: float) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
     from lightning.pytorch.utilities import rank_zero_only
 
-    from lit_anndl.configuration import print_help
-    from lit_anndl.resume import parse_command
-    from lit_anndl.run import compose, execute
+    from lit_anndl.config.configuration import print_help
+    from lit_anndl.runs.compose import compose
+    from lit_anndl.runs.resume import parse_command
+    from lit_anndl.runs.run import execute
 
     quieten()
-    if {"--help", "-h"} & set(words):
+    if {"--help", "-h"} & set(argv):
         print_help(exercise)
         return DONE
-    configuration = parse_command(exercise, words)
+    configuration = parse_command(exercise, argv)
     parts = compose(configuration, started)
     if (processes := parts.processes) > 1:
         del parts  # each process has its own
-        return ProcessGroup([sys.executable, "-m", "lit_anndl.fit", exercise, *words], processes, started).run()
+        return ProcessGroup([sys.executable, "-m", "lit_anndl.fit", exercise, *argv], processes, started).run()
     rank_zero_only(report)(execute(parts, configuration))
     return DONE
 
@@ -114,14 +115,6 @@ def report(result: "Result") -> None:
     print(table(result.metrics))
     if result.run_id:
         print(f"\nrun {result.run_id}\nsee it: python -m lit_anndl.ui")
-
-
-def quieten() -> None:
-    """Leaves the terminal to what the user asked for."""
-    warnings.filterwarnings("ignore")
-    for library in ("lightning.pytorch", "lightning.fabric", "alembic"):
-        logging.getLogger(library).setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the tracker, which tells them
 
 
 def table(metrics: dict[str, float]) -> str:

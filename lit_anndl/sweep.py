@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.fit import DONE, FAILURE, WRONG_INPUT, quieten
-from lit_anndl.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.errors import InputError, RunFailure
+from lit_anndl.runtime.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, quieten
 
 USAGE = """\
 usage: python -m lit_anndl.sweep STUDY.yaml [--trials N] [--workers K] [--storage URL] [--launcher local|slurm]
@@ -21,17 +21,17 @@ stands in the file can be given as --key value too.
 """
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
-    if not words or words[0] in ("--help", "-h"):
+    if not argv or argv[0] in ("--help", "-h"):
         print(USAGE)
         return DONE
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     with raising_on_signals():
         try:
-            if words[0] == "--status":
-                return status(words[1:])
-            return sweep(words[0], words[1:])
+            if argv[0] == "--status":
+                return status(argv[1:])
+            return sweep(argv[0], argv[1:])
         except InputError as error:
             return ended(str(error), WRONG_INPUT)
         except RunFailure as error:
@@ -46,24 +46,24 @@ def ended(message: str, code: int) -> int:
     return code
 
 
-def sweep(file: str, words: Sequence[str]) -> int:
+def sweep(file: str, argv: Sequence[str]) -> int:
     """Begins a study, or goes on with it."""
     if file.startswith("-"):
         raise InputError(f"the study file comes first, before {file}")
     from lit_anndl.studies.definition import make_parser, read_definition
 
-    if {"--help", "-h"} & set(words):
+    if {"--help", "-h"} & set(argv):
         make_parser().print_help()
         return DONE
-    definition = read_definition(Path(file), words)
+    definition = read_definition(Path(file), argv)
     from lit_anndl.studies import local, slurm
+    from lit_anndl.studies.database import StudyDatabase, retry
     from lit_anndl.studies.results import summary
-    from lit_anndl.studies.storage import Storage, patiently
     from lit_anndl.studies.study import begin
     from lit_anndl.studies.validation import validate
 
     quieten()
-    storage = Storage(definition.storage)
+    storage = StudyDatabase(definition.storage)
     validate(definition)
     launcher = slurm if definition.launcher == "slurm" else local
     launcher.check(definition)
@@ -74,29 +74,29 @@ def sweep(file: str, words: Sequence[str]) -> int:
         print(f"watch it: python -m lit_anndl.sweep --status {shlex.quote(definition.name)}{where}")
         return DONE
     local.launch(opened)
-    if not patiently(opened.counts)["COMPLETE"]:
+    if not retry(opened.counts)["COMPLETE"]:
         print(summary(opened))
         raise RunFailure("no trial is complete")
     print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {shlex.quote(definition.name)}")
     return DONE
 
 
-def status(words: Sequence[str]) -> int:
+def status(argv: Sequence[str]) -> int:
     """Prints how a study stands."""
-    parts = [word.split("=", 1) if word.startswith("--") else [word] for word in words]
+    parts = [word.split("=", 1) if word.startswith("--") else [word] for word in argv]
     name, *options = [part for word in parts for part in word] or [""]
     if not name or name.startswith("-") or (options and (len(options) != 2 or options[0] != "--storage")):
         raise InputError("expected --status STUDY [--storage URL]")
+    from lit_anndl.studies.database import StudyDatabase
     from lit_anndl.studies.definition import read_definition
     from lit_anndl.studies.results import summary
-    from lit_anndl.studies.storage import Storage
     from lit_anndl.studies.study import load
 
     address = options[1] if options else None
     if name.endswith((".yaml", ".yml")):
         definition = read_definition(Path(name))
         name, address = definition.name, address or definition.storage
-    print(summary(load(name, Storage(address))))
+    print(summary(load(name, StudyDatabase(address))))
     return DONE
 
 

@@ -10,21 +10,21 @@ import webbrowser
 from collections.abc import Sequence
 from urllib.request import urlopen
 
-from lit_anndl.errors import InputError
-from lit_anndl.fit import DONE, FAILURE, WRONG_INPUT
-from lit_anndl.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT
 
 LONGEST_START_SECONDS = 60.0
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m lit_anndl.ui", description=__doc__)
     parser.add_argument("study", nargs="?", help="compare the runs of this study (default: all runs)")
     parser.add_argument("--port", type=int, default=5000, help="of the server (default: 5000)")
     parser.add_argument("--host", default="127.0.0.1", help="who may look: this machine alone (default), or 0.0.0.0")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
-    asked = parser.parse_args(words)
+    asked = parser.parse_args(argv)
     try:
         with raising_on_signals():
             return show(asked)

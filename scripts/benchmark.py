@@ -37,14 +37,14 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from lit_anndl.configuration import parse
-from lit_anndl.data.digit_files import data_directory
+from lit_anndl.config.configuration import parse
+from lit_anndl.data.digits.dataset_files import data_directory
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.surface import SurfaceData
-from lit_anndl.fit import quieten
 from lit_anndl.nets.cnn import ConvNet
 from lit_anndl.nets.mlp import MLP
-from lit_anndl.run import begin, compose
+from lit_anndl.runs.run import begin, compose
+from lit_anndl.runtime.terminal import quieten
 
 MakeOptimizer = Callable[..., Optimizer]
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -21,10 +21,10 @@ from typing import Any
 import optuna
 import yaml
 
-from lit_anndl import run
-from lit_anndl.fit import quieten
+from lit_anndl.runs import run
+from lit_anndl.runtime.terminal import quieten
+from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import read_definition
-from lit_anndl.studies.storage import Storage
 from lit_anndl.studies.study import begin
 from lit_anndl.studies.worker import do, next_trial
 
@@ -63,7 +63,7 @@ def throughput(trials: int) -> None:
             command = [sys.executable, "-m", "lit_anndl.sweep", str(file)]
             environment = {**os.environ, **stores(Path(folder))}
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-            storage = Storage(environment["LIT_ANNDL_STORAGE"])
+            storage = StudyDatabase(environment["LIT_ANNDL_STORAGE"])
             study = optuna.load_study(study_name=file.stem, storage=storage.connect())
         begun = sorted(trial.datetime_start.timestamp() for trial in study.trials if trial.datetime_start)
         ended = max(trial.datetime_complete.timestamp() for trial in study.trials if trial.datetime_complete)
@@ -87,7 +87,9 @@ def overhead(seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(stores(Path(folder)))
         epochs = round(seconds * EPOCHS_PER_SECOND)
-        opened = begin(read_definition(study_file(Path(folder), trials=trials, epochs=epochs, workers=1)), Storage())
+        opened = begin(
+            read_definition(study_file(Path(folder), trials=trials, epochs=epochs, workers=1)), StudyDatabase()
+        )
         for _ in range(trials):
             start, figures = time.perf_counter(), 0.0
             trial = next_trial(opened)

@@ -7,8 +7,8 @@ LIT_ANNDL_DATA says where it is; without it, it is in the user's cache.
 import argparse
 import sys
 
-from lit_anndl.data.digit_files import fetch
-from lit_anndl.errors import InputError
+from lit_anndl.data.digits.dataset_files import fetch
+from lit_anndl.runtime.errors import InputError
 
 
 def main() -> int:

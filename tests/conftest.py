@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lit_anndl import fit
-from lit_anndl.data import idx
+from lit_anndl.data.digits import idx
 
 
 @pytest.fixture(scope="session")

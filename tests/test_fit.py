@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lit_anndl import exercises
-from tests.recorded import artifacts, read_artifact
+from lit_anndl.config import presets
+from tests.support.recorded import artifacts, read_artifact
 
 FIT = [sys.executable, "-m", "lit_anndl.fit"]
 QUICK = ["surface", "--trainer.max_epochs", "3"]
@@ -20,16 +20,14 @@ def test_listing_needs_no_torch(words):
     code = f"import sys; from lit_anndl.fit import main; c = main({words}); print('torch' in sys.modules); sys.exit(c)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
-    assert all(name in done.stdout for name in exercises.names())
+    assert all(name in done.stdout for name in presets.names())
 
 
 def test_every_exercise_has_module_and_summary():
-    folder = exercises.FOLDER
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(exercises.names())
-    assert all(exercises.summary(name) for name in exercises.names())
+    assert all(presets.summary(name) for name in presets.names())
 
 
-@pytest.mark.parametrize("name", exercises.names())
+@pytest.mark.parametrize("name", presets.names())
 def test_every_exercise_runs(name, command):
     run = command.run(name, "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
     assert run.info.status == "FINISHED"
@@ -78,7 +76,11 @@ def test_a_process_leaves_a_clean_terminal(tmp_path):
         (["--seed_everything", "-1"], "seed_everything: -1 was given, expected a whole number from 0 to 4294967295"),
         (["--config", "nowhere.yaml"], "--config nowhere.yaml: No such file or directory"),
         (["--trainer.accelerator", "abacus"], "abacus"),
-        (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val has no effect here"),
+        (["--trainer.accumulate_grad_batches", "2"], "trainer.accumulate_grad_batches has no effect here"),
+        (
+            ["--trainer.gradient_clip_val", "1", "--trainer.gradient_clip_algorithm", "nrm"],
+            "nrm was given, expected norm",
+        ),
         (["--data.validation_size", "1600"], "fit: data.validation_size 1600 leaves nothing to train on"),
         (["--checkpoint.monitor", "test/mse"], "checkpoint.monitor test/mse: expected a metric of train/ or val/"),
         (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse needs validation data"),

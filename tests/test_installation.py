@@ -3,7 +3,7 @@
 from pkgutil import walk_packages
 
 import lit_anndl
-from tests.processes import import_without
+from tests.support.processes import import_without
 
 EXTRAS = ("submitit", "psycopg", "pytest", "selenium")
 

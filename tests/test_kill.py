@@ -10,11 +10,13 @@ import pytest
 from mlflow import MlflowClient
 
 from lit_anndl import fit
-from tests.processes import assert_equal_runs, runs, wait_until
+from tests.support.processes import assert_equal_runs, runs, wait_until
 
 # Forked from a process that has loaded torch: starting forty interpreters would take minutes.
 PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload(["lit_anndl.resume", "lit_anndl.run", "lit_anndl.exercises.surface"])
+PROCESSES.set_forkserver_preload(
+    ["lit_anndl.runs.resume", "lit_anndl.runs.run", "lit_anndl.exercises.supervised.surface"]
+)
 
 MOMENTS = 10
 SECONDS = 2.5

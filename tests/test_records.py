@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.recorded import artifacts, read_artifact
+from tests.support.recorded import artifacts, read_artifact
 
 SHORT = ("surface", "--trainer.max_epochs", "2", "--data.grid_size", "5")
 LONGER = ("--trainer.max_epochs", "3")

@@ -15,10 +15,10 @@ from mlflow import MlflowClient
 from torch import nn
 from torch.optim import SGD
 
-from lit_anndl.exercises.surface import Surface
-from lit_anndl.training.batches import TensorBatches
-from lit_anndl.training.bootstrap import bootstrap
-from tests.processes import FIT, assert_equal_runs, checkpoint, finish, runs, training_history, wait_until
+from lit_anndl.data.batches import TensorBatches
+from lit_anndl.data.bootstrap import bootstrap
+from lit_anndl.exercises.supervised.surface import Surface
+from tests.support.processes import FIT, assert_equal_runs, checkpoint, finish, runs, training_history, wait_until
 
 ON_CPU = ["--trainer.accelerator", "cpu"]
 TWO = [*ON_CPU, "--trainer.devices", "2"]

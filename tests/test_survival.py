@@ -15,7 +15,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from tests.processes import (
+from tests.support.processes import (
     assert_equal_runs,
     checkpoint,
     finish,
@@ -24,7 +24,7 @@ from tests.processes import (
     training_history,
     wait_until,
 )
-from tests.servers import free_port, serve, stop
+from tests.support.servers import free_port, serve, stop
 
 LONG = ["surface", "--model.optimizer", "SGD", "--data.batch_size", "40", "--trainer.max_epochs", "700"]
 
@@ -327,7 +327,8 @@ def test_a_full_disk_under_the_whole_store(full_disk):
 DRAW_LATE = """
 import sys, time
 from pathlib import Path
-from lit_anndl import fit, run
+from lit_anndl import fit
+from lit_anndl.runs import run
 draw = run.record_results
 def wait_and_draw(*arguments):
     Path(sys.argv[1], "trained").touch()

@@ -15,8 +15,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from lit_anndl import sweep, ui
-from lit_anndl.paths import run_store
-from tests.servers import free_port
+from lit_anndl.runtime.paths import run_store
+from tests.support.servers import free_port
 
 OPTIMIZERS = {
     "Adam": {"model.optimizer": "Adam", "model.optimizer.lr": 0.001},

@@ -1,4 +1,4 @@
-"""Digits as patterns of ±1, and spoilt copies of them to recall them from."""
+"""Digits as patterns of ±1, and corrupted copies of them to recall them from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +8,17 @@ import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from lit_anndl.data import digit_files
-from lit_anndl.errors import InputError
-from lit_anndl.training.data import InMemoryData
+from lit_anndl.data.digits import dataset_files, idx
+from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.runtime.errors import InputError
 
 CLASSES = 10
 SIDE = 28
 
 
 @dataclass(frozen=True)
-class Spoiling:
-    """How a pattern is spoilt.
+class Corruption:
+    """How a pattern is corrupted.
 
     Args:
         kind: noise or occlusion.
@@ -33,7 +33,7 @@ class Spoiling:
         return f"{'σ' if self.kind == 'noise' else 'hidden'} = {self.level:g}"
 
     def apply(self, patterns: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-        """Spoilt copies, `draws` of each pattern: (draws × patterns, N), within [-1, 1].
+        """Corrupted copies, `draws` of each pattern: (draws × patterns, N), within [-1, 1].
 
         Hidden pixels have the background's value; there is nothing to draw, so all copies are alike.
         """
@@ -47,9 +47,9 @@ class Spoiling:
 
 
 class DigitPatternData(InMemoryData):
-    """One digit per class, the first of each in the training set, pixels to ±1; and spoilt copies.
+    """One digit per class, the first of each in the training set, pixels to ±1; and corrupted copies.
 
-    `test` holds states (B, 784), the class of each, and the index of its spoiling in `spoilings`.
+    `test` holds states (B, 784), the class of each, and the index of its corruption in `corruptions`.
 
     Args:
         dataset: "mnist" or its drop-in "fashion".
@@ -76,27 +76,27 @@ class DigitPatternData(InMemoryData):
         self.dataset = dataset
         self.directory = Path(directory).expanduser() if directory else None
         self.draws = draws
-        self.spoilings = [Spoiling("noise", level) for level in noise] + [
-            Spoiling("occlusion", level) for level in occlusion
+        self.corruptions = [Corruption("noise", level) for level in noise] + [
+            Corruption("occlusion", level) for level in occlusion
         ]
-        if not self.spoilings:
+        if not self.corruptions:
             raise InputError("data.noise and data.occlusion are both empty; expected at least one level")
 
     def prepare_data(self) -> None:
         """Fetches what is not in the data directory yet."""
         if self.directory is None:
-            digit_files.fetch(self.dataset)
+            dataset_files.fetch(self.dataset)
 
     def setup(self, stage: str) -> None:
-        """Reads the digits and spoils them."""
+        """Reads the digits and corrupts them."""
         if hasattr(self, "train"):
             return
-        digits = digit_files.read(self.directory or digit_files.fetch(self.dataset))
+        digits = idx.read(self.directory or dataset_files.fetch(self.dataset))
         patterns = first_of_each(digits.train_images, digits.train_labels)
         generator = torch.Generator().manual_seed(self.seed)
         copies = [
-            spoiling.apply(patterns, self.draws if spoiling.kind == "noise" else 1, generator)
-            for spoiling in self.spoilings
+            corruption.apply(patterns, self.draws if corruption.kind == "noise" else 1, generator)
+            for corruption in self.corruptions
         ]
         sizes = torch.tensor([len(states) for states in copies])
         classes = [torch.arange(CLASSES).repeat(size // CLASSES) for size in sizes.tolist()]

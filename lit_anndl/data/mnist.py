@@ -7,10 +7,10 @@ import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from lit_anndl.data import digit_files
-from lit_anndl.errors import InputError
-from lit_anndl.training.batches import Batch
-from lit_anndl.training.data import InMemoryData
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.digits import dataset_files, idx
+from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.runtime.errors import InputError
 
 
 class MNISTData(InMemoryData):
@@ -49,13 +49,13 @@ class MNISTData(InMemoryData):
     def prepare_data(self) -> None:
         """Fetches what is not in the data directory yet."""
         if self.directory is None:
-            digit_files.fetch(self.dataset)
+            dataset_files.fetch(self.dataset)
 
     def setup(self, stage: str) -> None:
         """Reads the files, draws the subsets and splits off the validation images."""
         if hasattr(self, "train"):
             return
-        digits = digit_files.read(self.directory or digit_files.fetch(self.dataset))
+        digits = idx.read(self.directory or dataset_files.fetch(self.dataset))
         images, labels = self._subset("train_size", digits.train_images, digits.train_labels)
         kept = len(images) - round(self.validation_fraction * len(images))
         if kept == 0:

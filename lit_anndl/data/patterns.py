@@ -4,8 +4,8 @@ import torch
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from lit_anndl.errors import InputError
-from lit_anndl.training.data import InMemoryData
+from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.runtime.errors import InputError
 
 
 class PatternData(InMemoryData):

@@ -2,14 +2,14 @@
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveFloat, PositiveInt
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from lit_anndl.errors import InputError
-from lit_anndl.training.batches import Batch, Items
+from lit_anndl.data.batches import Items
+from lit_anndl.data.data_module import DataModule
+from lit_anndl.runtime.errors import InputError
 
 
-class RandomPatternData(LightningDataModule):
+class RandomPatternData(DataModule):
     """Independent patterns of random ±1, in sets of K = load × N; the starts are copies with some units flipped.
 
     Args:
@@ -23,8 +23,6 @@ class RandomPatternData(LightningDataModule):
         InputError: a load that makes fewer than two patterns; no load, or no share.
     """
 
-    validation: Batch = ()
-
     def __init__(
         self,
         units: PositiveInt = 100,
@@ -33,7 +31,7 @@ class RandomPatternData(LightningDataModule):
         sets: PositiveInt = 50,
         seed: NonNegativeInt | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(seed)
         for key, given in (("loads", loads), ("flipped", flipped)):
             if not given:
                 raise InputError(f"data.{key}: [] was given, expected one or more")
@@ -45,14 +43,12 @@ class RandomPatternData(LightningDataModule):
         self.loads = sorted(loads)
         self.flipped = flipped
         self.sets = sets
-        self.given_seed = seed
 
     def setup(self, stage: str) -> None:
         """Draws the patterns: for each load a tensor (sets, K, N), and the same with flipped units for each share."""
         if hasattr(self, "patterns"):
             return
-        seed = torch.initial_seed() if self.given_seed is None else self.given_seed
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(self.seed)
         shapes = [(self.sets, round(load * self.units), self.units) for load in self.loads]
         self.patterns = [2.0 * torch.randint(2, shape, generator=generator) - 1 for shape in shapes]
         self.starts = [
@@ -60,8 +56,8 @@ class RandomPatternData(LightningDataModule):
         ]
 
     def train_dataloader(self) -> Items:
-        """One step, the storing of all sets: for each load its patterns (sets, K, N)."""
-        return Items([self.patterns])
+        """One step, the storing of all sets: a single batch, for each load its patterns (sets, K, N)."""
+        return Items([[tuple(self.patterns)]])
 
     def test_dataloader(self) -> Items:
         """For each load its patterns (sets, K, N), and the starts by share of flipped units."""

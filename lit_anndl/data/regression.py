@@ -8,10 +8,10 @@ import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.data.test_functions import five_functions
-from lit_anndl.errors import InputError
-from lit_anndl.training.batches import Batch
-from lit_anndl.training.data import InMemoryData
+from lit_anndl.runtime.errors import InputError
 
 POINTS = 13_600
 FEWEST = 3

@@ -9,13 +9,13 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from reservoirpy.datasets import santafe_laser
 from torch import Tensor
 
-from lit_anndl.errors import InputError
-from lit_anndl.training.batches import Batch, Items
-from lit_anndl.training.data import InMemoryData
+from lit_anndl.data.batches import Batch, Items
+from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
-class Problem:
+class ForecastTask:
     """Values to learn from, and values to forecast.
 
     Args:
@@ -134,27 +134,27 @@ class SantaFeData(InMemoryData):
             f"windows of lag {self.lag}; expected at most {' or '.join(fitting) or 'a shorter data.lag'}"
         )
 
-    def check_variance(self, problems: Sequence[Problem]) -> None:
+    def check_variance(self, tasks: Sequence[ForecastTask]) -> None:
         """Refuses values to forecast that have no variance: errors are set against it."""
-        for number, problem in enumerate(problems):
-            if problem.future.min() == problem.future.max():
+        for number, task in enumerate(tasks):
+            if task.future.min() == task.future.max():
                 key = "validation_size" if number < self.folds else "horizon"
-                origin = problem.start if number < self.folds else self.origins[number - self.folds]
+                origin = task.start if number < self.folds else self.origins[number - self.folds]
                 raise InputError(
-                    f"data.{key} {problem.size} was given, expected more: the values from {origin} on are all alike"
+                    f"data.{key} {task.size} was given, expected more: the values from {origin} on are all alike"
                 )
 
     def setup(self, stage: str) -> None:
-        """Cuts the series into problems, and those into windows."""
+        """Cuts the series into tasks, and those into windows."""
         if hasattr(self, "train"):
             return
         self.held_out = [self.fold(number) for number in range(self.folds)]
         self.ahead = [self.origin(origin) for origin in self.origins]
-        problems = [*self.held_out, *self.ahead]
-        self.check_variance(problems)
-        number = max(len(problem.usable) for problem in problems)
+        tasks = [*self.held_out, *self.ahead]
+        self.check_variance(tasks)
+        number = max(len(task.usable) for task in tasks)
         length = self.lag + self.steps_ahead
-        examples = torch.stack([problem.examples(number, length) for problem in problems], dim=1)
+        examples = torch.stack([task.examples(number, length) for task in tasks], dim=1)
         self.train = (examples[..., : self.lag], examples[..., self.lag :])
         self.validation = segment(self.held_out) if self.held_out else ()
         self.test = segment(self.ahead)
@@ -177,13 +177,13 @@ class SantaFeData(InMemoryData):
         mean, std = self.scale(origin)
         return (self.series[origin - self.train_size : origin + self.horizon] - mean) / std
 
-    def origin(self, origin: int) -> Problem:
-        """The problem of forecasting from an origin."""
+    def origin(self, origin: int) -> ForecastTask:
+        """The task of forecasting from an origin."""
         examples = self.train_size - self.lag - self.steps_ahead + 1
-        return Problem(self.normalised(origin), self.train_size, self.horizon, torch.arange(examples))
+        return ForecastTask(self.normalised(origin), self.train_size, self.horizon, torch.arange(examples))
 
-    def fold(self, number: int) -> Problem:
-        """The problem of forecasting a fold's values."""
+    def fold(self, number: int) -> ForecastTask:
+        """The task of forecasting a fold's values."""
         size, windows = self.validation_size, torch.arange(self.train_size - self.lag)
         ends = windows + self.lag + self.steps_ahead
         if self.folding == "expanding":  # scikit-learn's TimeSeriesSplit of the windows, which wants two folds or more
@@ -193,13 +193,13 @@ class SantaFeData(InMemoryData):
         else:
             start = round(self.lag + (self.train_size - size - self.lag) * (number + 0.5) / self.folds)
             usable = windows[(ends <= start) | ((windows >= start + size) & (ends <= self.train_size))]
-        return Problem(self.normalised(self.train_size), start, size, usable)
+        return ForecastTask(self.normalised(self.train_size), start, size, usable)
 
 
-def segment(problems: Sequence[Problem]) -> Batch:
+def segment(tasks: Sequence[ForecastTask]) -> Batch:
     """Pasts (P, L), zeros before the shorter ones; their lengths (P,); what follows them, (P, T)."""
-    lengths = torch.tensor([problem.start for problem in problems])
-    past = torch.zeros(len(problems), int(lengths.max()), dtype=torch.float64)
-    for row, problem in zip(past, problems, strict=True):
-        row[len(row) - problem.start :] = problem.values[: problem.start]
-    return past, lengths, torch.stack([problem.future for problem in problems])
+    lengths = torch.tensor([task.start for task in tasks])
+    past = torch.zeros(len(tasks), int(lengths.max()), dtype=torch.float64)
+    for row, task in zip(past, tasks, strict=True):
+        row[len(row) - task.start :] = task.values[: task.start]
+    return past, lengths, torch.stack([task.future for task in tasks])

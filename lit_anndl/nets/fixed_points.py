@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lit_anndl.errors import InputError
 from lit_anndl.nets.hopfield import Hopfield
+from lit_anndl.runtime.errors import InputError
 
 MOST_UNITS = 8
 """There are 3^N patterns of saturation to try."""

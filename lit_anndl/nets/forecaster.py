@@ -56,7 +56,7 @@ class Forecaster(nn.Module):
         noisy: Tensor = self.noise(windows.repeat_interleave(self.members, dim=1))
         return noisy
 
-    def forget(self) -> None:
+    def reset_state(self) -> None:
         """Begins the next sequence with no state."""
         self.state = None
 
@@ -79,6 +79,6 @@ class Forecaster(nn.Module):
         chosen = slice(first * self.members, first * self.members + len(past))
         state = warm_up(self.net, past, lengths, lag, chosen)
         known = torch.cat([past[:, -lag:], future[:, :-1]], dim=1).unfold(1, lag, 1)  # (P M, T, lag)
-        guided, _ = self.net(known.transpose(0, 1), state, chosen)
-        free = rollout(self.net, past[:, -lag:], future.shape[1], state=state, chosen=chosen, bounds=self.bounds)
-        return guided.T.unflatten(0, (-1, self.members)), free.unflatten(0, (-1, self.members))
+        teacher_forced, _ = self.net(known.transpose(0, 1), state, chosen)
+        closed_loop = rollout(self.net, past[:, -lag:], future.shape[1], state=state, chosen=chosen, bounds=self.bounds)
+        return teacher_forced.T.unflatten(0, (-1, self.members)), closed_loop.unflatten(0, (-1, self.members))

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 Transfer = Literal["satlins", "sign"]
 

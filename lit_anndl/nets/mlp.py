@@ -72,14 +72,14 @@ class MLP(nn.Sequential):
             layers += [nn.Dropout(dropout)] if dropout else []
         super().__init__(*layers, nn.Linear(*output))
         if glorot_gain is not None:
-            self.start_as_glorot(glorot_gain)
+            self.init_xavier(glorot_gain)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Evaluates the network at the rows of x."""
         output: Tensor = super().__call__(x)
         return output
 
-    def start_as_glorot(self, gain: float) -> None:
+    def init_xavier(self, gain: float) -> None:
         """Draws the weights anew."""
         for layer in self:
             if isinstance(layer, nn.Linear):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 State = tuple[Tensor, Tensor]
 """Hidden state h and cell c of LSTMs, (P, H) each."""
 
-Wave = Literal["tanh", "relu", "sin"]
+Activation = Literal["tanh", "relu", "sin"]
 
 WAVES = {"tanh": torch.tanh, "relu": torch.relu, "sin": torch.sin}
 
@@ -58,7 +58,9 @@ class PopulationMLP(nn.Module):
     Shapes: windows (B, P, lag) → predictions (B, P); there is no state.
     """
 
-    def __init__(self, population: int, lag: int, hidden: int, activation: Wave = "tanh", gain: float = 1.0) -> None:
+    def __init__(
+        self, population: int, lag: int, hidden: int, activation: Activation = "tanh", gain: float = 1.0
+    ) -> None:
         super().__init__()
         self.population = population
         self.hidden = PopulationLinear(population, lag, hidden, gain)

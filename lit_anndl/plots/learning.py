@@ -1,15 +1,14 @@
 """Learning curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-Curves = Mapping[str, Sequence[tuple[int, float]]]
-"""(epoch, value) pairs by name."""
+from lit_anndl.runtime.records import History
 
 
-def curves(history: Curves, names: Sequence[str], ylabel: str, *, log: bool = False) -> Figure:
+def curves(history: History, names: Sequence[str], ylabel: str, *, log: bool = False) -> Figure:
     """Metrics against the epoch, those of `names` that were logged."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()

@@ -25,12 +25,12 @@ MARKERS: dict[str, dict[str, Any]] = {
 }
 
 
-def paths(ways: NDArray[np.float64], points: Points, title: str) -> Figure:
-    """Ways (steps, B, N) of states through a space of N = 2 or 3 dimensions, and the fixed points there."""
+def paths(trajectories: NDArray[np.float64], points: Points, title: str) -> Figure:
+    """Trajectories (steps, B, N) of states through a space of N = 2 or 3 dimensions, and the fixed points there."""
     figure = Figure(figsize=(5.5, 5), layout="constrained")
-    spatial = ways.shape[2] == 3
+    spatial = trajectories.shape[2] == 3
     axes = figure.add_subplot(projection="3d" if spatial else None)
-    draw_paths(axes, ways, points)
+    draw_paths(axes, trajectories, points)
     if spatial:
         axes.set(zlabel="s₃", zticks=[-1, 0, 1])
         axes.view_init(elev=22, azim=-50)  # type: ignore[attr-defined]  # it is an Axes3D
@@ -40,18 +40,18 @@ def paths(ways: NDArray[np.float64], points: Points, title: str) -> Figure:
     return figure
 
 
-def draw_paths(axes: Axes, ways: NDArray[np.float64], points: Points) -> None:
-    """The ways with a dot at each step, the fixed points above them."""
-    for way in ways.swapaxes(0, 1):
+def draw_paths(axes: Axes, trajectories: NDArray[np.float64], points: Points) -> None:
+    """The trajectories with a dot at each step, the fixed points above them."""
+    for way in trajectories.swapaxes(0, 1):
         axes.plot(*way.T, marker=".", markersize=3, linewidth=0.8, alpha=0.7, color="tab:blue")
-    axes.plot(*ways[0].T, "x", markersize=4, color="tab:blue", label="start")
+    axes.plot(*trajectories[0].T, "x", markersize=4, color="tab:blue", label="start")
     for role, states in points.items():
         if len(states):
             axes.scatter(*states.T, label=role, edgecolors="black", zorder=3, **MARKERS[role])
     axes.set(xlabel="s₁", ylabel="s₂", xticks=[-1, -0.5, 0, 0.5, 1], yticks=[-1, -0.5, 0, 0.5, 1])
 
 
-def basins(ends: NDArray[np.int64], names: Sequence[str], ways: NDArray[np.float64], points: Points) -> Figure:
+def basins(ends: NDArray[np.int64], names: Sequence[str], trajectories: NDArray[np.float64], points: Points) -> Figure:
     """The plane coloured by where its states end: indices (x, y) into names, -1 for elsewhere."""
     figure = Figure(figsize=(6.5, 5), layout="constrained")
     axes = figure.subplots()
@@ -60,7 +60,7 @@ def basins(ends: NDArray[np.int64], names: Sequence[str], ways: NDArray[np.float
     shown = axes.imshow(ends.T, origin="lower", extent=(-1, 1, -1, 1), cmap=colours, vmin=-1.5, vmax=len(names) - 0.5)
     bar = figure.colorbar(shown, ax=axes, ticks=range(-1, len(names)))
     bar.ax.set_yticklabels(["elsewhere", *names])
-    draw_paths(axes, ways, points)
+    draw_paths(axes, trajectories, points)
     axes.set(title="basins of attraction", xlim=(-1.08, 1.08), ylim=(-1.08, 1.08))
     figure.legend(loc="outside lower center", ncols=len(points) + 1, fontsize=8)
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lit_anndl.tracking.records import Record
+from lit_anndl.tracking.run_records import Record
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
-from lit_anndl.errors import InputError
-from lit_anndl.explain import explain
-from lit_anndl.layers import flatten
+from lit_anndl.config.explain import explain
+from lit_anndl.config.merge import flatten
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.yaml_files import read_yaml
 from lit_anndl.studies.space import Overrides, Space, grid, read_space
-from lit_anndl.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Definition:
         plain = json.loads(json.dumps({key: asdict(self)[key] for key in DEFINING}, default=str))
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
-    def words(self, overrides: Overrides, seed: int) -> list[str]:
+    def argv(self, overrides: Overrides, seed: int) -> list[str]:
         """The options of `fit` for one run of a trial."""
         settings = {**self.fixed, **overrides, "seed_everything": seed}
         return [f"--{key}={spelled(value)}" for key, value in settings.items()]
@@ -159,20 +159,20 @@ PRESENTATION = {"facet", "gallery", "thresholds", "overlays"}
 KEYS = [each.name for each in fields(Definition)] + [f"slurm.{each.name}" for each in fields(Slurm)]
 
 
-def read_definition(path: Path, words: Sequence[str] = ()) -> Definition:
+def read_definition(path: Path, argv: Sequence[str] = ()) -> Definition:
     """The study of a file, with options (`--key value`) laid over it.
 
     Raises:
         InputError: the file cannot be read, has unknown keys, or values that do not fit.
     """
-    return parse_definition({"name": path.stem, **read_yaml(path, "study file")}, words)
+    return parse_definition({"name": path.stem, **read_yaml(path, "study file")}, argv)
 
 
-def parse_definition(content: dict[str, Any], words: Sequence[str] = ()) -> Definition:
+def parse_definition(content: dict[str, Any], argv: Sequence[str] = ()) -> Definition:
     """The study that a file's content describes, with options laid over it."""
     parser = make_parser()
     try:
-        values = parser.parse_args(list(words), namespace=parser.parse_object(content))
+        values = parser.parse_args(list(argv), namespace=parser.parse_object(content))
     except (ArgumentError, ValueError, TypeError) as error:
         raise InputError(explain(str(error), KEYS)) from error
     refuse_nulls(Definition, vars(values))

@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 
 import torch
 
-from lit_anndl.cores import available_cores
-from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.interruption import Interruption, deferring, ignoring_signals
+from lit_anndl.runtime.cores import available_cores
+from lit_anndl.runtime.errors import InputError, RunFailure
+from lit_anndl.runtime.interruption import Interruption, deferring, ignoring_signals
+from lit_anndl.studies.database import VARIABLE, retry
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.process import arguments
-from lit_anndl.studies.progress import progress
-from lit_anndl.studies.storage import VARIABLE, patiently
+from lit_anndl.studies.status_line import progress
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.worker import work
 
@@ -45,10 +45,10 @@ def launch(opened: OpenStudy) -> None:
         if definition.workers == 1:
             work(opened, deadline, definition.max_failures)
             return
-        words = arguments(definition.name, deadline, definition.max_failures)
-        with started(words, environments(definition, opened.storage.address)) as workers:
+        argv = arguments(definition.name, deadline, definition.max_failures)
+        with started(argv, environments(definition, opened.storage.address)) as workers:
             codes = [worker.wait() for worker in workers]
-    if any(codes) and (left := sum(patiently(opened.counts)[state] for state in ("RUNNING", "WAITING"))):
+    if any(codes) and (left := sum(retry(opened.counts)[state] for state in ("RUNNING", "WAITING"))):
         raise RunFailure(
             f"{sum(map(bool, codes))} workers ended early, {left} trials are left: the same command goes on"
         )
@@ -57,9 +57,9 @@ def launch(opened: OpenStudy) -> None:
 
 
 @contextmanager
-def started(words: Sequence[str], environments: Sequence[dict[str, str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+def started(argv: Sequence[str], environments: Sequence[dict[str, str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Workers as processes; a signal is passed on to each of them once, and they are waited for, but not for ever."""
-    command = [sys.executable, "-m", "lit_anndl.studies.process", *words]
+    command = [sys.executable, "-m", "lit_anndl.studies.process", *argv]
     workers: list[subprocess.Popen[bytes]] = []
     try:
         with deferring():
@@ -67,7 +67,7 @@ def started(words: Sequence[str], environments: Sequence[dict[str, str]]) -> Ite
         yield workers
     except Interruption as interruption:
         with ignoring_signals():
-            say_goodbye(workers, interruption.signum)
+            terminate_workers(workers, interruption.signum)
         raise
     finally:
         for worker in workers:
@@ -75,7 +75,7 @@ def started(words: Sequence[str], environments: Sequence[dict[str, str]]) -> Ite
             worker.wait()
 
 
-def say_goodbye(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:
+def terminate_workers(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:
     """Passes a signal on, and waits for the workers to put their trials back."""
     for worker in workers:
         worker.send_signal(signum)

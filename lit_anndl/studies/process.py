@@ -7,11 +7,11 @@ import logging
 import signal
 import sys
 
-from lit_anndl.errors import InputError, RunFailure
-from lit_anndl.fit import FAILURE, WRONG_INPUT, quieten
-from lit_anndl.interruption import Interruption, raising_on_signals
-from lit_anndl.liveness import end_with_parent
-from lit_anndl.studies.storage import PATIENCE_SECONDS, Storage
+from lit_anndl.runtime.errors import InputError, RunFailure
+from lit_anndl.runtime.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.liveness import end_with_parent
+from lit_anndl.runtime.terminal import FAILURE, WRONG_INPUT, quieten
+from lit_anndl.studies.database import PATIENCE_SECONDS, StudyDatabase
 from lit_anndl.studies.study import load
 from lit_anndl.studies.worker import work
 
@@ -22,7 +22,7 @@ def main(name: str, deadline: float | None = None, max_failures: int | None = No
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         with raising_on_signals():
-            work(load(name, Storage(), PATIENCE_SECONDS), deadline, max_failures)
+            work(load(name, StudyDatabase(), PATIENCE_SECONDS), deadline, max_failures)
     except InputError as error:
         print(f"sweep: {error}", file=sys.stderr)
         return WRONG_INPUT

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.liveness import has_died, is_own, process_tags
+from lit_anndl.runtime.liveness import has_died, is_own, process_tags
 from lit_anndl.studies.definition import Definition
 
 MAX_DEATHS = 3
@@ -56,7 +56,7 @@ def claim(study: Study, definition: Definition, make_sampler: Callable[[Definiti
         study.sampler = make_sampler(definition, place)
         trial = study.ask()
         with suppress(UpdateFinishedTrialError):  # another worker has just put it back
-            beat(trial)
+            mark_alive(trial)
             trial.set_user_attr("place", trial.user_attrs.get("place", place))
             if not is_surplus(study, definition, trial):
                 return trial
@@ -100,7 +100,7 @@ def is_planned(definition: Definition) -> bool:
     return bool(definition.rows or definition.planned)
 
 
-def beat(trial: Trial) -> None:
+def mark_alive(trial: Trial) -> None:
     """Notes that this process works on a trial."""
     trial.set_user_attr("worker", process_tags())
 

@@ -19,22 +19,22 @@ from optuna.visualization.matplotlib import (
     plot_slice,
 )
 
-from lit_anndl.errors import Unreachable
-from lit_anndl.layers import lay_over, nest
+from lit_anndl.config.merge import merge, nest
+from lit_anndl.runtime.errors import Unreachable
+from lit_anndl.runtime.records import Table
 from lit_anndl.studies import rows
+from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import PRESENTATION, Definition
 from lit_anndl.studies.space import Overrides
-from lit_anndl.studies.storage import patiently
 from lit_anndl.studies.study import OpenStudy
-from lit_anndl.tracking.parent import Table
-from lit_anndl.tracking.records import figure_names
+from lit_anndl.tracking.run_records import figure_names
 
 log = logging.getLogger(__name__)
 
 
 def conclude(opened: OpenStudy) -> None:
     """Brings the parent run up to date once no trial is running; the first of several workers does it."""
-    patiently(lambda: conclude_once(opened))
+    retry(lambda: conclude_once(opened))
 
 
 def conclude_once(opened: OpenStudy) -> None:
@@ -109,7 +109,7 @@ def best_layer(settings: Overrides) -> dict[str, Any]:
     """Settings as a `--config` file holds them; a class's arguments come after its name."""
     layer: dict[str, Any] = {}
     for key in sorted(settings):
-        layer = lay_over(as_class(layer, key), nest(key, settings[key]))
+        layer = merge(as_class(layer, key), nest(key, settings[key]))
     return layer
 
 
@@ -126,8 +126,8 @@ def as_class(layer: dict[str, Any], key: str) -> dict[str, Any]:
 
 def fit_command(definition: Definition, settings: Overrides) -> str:
     """The command that runs these settings."""
-    words = definition.words(settings, definition.seeds[0])
-    return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise, *words])
+    argv = definition.argv(settings, definition.seeds[0])
+    return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise, *argv])
 
 
 def trials_table(trials: list[FrozenTrial]) -> Table:
@@ -172,7 +172,7 @@ def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
 
 def summary(opened: OpenStudy) -> str:
     """What the command says at its end, and `--status` at any time."""
-    definition, counts, trials = opened.definition, patiently(opened.counts), patiently(opened.trials)
+    definition, counts, trials = opened.definition, retry(opened.counts), retry(opened.trials)
     others = {"PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting to go on or begin"}
     states = [f"{counts[state]} {word}" for state, word in others.items() if counts[state]]
     budget = f" of {max(definition.budget, len(trials))}" if definition.budget else ""
@@ -180,7 +180,7 @@ def summary(opened: OpenStudy) -> str:
     if definition.rows:
         return "\n".join([*lines, *rows_lines(definition, trials)])
     lines += [f"trial {t.number} failed: {failure(t)}" for t in trials if t.state is TrialState.FAIL]
-    if best := patiently(opened.best):
+    if best := retry(opened.best):
         settings = overrides(definition, best)
         kind = f"median of seeds {definition.seeds}, " if len(definition.seeds) > 1 else ""
         lines += [f"best {definition.metric} {best.value:.6g} ({kind}trial {best.number}):"]

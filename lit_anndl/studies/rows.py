@@ -8,14 +8,14 @@ from statistics import median
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.configuration import parse
-from lit_anndl.errors import InputError, Unreachable
-from lit_anndl.studies import plots
+from lit_anndl.config.configuration import parse
+from lit_anndl.runtime.errors import InputError, Unreachable
+from lit_anndl.runtime.records import Table
+from lit_anndl.studies import row_figures as plots
 from lit_anndl.studies.convergence import Arrival, arrival, ranks
 from lit_anndl.studies.definition import Definition
-from lit_anndl.tracking.parent import Table
-from lit_anndl.tracking.records import Columns, Record, figure_names, read_figure, read_record, read_table
-from lit_anndl.tracking.store import Store
+from lit_anndl.tracking.run_records import Record, figure_names, read_figure, read_record, read_table
+from lit_anndl.tracking.store import TrackingStore
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def convergence_tables(definition: Definition, records: Records) -> Iterator[tup
 
 
 def figures(
-    definition: Definition, trials: list[FrozenTrial], records: Records, store: Store
+    definition: Definition, trials: list[FrozenTrial], records: Records, store: TrackingStore
 ) -> Iterator[tuple[str, Figure]]:
     """Names and figures."""
     yield "rows", plots.rows(values_by_row(definition, trials), definition.metric)
@@ -51,7 +51,7 @@ def figures(
         yield "gallery", plots.gallery(pictures)
 
 
-def read_records(definition: Definition, trials: list[FrozenTrial], store: Store) -> Records:
+def read_records(definition: Definition, trials: list[FrozenTrial], store: TrackingStore) -> Records:
     """The records of all complete rows; a run that cannot be read is left out, with a warning."""
     records: dict[str, list[Record]] = {}
     for row, trial in complete_rows(definition, trials).items():
@@ -143,7 +143,9 @@ def convergence_table(found: Arrivals) -> Table:
     return {heading: list(column) for heading, column in zip(CONVERGENCE_COLUMNS, columns, strict=True)}
 
 
-def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> dict[str, list[plots.Picture | None]]:
+def gallery(
+    definition: Definition, trials: list[FrozenTrial], store: TrackingStore
+) -> dict[str, list[plots.Picture | None]]:
     """For each row the wanted figures of its first seed's run."""
     pictures: dict[str, list[plots.Picture | None]] = {}
     for row, trial in complete_rows(definition, trials).items():
@@ -156,10 +158,12 @@ def gallery(definition: Definition, trials: list[FrozenTrial], store: Store) -> 
     return pictures
 
 
-def overlay(definition: Definition, trials: list[FrozenTrial], store: Store, name: str) -> dict[str, list[Columns]]:
+def overlay(
+    definition: Definition, trials: list[FrozenTrial], store: TrackingStore, name: str
+) -> dict[str, list[Table]]:
     """A table of all runs of each complete row; a run without it is left out, with a warning."""
-    tables: dict[str, list[Columns]] = {}
-    first: Columns | None = None
+    tables: dict[str, list[Table]] = {}
+    first: Table | None = None
     for row, trial in complete_rows(definition, trials).items():
         for run_id in trial.user_attrs["runs"].values():
             table = read_table(store, run_id, name)
@@ -170,7 +174,7 @@ def overlay(definition: Definition, trials: list[FrozenTrial], store: Store, nam
     return tables
 
 
-def is_drawable(table: Columns, like: Columns) -> bool:
+def is_drawable(table: Table, like: Table) -> bool:
     """Whether a table has three columns of numbers at least, and the first and the names as another has."""
     columns = list(table.values())[:3]
     numbers = all(isinstance(value, int | float) for column in columns for value in column)

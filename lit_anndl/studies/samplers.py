@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from optuna import pruners, samplers
 
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.space import examples
 from lit_anndl.studies.trial import configure

@@ -7,11 +7,11 @@ import sys
 import time
 from importlib.util import find_spec
 
-from lit_anndl.errors import InputError
-from lit_anndl.paths import run_store
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.paths import run_store
+from lit_anndl.studies.database import VARIABLE
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.process import main
-from lit_anndl.studies.storage import VARIABLE
 from lit_anndl.studies.study import OpenStudy
 
 SECONDS_TO_END = 90

@@ -23,7 +23,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 KINDS = ("choice", "int", "float")
 OPTIONS = ("log", "step", "when")

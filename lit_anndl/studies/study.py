@@ -11,16 +11,16 @@ from optuna import Study
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.configuration import parse
-from lit_anndl.errors import InputError, Unreachable
+from lit_anndl.config.configuration import parse
+from lit_anndl.runtime.errors import InputError, Unreachable
+from lit_anndl.runtime.yaml_files import parse_yaml
+from lit_anndl.studies.database import StudyDatabase, retry
 from lit_anndl.studies.definition import PRESENTATION, Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
 from lit_anndl.studies.space import read_space
-from lit_anndl.studies.storage import Storage, patiently
 from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
-from lit_anndl.tracking.parent import Parent
-from lit_anndl.yaml_files import parse_yaml
+from lit_anndl.tracking.study_run import StudyRun
 
 MAY_CHANGE = {"trials", "rows", *PRESENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, and it may
@@ -37,12 +37,12 @@ class OpenStudy:
         definition: as it was begun, or last changed.
     """
 
-    storage: Storage
+    storage: StudyDatabase
     study: Study
     definition: Definition
 
     @cached_property
-    def parent(self) -> Parent:
+    def parent(self) -> StudyRun:
         """The parent of its runs, made if it is not there.
 
         Raises:
@@ -52,12 +52,12 @@ class OpenStudy:
         if run_id := self.study.user_attrs.get("mlflow_run"):
             try:
                 store.run(run_id)
-                return Parent(store, run_id)
+                return StudyRun(store, run_id)
             except Unreachable:
                 raise
             except InputError:  # deleted, or the study goes on with another store
                 pass
-        parent = Parent.create(store, definition.exercise, definition.name, definition.text)
+        parent = StudyRun.create(store, definition.exercise, definition.name, definition.text)
         self.study.set_user_attr("mlflow_run", parent.run_id)
         return parent
 
@@ -97,7 +97,7 @@ class OpenStudy:
         return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
-def begin(definition: Definition, storage: Storage) -> OpenStudy:
+def begin(definition: Definition, storage: StudyDatabase) -> OpenStudy:
     """Creates a study, or goes on with the one of that name.
 
     Raises:
@@ -106,10 +106,10 @@ def begin(definition: Definition, storage: Storage) -> OpenStudy:
     """
     quieten()
     connection = storage.connect()
-    return patiently(lambda: begin_in(connection, definition, storage))
+    return retry(lambda: begin_in(connection, definition, storage))
 
 
-def begin_in(connection: RDBStorage, definition: Definition, storage: Storage) -> OpenStudy:
+def begin_in(connection: RDBStorage, definition: Definition, storage: StudyDatabase) -> OpenStudy:
     """What `begin` does once the storage is reached, which may be repeated."""
     with storage.locked(definition.name):
         study = optuna.create_study(
@@ -128,7 +128,7 @@ def begin_in(connection: RDBStorage, definition: Definition, storage: Storage) -
     return opened
 
 
-def load(name: str, storage: Storage, patience: float = 0.0) -> OpenStudy:
+def load(name: str, storage: StudyDatabase, patience: float = 0.0) -> OpenStudy:
     """A study that has been begun.
 
     Args:
@@ -144,10 +144,10 @@ def load(name: str, storage: Storage, patience: float = 0.0) -> OpenStudy:
     if storage.file and not storage.file.exists():
         raise InputError(f"there is no study {name}: {storage.shown} does not exist")
     connection = storage.connect(patience)
-    return patiently(lambda: load_from(connection, name, storage))
+    return retry(lambda: load_from(connection, name, storage))
 
 
-def load_from(connection: RDBStorage, name: str, storage: Storage) -> OpenStudy:
+def load_from(connection: RDBStorage, name: str, storage: StudyDatabase) -> OpenStudy:
     """What `load` does once the storage is reached, which may be repeated."""
     names = optuna.get_all_study_names(connection)
     if name not in names:
@@ -159,7 +159,7 @@ def load_from(connection: RDBStorage, name: str, storage: Storage) -> OpenStudy:
     return OpenStudy(storage, study, kept_definition(study, storage))
 
 
-def kept_definition(study: Study, storage: Storage) -> Definition:
+def kept_definition(study: Study, storage: StudyDatabase) -> Definition:
     """The definition that a study was begun with, or last changed to.
 
     Raises:

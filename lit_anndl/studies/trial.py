@@ -13,13 +13,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 
-from lit_anndl.configuration import Configuration, parse
-from lit_anndl.errors import InputError, RunFailure, Stopped, Unreachable
-from lit_anndl.resume import continuation
-from lit_anndl.run import Result, run
+from lit_anndl.config.configuration import Configuration, parse
+from lit_anndl.runs.resume import continuation
+from lit_anndl.runs.run import Result, run
+from lit_anndl.runtime.errors import InputError, RunFailure, Stopped, Unreachable
+from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.space import Overrides, suggest
-from lit_anndl.studies.storage import patiently
 from lit_anndl.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Pruned(Stopped):
     """The pruner has given a trial up."""
 
 
-class Lost(Stopped):
+class TrialTakenOver(Stopped):
     """Others believe this worker dead, and another one has its trial."""
 
 
@@ -67,9 +67,9 @@ class Reporter(Callback):
         note(self.trial, "runs", self.seed, trainer.logger.run_id)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Reports the epochs before; raises Pruned, or Lost."""
+        """Reports the epochs before; raises Pruned, or TrialTakenOver."""
         if self.lost.is_set():
-            raise Lost(TAKEN_OVER)
+            raise TrialTakenOver(TAKEN_OVER)
         if self._report(trainer) and on_own_trial(self.trial.should_prune):
             raise Pruned(f"pruned at epoch {trainer.current_epoch}")
 
@@ -93,12 +93,12 @@ class Reporter(Callback):
         return bool(fresh)
 
 
-def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> float:
+def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) -> float:
     """Runs a trial with each seed and returns the median of its metric; seeds that are done are not done again.
 
     Raises:
         Pruned: the study's pruner has given it up.
-        Lost: another worker has taken it over.
+        TrialTakenOver: another worker has taken it over.
         Exception: whatever a run raises.
     """
     row = trial.user_attrs.get("row")
@@ -114,7 +114,7 @@ def perform(trial: Trial, definition: Definition, parent: str, lost: Event) -> f
         metric = definition.metric if definition.pruner != "none" else None
         reporter = Reporter(trial, seed, metric, position * epochs, lost)
         start = partial(run, callbacks=[reporter], tags=tags, varied=definition.varied_anywhere)
-        result = run_or_resume(trial, seed, fresh, start, definition.words(chosen, seed))
+        result = run_or_resume(trial, seed, fresh, start, definition.argv(chosen, seed))
         if definition.metric not in result.metrics:
             raise RunFailure(f"the run with seed {seed} measured no {definition.metric}")
         note(trial, "metrics", seed, result.metrics)
@@ -128,7 +128,7 @@ def configure(definition: Definition, chosen: Overrides, seed: int) -> Configura
     Raises:
         InputError: a setting is refused.
     """
-    return parse(definition.exercise, [*definition.words(chosen, seed), "--trainer.enable_progress_bar=false"])
+    return parse(definition.exercise, [*definition.argv(chosen, seed), "--trainer.enable_progress_bar=false"])
 
 
 def run_or_resume(
@@ -156,12 +156,12 @@ def on_own_trial(action: Callable[[], T]) -> T:
     """The result of an action on a trial that this worker has, tried again while the database is away.
 
     Raises:
-        Lost: it has it no more.
+        TrialTakenOver: it has it no more.
     """
     try:
-        return patiently(action)
+        return retry(action)
     except UpdateFinishedTrialError as error:
-        raise Lost(TAKEN_OVER) from error
+        raise TrialTakenOver(TAKEN_OVER) from error
 
 
 def short(value: Any) -> str:

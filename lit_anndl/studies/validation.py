@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from lit_anndl import exercises
-from lit_anndl.configuration import Configuration
-from lit_anndl.errors import InputError
-from lit_anndl.run import check_data
+from lit_anndl.config import presets
+from lit_anndl.config.configuration import Configuration
+from lit_anndl.runs.compose import check_data
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import PRESENTATION, Definition
 from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.space import Overrides, examples
@@ -88,7 +88,7 @@ def check_presentation(definition: Definition, curves: Sequence[str]) -> None:
 
 def check_exercise(name: str) -> None:
     """Refuses an exercise that there is none of."""
-    names = exercises.names()
+    names = presets.names()
     if name not in names:
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"

@@ -14,21 +14,21 @@ from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.errors import RunFailure, Stopped, TakenOver, Unreachable
-from lit_anndl.interruption import deferring, ignoring_signals
+from lit_anndl.runtime.errors import RunFailure, Stopped, TakenOver, Unreachable
+from lit_anndl.runtime.interruption import deferring, ignoring_signals
 from lit_anndl.studies.background import in_background
-from lit_anndl.studies.queue import beat, claim, give_back
+from lit_anndl.studies.database import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, retry
+from lit_anndl.studies.queue import claim, give_back, mark_alive
 from lit_anndl.studies.results import conclude
 from lit_anndl.studies.samplers import make_pruner, make_sampler
-from lit_anndl.studies.storage import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, patiently
 from lit_anndl.studies.study import OpenStudy
-from lit_anndl.studies.trial import Lost, Pruned, perform
+from lit_anndl.studies.trial import Pruned, TrialTakenOver, run_seeds
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import first_line
 
 log = logging.getLogger(__name__)
 
-BEAT_SECONDS = 20.0
+HEARTBEAT_SECONDS = 20.0
 WAIT_SECONDS = 1.0
 """Between looks at the queue, while other workers are at the last trials."""
 PATIENCE_AT_THE_END_SECONDS = 15.0
@@ -48,13 +48,13 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
         RunFailure: too many trials failed in a row, or the database stays away.
     """
     try:
-        patiently(lambda: opened.parent).set_status("RUNNING")
+        retry(lambda: opened.parent).set_status("RUNNING")
         opened.study.pruner = make_pruner(opened.definition)
         take_trials(opened, deadline, max_failures)
         conclude(opened)
     except BaseException as error:
         with ignoring_signals():
-            leave(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
+            release(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
         raise
 
 
@@ -63,11 +63,11 @@ def take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | N
     failures = 0
     while deadline is None or time.time() < deadline:
         if trial := next_trial(opened):
-            failures = failures + 1 if do(trial, opened) is TrialState.FAIL else 0
+            failures = failures + 1 if run_trial(trial, opened) is TrialState.FAIL else 0
             if max_failures and failures >= max_failures:
                 raise RunFailure(f"{failures} trials failed in a row, the last one with: {error_of(trial)}")
         elif others_work(opened):
-            opened.parent.beat()
+            opened.parent.heartbeat()
             time.sleep(WAIT_SECONDS)
         else:
             return
@@ -81,22 +81,22 @@ def next_trial(opened: OpenStudy) -> Trial | None:
             return claim(opened.study, opened.definition, make_sampler)
 
     with deferring():  # an exception in the middle of locking would leave the lock held
-        return patiently(claim_locked)
+        return retry(claim_locked)
 
 
 def others_work(opened: OpenStudy) -> bool:
     """Whether trials are being worked on: their workers may die, and leave them."""
-    counts = patiently(opened.counts)
+    counts = retry(opened.counts)
     return bool(counts["RUNNING"] or counts["WAITING"])
 
 
-def do(trial: Trial, opened: OpenStudy) -> TrialState:
+def run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
     """One trial from beginning to end; returns how it ended."""
     lost = threading.Event()
-    with heart(trial, opened, lost):
-        state, value = attempt(trial, opened, lost)
+    with heartbeat(trial, opened, lost):
+        state, value = classify_outcome(trial, opened, lost)
     if state.is_finished():
-        ended = patiently(lambda: opened.study.tell(trial, value, state, skip_if_finished=True))
+        ended = retry(lambda: opened.study.tell(trial, value, state, skip_if_finished=True))
         tag_runs(trial.user_attrs, trial.number, opened, state)
         if not sys.stderr.isatty():  # a terminal has a bar
             print(line(ended, opened.definition.metric), flush=True)
@@ -111,13 +111,13 @@ def line(trial: FrozenTrial, metric: str) -> str:
     return f"trial {trial.number}: {said.get(trial.state, 'pruned')}{since}"
 
 
-def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[TrialState, float | None]:
+def classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[TrialState, float | None]:
     """Runs a trial; returns how it ended (RUNNING: elsewhere, WAITING: in the queue again) and its value."""
     try:
-        return TrialState.COMPLETE, perform(trial, opened.definition, opened.parent.run_id, lost)
+        return TrialState.COMPLETE, run_seeds(trial, opened.definition, opened.parent.run_id, lost)
     except Pruned:
         return TrialState.PRUNED, None
-    except (Lost, TakenOver) as error:
+    except (TrialTakenOver, TakenOver) as error:
         log.warning("trial %d: %s", trial.number, error)
         return TrialState.RUNNING, None
     except Unreachable as error:
@@ -130,7 +130,7 @@ def attempt(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[Tri
     except Exception as error:
         message = f"{type(error).__name__}: {first_line(error)}"
     with suppress(UpdateFinishedTrialError):  # another worker has taken it over
-        patiently(lambda: trial.set_user_attr("error", message))
+        retry(lambda: trial.set_user_attr("error", message))
     gc.collect()  # the traceback held the tensors, and the next trial wants the memory
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -161,15 +161,15 @@ def hand_back(opened: OpenStudy) -> None:
         with opened.storage.locked(opened.definition.name):
             return give_back(opened.study)
 
-    for trial in patiently(hand_back_locked, PATIENCE_AT_THE_END_SECONDS):
+    for trial in retry(hand_back_locked, PATIENCE_AT_THE_END_SECONDS):
         tag_runs(trial.user_attrs, trial.number, opened, TrialState.WAITING)
 
 
-def leave(opened: OpenStudy, status: str) -> None:
+def release(opened: OpenStudy, status: str) -> None:
     """Leaves nothing behind that looks as if it were worked on; notes how the study stands for the last worker."""
     try:
         hand_back(opened)
-        if not patiently(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
+        if not retry(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
             opened.parent.set_status(status)
     except (*UNREACHABLE, DatabaseLost, Unreachable) as error:
         # The next worker finds the trial by its dead worker's mark.
@@ -187,18 +187,18 @@ def error_of(trial: Trial | FrozenTrial) -> str:
 
 
 @contextmanager
-def heart(trial: Trial, opened: OpenStudy, lost: threading.Event) -> Iterator[None]:
+def heartbeat(trial: Trial, opened: OpenStudy, lost: threading.Event) -> Iterator[None]:
     """Notes every few seconds that this worker lives."""
 
     def keep_beating(done: threading.Event) -> None:
-        while not done.wait(BEAT_SECONDS):
+        while not done.wait(HEARTBEAT_SECONDS):
             try:
-                beat(trial)
-                opened.parent.beat()
+                mark_alive(trial)
+                opened.parent.heartbeat()
             except UpdateFinishedTrialError:
                 lost.set()
             except UNREACHABLE:  # who works waits for it, too
                 pass
 
-    with in_background(keep_beating, "heart"):
+    with in_background(keep_beating, "heartbeat"):
         yield

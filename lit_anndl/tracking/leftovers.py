@@ -6,32 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lit_anndl.liveness import has_died, is_own
+from lit_anndl.runtime.liveness import has_died, is_own
+from lit_anndl.tracking.outbox import Outbox
 from lit_anndl.tracking.relocation import follow_move
-from lit_anndl.tracking.spool import Spool
-from lit_anndl.tracking.store import Store, taken_over
+from lit_anndl.tracking.store import TrackingStore, taken_over
 
 log = logging.getLogger(__name__)
 
 
-def open_store() -> Store:
+def open_store() -> TrackingStore:
     """The tracking store, tidied up.
 
     Raises:
         InputError: it cannot be reached.
     """
-    store = Store()
+    store = TrackingStore()
     tidy_up(store)
     return store
 
 
-def tidy_up(store: Store) -> int:
+def tidy_up(store: TrackingStore) -> int:
     """Marks runs of dead processes KILLED and delivers what waits; returns how many runs were delivered.
 
     Raises:
         Unreachable: the store is away.
     """
-    with store.reaching(), store.changing():
+    with store.translate_errors(), store.changing():
         if store.database:
             follow_move(store.client, store.database)
         for folder in store.spools().glob("*/"):
@@ -40,42 +40,42 @@ def tidy_up(store: Store) -> int:
         return deliver_leftovers(store)
 
 
-def deliver_leftovers(store: Store) -> int:
+def deliver_leftovers(store: TrackingStore) -> int:
     """Delivers what waits; returns of how many runs."""
     delivered = 0
     for folder in store.spools().glob("*/"):
         try:
             delivered += finish_leftover(store, folder.name)
         except Exception as error:  # whatever is wrong with it: it alone waits on
-            log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.told(error))
+            log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.redact(error))
     return delivered
 
 
-def set_aside_if_unreadable(store: Store, run_id: str) -> None:
+def set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
     """Moves a spool out of the way whose facts are damaged, for somebody to look at."""
     spool = store.spool(run_id)
     try:
-        spool.facts()
+        spool.metadata()
     except ValueError as error:
         place = store.spools().with_name("spool_set_aside") / f"{run_id}-{time.time_ns()}"
         place.parent.mkdir(exist_ok=True)
         spool.folder.rename(place)
-        log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.told(error), place)
+        log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.redact(error), place)
 
 
-def mark_dead_runs(store: Store) -> None:
+def mark_dead_runs(store: TrackingStore) -> None:
     """Notes of runs whose process has died that they are KILLED."""
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
     for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         spool = store.spool(run.info.run_id)
-        if has_died(run.data.tags) and "status" not in spool.facts():
+        if has_died(run.data.tags) and "status" not in spool.metadata():
             spool.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
 
 
-def finish_leftover(store: Store, run_id: str) -> bool:
+def finish_leftover(store: TrackingStore, run_id: str) -> bool:
     """Delivers the spool of a run of this store that has ended, without what arrived before its process died."""
     spool = store.spool(run_id)
-    facts = spool.facts()
+    facts = spool.metadata()
     if not facts:  # its process died while it made the folder
         spool.remove()
         return False
@@ -96,7 +96,7 @@ def finish_leftover(store: Store, run_id: str) -> bool:
     return True
 
 
-def deliver_rest(store: Store, run_id: str, spool: Spool) -> None:
+def deliver_rest(store: TrackingStore, run_id: str, spool: Outbox) -> None:
     """Loads the metrics of a spool that the store has not got."""
     spool.load()
     run = store.client.get_run(run_id)
@@ -104,7 +104,7 @@ def deliver_rest(store: Store, run_id: str, spool: Spool) -> None:
     spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
 
 
-def is_of(store: Store, facts: Mapping[str, Any]) -> bool:
+def is_of(store: TrackingStore, facts: Mapping[str, Any]) -> bool:
     """Whether the run of a spool is in this store, which may have been moved together with its spools."""
     noted = facts.get("store", store.uri)
     return noted == store.uri or (store.database is not None and Path(noted).name == store.database.name)

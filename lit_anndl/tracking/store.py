@@ -17,11 +17,11 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lit_anndl.addresses import read_address, shown, sqlite_address, without_passwords
-from lit_anndl.errors import InputError, Unreachable
-from lit_anndl.liveness import host, process_tags
-from lit_anndl.paths import run_store
-from lit_anndl.tracking.spool import Spool
+from lit_anndl.runtime.addresses import read_address, shown, sqlite_address, without_passwords
+from lit_anndl.runtime.errors import InputError, Unreachable
+from lit_anndl.runtime.liveness import host, process_tags
+from lit_anndl.runtime.paths import run_store
+from lit_anndl.tracking.outbox import Outbox
 
 ARTIFACTS, CONFIGURATION, LAST_CHECKPOINT = "artifacts", "config.yaml", "checkpoints/last.ckpt"
 METRICS_PER_CALL, PARAMETERS_PER_CALL = 1000, 100
@@ -31,7 +31,7 @@ CONNECT_SECONDS = 5
 """How long a database server may take to answer, at each of its addresses."""
 
 
-class Store:
+class TrackingStore:
     """A tracking store: MLFLOW_TRACKING_URI, or the project's own `mlruns/mlflow.db`.
 
     Raises:
@@ -46,17 +46,17 @@ class Store:
         try:
             self.client = open_client(self.address, self.database)
         except (MlflowException, OSError, SQLAlchemyError, ImportError, ValueError) as error:
-            raise Unreachable(f"tracking store {self.uri} cannot be used: {self.told(error)}") from error
+            raise Unreachable(f"tracking store {self.uri} cannot be used: {self.redact(error)}") from error
 
     @contextmanager
-    def reaching(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Within it, a store that is away is the user's to mend: raises Unreachable."""
         try:
             yield
         except (MlflowException, OSError, SQLAlchemyError) as error:
-            raise Unreachable(f"tracking store {self.uri} cannot be used: {self.told(error)}") from error
+            raise Unreachable(f"tracking store {self.uri} cannot be used: {self.redact(error)}") from error
 
-    def told(self, error: BaseException) -> str:
+    def redact(self, error: BaseException) -> str:
         """What an error says, in one line and without the password, which MLflow repeats."""
         return without_passwords(first_line(error), self._url)[:300]
 
@@ -116,7 +116,7 @@ class Store:
         Raises:
             InputError: there is none of that id.
         """
-        with self.reaching():
+        with self.translate_errors():
             run = self.find(run_id)
         if run is None:
             raise InputError(f"there is no run {run_id} in the tracking store {self.uri}")
@@ -124,7 +124,7 @@ class Store:
 
     def run_of(self, process: str) -> str | None:
         """The id of the run that a process of this machine (as `liveness.process` tells it) has tracked, if any."""
-        with self.reaching():
+        with self.translate_errors():
             experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
             runs = self.client.search_runs(experiments, f"tags.process = '{process}'")
         return next((str(run.info.run_id) for run in runs if run.data.tags["host"] == host()), None)
@@ -141,7 +141,7 @@ class Store:
         """
         if (path := self.artifacts(run) / name).exists():
             return path
-        with self.reaching():
+        with self.translate_errors():
             if all(item.path != name for item in self.client.list_artifacts(run.info.run_id, name.rpartition("/")[0])):
                 return None
             return Path(self.client.download_artifacts(run.info.run_id, name, folder))
@@ -154,7 +154,7 @@ class Store:
         """
         path = self.artifacts(run) / LAST_CHECKPOINT
         if not path.exists() and not local_artifacts(run):
-            with self.reaching():
+            with self.translate_errors():
                 self._fetch_checkpoints(run)
         if path.exists():
             return path
@@ -167,16 +167,16 @@ class Store:
         """Whether another process has gone on with a run of this process, believing it dead."""
         return taken_over(self.client.get_run(run_id).data.tags, process_tags())
 
-    def spool(self, run_id: str) -> Spool:
+    def spool(self, run_id: str) -> Outbox:
         """Where a run's undelivered records wait."""
-        return Spool(self.spools() / run_id)
+        return Outbox(self.spools() / run_id)
 
-    def deliver(self, run_id: str, spool: Spool) -> None:
+    def deliver(self, run_id: str, spool: Outbox) -> None:
         """Sends parameters, artifacts and metrics that wait in a spool; raises MlflowException when the store is away.
 
         Artifacts stay in the spool until the run has ended, for checkpoints among them change.
         """
-        if parameters := [Param(key, str(value)) for key, value in spool.facts().get("parameters", {}).items()]:
+        if parameters := [Param(key, str(value)) for key, value in spool.metadata().get("parameters", {}).items()]:
             for start in range(0, len(parameters), PARAMETERS_PER_CALL):
                 self.client.log_batch(run_id, params=parameters[start : start + PARAMETERS_PER_CALL])
             if (configuration := spool.artifacts / CONFIGURATION).exists():
@@ -187,7 +187,7 @@ class Store:
             self.client.log_batch(run_id, metrics=metrics)
             spool.drop(len(entries))
 
-    def finish(self, run_id: str, spool: Spool, status: str, tags: Mapping[str, str]) -> None:
+    def finish(self, run_id: str, spool: Outbox, status: str, tags: Mapping[str, str]) -> None:
         """Delivers metrics, artifacts, tags and the final status of a run that has ended."""
         self.deliver(run_id, spool)
         if spool.artifacts.is_dir():
@@ -235,7 +235,7 @@ class Store:
                 return
             if not self.client.list_artifacts(run.info.run_id, "checkpoints"):
                 return
-            if not spool.facts():
+            if not spool.metadata():
                 spool.note(store=self.uri, **process_tags())
             with tempfile.TemporaryDirectory(dir=spool.folder) as folder:
                 fetched = Path(self.client.download_artifacts(run.info.run_id, "checkpoints", folder))

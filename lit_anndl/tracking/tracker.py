@@ -20,11 +20,12 @@ from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from lit_anndl.errors import InputError, RunFailure, TakenOver
-from lit_anndl.files import remove_unfinished, write_atomically
-from lit_anndl.liveness import has_died, process_tags
-from lit_anndl.tracking.spool import Entry
-from lit_anndl.tracking.store import CONFIGURATION, Store, taken_over
+from lit_anndl.runtime.errors import InputError, RunFailure, TakenOver
+from lit_anndl.runtime.files import remove_unfinished, write_atomically
+from lit_anndl.runtime.liveness import has_died, process_tags
+from lit_anndl.runtime.records import Table
+from lit_anndl.tracking.outbox import Entry
+from lit_anndl.tracking.store import CONFIGURATION, TrackingStore, taken_over
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Tracker(Logger):
         store: where to record.
     """
 
-    def __init__(self, exercise: str, store: Store) -> None:
+    def __init__(self, exercise: str, store: TrackingStore) -> None:
         super().__init__()
         self.exercise = exercise
         self.store = store
@@ -76,7 +77,7 @@ class Tracker(Logger):
     def start(self, run_name: str, configuration: str, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Creates the run, RUNNING, with its configuration (YAML, and flat) and tags."""
         tags = {**tags, "mlflow.user": user(), "mlflow.source.type": "LOCAL", "mlflow.loggedImages": "True"}
-        with self.store.reaching(), self.store.changing():
+        with self.store.translate_errors(), self.store.changing():
             run = self.store.create_run(self.name, run_name, tags)
             self._attach(run, parameters)
         self._put(CONFIGURATION, configuration.encode())
@@ -89,7 +90,7 @@ class Tracker(Logger):
             InputError: another process is running it.
         """
         entries = [RunTag(key, value) for key, value in {**tags, **process_tags(), "error": ""}.items()]
-        with self.store.reaching(), self.store.changing():  # of two that resume at once, one is refused
+        with self.store.translate_errors(), self.store.changing():  # of two that resume at once, one is refused
             run = self.store.run(run.info.run_id)
             if run.info.status == "RUNNING" and not has_died(run.data.tags):
                 raise InputError(f"run {run.info.run_id} is still running")
@@ -137,7 +138,7 @@ class Tracker(Logger):
         self._write(f"{image_name}.png", content.getvalue())
         self._write(f"{image_name}+compressed.webp", thumbnail(content))
 
-    def log_table(self, name: str, table: dict[str, list[Any]]) -> None:
+    def log_table(self, name: str, table: Table) -> None:
         """Stores a table, columns by heading, as tables/NAME.json in the form that MLflow's own tables have.
 
         Raises:
@@ -219,7 +220,7 @@ class Tracker(Logger):
 
     def _is_lost_here(self) -> bool:
         """Whether another process of this machine has taken the run, or any as far as is known."""
-        facts = self._spool.facts()
+        facts = self._spool.metadata()
         self._lost = self._lost or (bool(facts) and taken_over(facts, process_tags()))
         return self._lost
 
@@ -265,7 +266,7 @@ class Tracker(Logger):
                 "tracking store %s does not answer (%s); the run goes on, and what it logs waits in %s. "
                 "It is delivered when the store is back, by the next command or by: python -m lit_anndl.deliver",
                 self.store.uri,
-                self.store.told(error),
+                self.store.redact(error),
                 self._spool.folder,
             )
         self._away = True

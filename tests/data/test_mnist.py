@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lit_anndl.data import digit_files, idx
+from lit_anndl.data.digits import dataset_files, idx
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 TRAIN, TEST = 40, 12
 
@@ -127,7 +127,7 @@ def test_data_directory_is_asked_by_default(directory: Path, monkeypatch: pytest
         asked.append(name)
         return directory
 
-    monkeypatch.setattr(digit_files, "fetch", fetch)
+    monkeypatch.setattr(dataset_files, "fetch", fetch)
     made = MNISTData(dataset="fashion", seed=0)
     made.prepare_data()
     made.setup("fit")

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from lit_anndl.data.digit_patterns import CLASSES, DigitPatternData, Spoiling, first_of_each
+from lit_anndl.data.digit_patterns import CLASSES, Corruption, DigitPatternData, first_of_each
 from lit_anndl.data.patterns import PatternData
 from lit_anndl.data.random_patterns import RandomPatternData, flip
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 
 def test_random_starts_fill_the_hypercube_and_follow_the_seed():
@@ -35,10 +35,10 @@ def test_refuses_patterns(settings, message):
 
 def test_noise_is_clipped_and_occlusion_hides_from_below():
     patterns = torch.ones(2, 784)
-    noisy = Spoiling("noise", 3.0).apply(patterns, 5, torch.Generator().manual_seed(0))
+    noisy = Corruption("noise", 3.0).apply(patterns, 5, torch.Generator().manual_seed(0))
     assert noisy.shape == (10, 784) and noisy.min() == -1 and noisy.max() == 1
     assert 0.2 < (noisy < 0).float().mean() < 0.45  # P(1 + 3 z < 0) = 0.37
-    (hidden,) = Spoiling("occlusion", 0.25).apply(patterns[:1], 1, torch.Generator()).reshape(1, 28, 28)
+    (hidden,) = Corruption("occlusion", 0.25).apply(patterns[:1], 1, torch.Generator()).reshape(1, 28, 28)
     assert (hidden[:21] == 1).all() and (hidden[21:] == -1).all()
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_anndl.data import test_functions as functions
 from lit_anndl.data.regression import POINTS, RegressionData
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 DAMPED = math.sin(4.68) * math.exp(-math.pi / 14)
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.model_selection import TimeSeriesSplit
 
 from lit_anndl.data.santafe import SantaFeData
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 
 def prepared(**settings):

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lit_anndl.data.surface import EXTENT, SurfaceData, grid, surface
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 
 
 def data(**options: object) -> SurfaceData:

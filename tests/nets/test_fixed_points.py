@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from lit_anndl.errors import InputError
 from lit_anndl.nets.fixed_points import fixed_points
 from lit_anndl.nets.hopfield import hebb, lssm
 from lit_anndl.nets.recall import recall
+from lit_anndl.runtime.errors import InputError
 from tests.nets.test_hopfield import THREE, network, random_patterns
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lit_anndl.errors import InputError
 from lit_anndl.nets.hopfield import DenseAssociativeMemory, Hopfield, asynchronous, hebb, lssm
 from lit_anndl.nets.recall import Recall, recall, trajectory
+from lit_anndl.runtime.errors import InputError
 
 THREE = [[1, 1, 1], [-1, -1, 1], [1, -1, -1]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lit_anndl import nets
-from tests.processes import import_without
+from tests.support.processes import import_without
 
 FOLDER = Path(nets.__path__[0])
 FILES = sorted(FOLDER.rglob("*.py"))

@@ -99,7 +99,7 @@ def test_several_steps_ahead_go_on_from_their_own_predictions():
 def test_state_goes_on_until_it_is_forgotten():
     net, x = Forecaster(PopulationLSTM(P, LAG, HIDDEN)), windows(8)
     whole = net(x)
-    net.forget()
+    net.reset_state()
     parts = torch.cat([net(x[:3]), net(x[3:])])
     assert torch.allclose(whole, parts, atol=1e-6)
     assert not torch.allclose(net(x), whole, atol=1e-6)

@@ -15,9 +15,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl import sweep
+from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.queue import current
-from lit_anndl.studies.storage import Storage
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 SMALL: dict[str, Any] = {
     "exercise": "surface",
@@ -98,7 +98,7 @@ def load_study() -> Iterator[LoadStudy]:
     connections: list[RDBStorage] = []
 
     def load(name: str, address: str) -> optuna.Study:
-        connection = Storage(address).connect()
+        connection = StudyDatabase(address).connect()
         connections.append(connection)
         wait_until(lambda: name in optuna.get_all_study_names(connection), 120)
         study = optuna.load_study(study_name=name, storage=connection)

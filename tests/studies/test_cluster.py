@@ -14,13 +14,13 @@ from mlflow import MlflowClient
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from lit_anndl.paths import run_store
+from lit_anndl.runtime.paths import run_store
 from lit_anndl.studies import trial as trials
 from lit_anndl.studies import worker
-from lit_anndl.studies.storage import Storage, patiently
-from tests.processes import wait_until
-from tests.servers import LOCK_HOLDERS, Postgres, postgres, slurm
+from lit_anndl.studies.database import StudyDatabase, retry
 from tests.studies.conftest import WORKER, assert_complete, in_state, start, start_sweep
+from tests.support.processes import wait_until
+from tests.support.servers import LOCK_HOLDERS, Postgres, postgres, slurm
 
 TRIALS = 40
 LONGER = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
@@ -43,13 +43,13 @@ def own_store(tmp_path, monkeypatch) -> MlflowClient:
 @pytest.fixture
 def disposed(monkeypatch) -> Iterator[None]:
     """Closes what commands within this process leave to its end."""
-    honest, storages = Storage.connect, list[RDBStorage]()
+    honest, storages = StudyDatabase.connect, list[RDBStorage]()
 
-    def connect(storage: Storage, *arguments: Any) -> RDBStorage:
+    def connect(storage: StudyDatabase, *arguments: Any) -> RDBStorage:
         storages.append(honest(storage, *arguments))
         return storages[-1]
 
-    monkeypatch.setattr(Storage, "connect", connect)
+    monkeypatch.setattr(StudyDatabase, "connect", connect)
     yield
     for storage in storages:
         storage.engine.dispose()
@@ -123,7 +123,7 @@ def test_backends_terminated_from_the_beginning_to_the_end_cost_no_trial(databas
 
 
 def test_a_lost_lock_is_free_and_its_holder_goes_on(database):
-    holder, other = Storage(database.address), Storage(database.address)
+    holder, other = StudyDatabase(database.address), StudyDatabase(database.address)
     with holder.locked("study"):
         with database.terminating(LOCK_HOLDERS) as terminated:
             wait_until(lambda: terminated)
@@ -162,7 +162,7 @@ def test_a_database_that_stays_away_costs_a_line(database, study_file, run_sweep
     monkeypatch.setattr(worker, "PATIENCE_AT_THE_END_SECONDS", 0.5)
     with monkeypatch.context() as patch:
         patch.setattr(trials, "run", away)
-        patch.setattr(patiently, "__defaults__", (0.5,))
+        patch.setattr(retry, "__defaults__", (0.5,))
         code, _, err = run_sweep(file, "--storage", database.address)
     again, _, refusal = run_sweep(file, "--storage", database.address)
     database.start()

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from lit_anndl.studies.convergence import arrival, epochs_until_below, ranks
-from lit_anndl.tracking.records import Record
+from lit_anndl.tracking.run_records import Record
 
 
 def curve(*values: float) -> list[tuple[int, float]]:

@@ -6,9 +6,9 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from lit_anndl.liveness import process as process_of
-from tests.processes import wait_until
+from lit_anndl.runtime.liveness import process as process_of
 from tests.studies.conftest import assert_complete, in_state, start_sweep
+from tests.support.processes import wait_until
 
 LONGER = {"trainer.max_epochs": 150, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
 

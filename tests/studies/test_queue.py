@@ -8,10 +8,10 @@ import pytest
 from optuna import Study, Trial
 from optuna.trial import TrialState
 
+from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.queue import claim, copy_into_queue, enqueue_planned, requeue
 from lit_anndl.studies.samplers import make_sampler
-from lit_anndl.studies.storage import Storage
 from lit_anndl.studies.study import begin
 from tests.studies.conftest import assert_complete, in_state
 
@@ -28,7 +28,7 @@ SEARCH: dict[str, Any] = {"trials": 2}
 def opened(request, study_file, storage):
     """A study of two trials that has been begun; and its file."""
     file = study_file(re.sub(r"\W", "_", request.node.name), **request.param)
-    return begin(read_definition(file), Storage(storage)), file
+    return begin(read_definition(file), StudyDatabase(storage)), file
 
 
 @pytest.fixture

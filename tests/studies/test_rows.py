@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lit_anndl.errors import Unreachable
+from lit_anndl.runtime.errors import Unreachable
 from lit_anndl.studies import rows
 from tests.studies.conftest import SMALL
 
@@ -27,7 +27,7 @@ TABLE = {
 }
 
 
-class Parent:
+class StudyRun:
     """What a study has left on its parent run."""
 
     def __init__(self, client, study, folder: Path) -> None:
@@ -47,8 +47,8 @@ class Parent:
 
 @pytest.fixture
 def parent(client, storage, load_study, tmp_path):
-    def find(name: str) -> Parent:
-        return Parent(client, load_study(name, storage), tmp_path)
+    def find(name: str) -> StudyRun:
+        return StudyRun(client, load_study(name, storage), tmp_path)
 
     return find
 

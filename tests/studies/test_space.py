@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna import Study
 
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.space import examples, grid, read_space, suggest
 
 CONDITIONAL = {

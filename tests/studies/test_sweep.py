@@ -11,13 +11,13 @@ import torch
 import yaml
 from optuna.trial import TrialState
 
-from lit_anndl.errors import Unreachable
-from lit_anndl.liveness import STALE_SECONDS
+from lit_anndl.runtime.errors import Unreachable
+from lit_anndl.runtime.liveness import STALE_SECONDS
 from lit_anndl.studies import trial as trials
+from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import Definition, read_definition
 from lit_anndl.studies.queue import MAX_DEATHS, OVERLAP_SECONDS, claim, requeue
 from lit_anndl.studies.samplers import make_sampler
-from lit_anndl.studies.storage import Storage
 from lit_anndl.studies.study import begin
 from tests.studies.conftest import assert_complete, in_state
 
@@ -232,7 +232,7 @@ def test_a_worker_takes_rows_that_were_added_meanwhile(study_file, run_sweep, cl
     longer = read_definition(study_file("grown", rows={**rows, "b": {"model.hidden": 4}}, space=None, trials=None))
 
     def grow(*arguments: Any, **options: Any) -> Any:
-        begin(longer, Storage(storage))
+        begin(longer, StudyDatabase(storage))
         return honest(*arguments, **options)
 
     monkeypatch.setattr(trials, "run", grow)
@@ -243,7 +243,7 @@ def test_a_worker_takes_rows_that_were_added_meanwhile(study_file, run_sweep, cl
 
 def test_a_trial_that_workers_die_of_is_given_up(study_file, run_sweep, storage, load_study):
     file = study_file("deadly", trials=1)
-    opened = begin(read_definition(file), Storage(storage))
+    opened = begin(read_definition(file), StudyDatabase(storage))
     for _ in range(MAX_DEATHS):
         trial = claim(opened.study, opened.definition, make_sampler)
         assert trial is not None
@@ -254,7 +254,7 @@ def test_a_trial_that_workers_die_of_is_given_up(study_file, run_sweep, storage,
 
 
 def test_a_worker_elsewhere_is_believed_as_long_as_its_heart_beats(study_file, storage, load_study):
-    opened = begin(read_definition(study_file("distant", trials=1)), Storage(storage))
+    opened = begin(read_definition(study_file("distant", trials=1)), StudyDatabase(storage))
     trial = claim(opened.study, opened.definition, make_sampler)
     assert trial is not None
     for age, believed in ((STALE_SECONDS, True), (STALE_SECONDS + 2 * OVERLAP_SECONDS, False)):

@@ -14,9 +14,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from lit_anndl.tracking.store import Store
-from tests.processes import finish, runs
-from tests.servers import free_port, serve, stop
+from lit_anndl.tracking.store import TrackingStore
+from tests.support.processes import finish, runs
+from tests.support.servers import free_port, serve, stop
 
 SHORT = ("surface", "--trainer.max_epochs", "2", "--data.grid_size", "5")
 KILLED_IN = """
@@ -60,7 +60,7 @@ def test_killed_right_after_the_run_was_created(store):
 
 
 def test_killed_before_the_parameters_arrived(store):
-    killed_in("store", "Store.deliver", *SHORT, store=store)
+    killed_in("store", "TrackingStore.deliver", *SHORT, store=store)
     client = MlflowClient(store)
     (run,) = runs(client)
     assert run.data.params == {}
@@ -74,7 +74,7 @@ def test_killed_before_the_parameters_arrived(store):
 
 
 def test_parameters_that_another_machine_kept_are_recorded_on_resuming(store):
-    killed_in("store", "Store.deliver", *SHORT, store=store)
+    killed_in("store", "TrackingStore.deliver", *SHORT, store=store)
     client = MlflowClient(store)
     (run,) = runs(client)
     waiting = Path(store.removeprefix("sqlite:///")).parent / "spool" / run.info.run_id
@@ -117,7 +117,7 @@ def test_a_store_that_was_moved_with_its_folder(store, tmp_path):
 
 
 def test_what_waits_in_a_store_that_was_moved_is_delivered(store, tmp_path):
-    killed_in("store", "Store.finish", *SHORT, store=store)
+    killed_in("store", "TrackingStore.finish", *SHORT, store=store)
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
     moved = f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}"
     assert deliver(moved) == (0, f"1 runs delivered to {moved}\n", "")
@@ -141,7 +141,7 @@ def test_checkpoints_that_were_just_fetched_are_left_alone(server, tmp_path, mon
     address = f"http://127.0.0.1:{server}"
     assert finish(*SHORT, store=address)[0] == 0
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    store = Store()
+    store = TrackingStore()
     run = next(run for run in runs(store.client) if run.info.status == "FINISHED")
     path = store.last_checkpoint(run)
     assert path is not None

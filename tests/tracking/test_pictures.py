@@ -5,16 +5,16 @@ import re
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lit_anndl.tracking.store import Store
+from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.tracker import Tracker
-from tests.recorded import artifacts
+from tests.support.recorded import artifacts
 
 FORM = re.compile(r"images/([\w~.-]+)\+step\+(\d+)\+timestamp\+\d+\+[\w-]+(\+compressed\.webp|\.png)")
 SHORT = ("surface", "--trainer.max_epochs", "2", "--data.grid_size", "5")
 
 
 def test_pictures_are_named_as_mlflow_names_them(client):
-    tracker = Tracker("surface", Store())
+    tracker = Tracker("surface", TrackingStore())
     tracker.start("drawn", "seed_everything: 0", {}, {})
     tracker.log_figure("some_curves", Figure())
     tracker.close("FINISHED")

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from lit_anndl.errors import InputError
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.tracking.leftovers import open_store
-from lit_anndl.tracking.store import Store
+from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.tracker import Tracker
 
 DELIVER = [sys.executable, "-m", "lit_anndl.deliver"]
@@ -17,7 +17,7 @@ DELIVER = [sys.executable, "-m", "lit_anndl.deliver"]
 @pytest.fixture
 def tracker() -> Tracker:
     """A run that has begun."""
-    tracker = Tracker("surface", Store())
+    tracker = Tracker("surface", TrackingStore())
     tracker.start("begun", "seed_everything: 0", {}, {})
     return tracker
 
@@ -66,9 +66,9 @@ def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch
 
 def test_of_two_that_resume_one_is_refused(tracker, client):
     with pytest.raises(InputError, match="still running"):
-        Tracker("surface", Store()).resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
+        Tracker("surface", TrackingStore()).resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
     tracker.close("KILLED")
-    again = Tracker("surface", Store())
+    again = Tracker("surface", TrackingStore())
     again.resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
     again.close("FINISHED")
     assert client.get_run(tracker.run_id).info.status == "FINISHED"

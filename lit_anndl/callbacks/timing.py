@@ -1,0 +1,69 @@
+"""Where a run's seconds go."""
+
+import time
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lit_anndl.runtime.records import Table
+
+
+class Timing(Callback):
+    """Measures the fit, its epochs and the way to the first step, in seconds of wall time.
+
+    Args:
+        started: when the command started, as `time.time()`.
+    """
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.to_first_step: float | None = None
+        self.elapsed: list[float] = []
+        self.fit_seconds = 0.0
+        self._fit_began = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seconds of fit so far, for a run that goes on later."""
+        return {"fit_seconds": self._now(), "elapsed": self.elapsed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Counts on from the seconds of an interrupted fit."""
+        self.fit_seconds, self.elapsed = state_dict["fit_seconds"], list(state_dict["elapsed"])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock of the fit, where it stood."""
+        self._fit_began = time.perf_counter() - self.fit_seconds
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Notes the end of the first training step (which may take several optimizer steps)."""
+        if self.to_first_step is None:
+            self.to_first_step = time.time() - self.started
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes the end of an epoch, its validation included."""
+        self.elapsed.append(self._now())
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops the clock of the fit, once the device has done its work."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.fit_seconds = self._now()
+
+    def metrics(self) -> dict[str, float]:
+        """`seconds/fit`, `seconds/epoch` (median) and `seconds/first_step` (since the command started)."""
+        epochs = [end - start for start, end in pairwise([0.0, *self.elapsed])]
+        return {
+            "seconds/fit": self.fit_seconds,
+            **({"seconds/epoch": median(epochs)} if epochs else {}),
+            **({"seconds/first_step": self.to_first_step} if self.to_first_step is not None else {}),
+        }
+
+    def table(self) -> Table:
+        """The seconds of fit at the end of each epoch, interruptions left out."""
+        return {"epoch": list(range(len(self.elapsed))), "seconds": self.elapsed}
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._fit_began

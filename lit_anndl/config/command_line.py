@@ -1,0 +1,74 @@
+"""The command line of an exercise, by LightningCLI and jsonargparse."""
+
+from collections.abc import Sequence
+from functools import cache
+from inspect import signature
+from typing import Any
+
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+from lit_anndl.callbacks.checkpoint import Checkpoint
+from lit_anndl.callbacks.early_stopping import EarlyStopping
+
+TRAINER_DEFAULTS = {
+    "trainer.logger": True,
+    "trainer.enable_progress_bar": True,
+    "trainer.enable_checkpointing": True,
+    "trainer.num_sanity_val_steps": 0,
+    "trainer.log_every_n_steps": 1,
+}
+
+
+class CommandLine(LightningCLI):
+    """LightningCLI as a parser: it reads the configuration and leaves it to `run` to build from it.
+
+    Args:
+        base: the configuration that the options are laid over, as read from YAML.
+        options: `--key=value` words.
+    """
+
+    def __init__(self, base: dict[str, Any], options: Sequence[str]) -> None:
+        self.base = base
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=None,
+            seed_everything_default=0,
+            parser_kwargs={"exit_on_error": False, "allow_abbrev": False},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=list(options),
+            run=False,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds what a run has beside model, data and trainer."""
+        parser.add_lightning_class_args(Checkpoint, "checkpoint")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        for argument in ("monitor", "mode"):
+            parser.link_arguments(f"checkpoint.{argument}", f"early_stopping.{argument}")
+        parser.add_argument(
+            "--threads", type=PositiveInt | None, help="CPU threads (default: one for small nets, else all)"
+        )
+        parser.add_argument("--resume", type=str | None, metavar="RUN_ID", help="go on with an interrupted run")
+        parser.set_defaults(TRAINER_DEFAULTS)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parses the options on top of the base."""
+        self.config = parser.parse_args(list(args or []), namespace=parser.parse_object(self.base))
+        if not 0 <= (seed := self.config.seed_everything) < 2**32:
+            raise ValueError(f"seed_everything: {seed} was given, expected a whole number from 0 to {2**32 - 1}")
+
+    def instantiate_classes(self) -> None:
+        """Nothing yet: `run` seeds first."""
+
+
+@cache
+def trainer_defaults() -> dict[str, Any]:
+    """The Trainer's settings as they are when nobody gives others."""
+    arguments = signature(Trainer).parameters.values()
+    return {**{f"trainer.{each.name}": each.default for each in arguments}, **TRAINER_DEFAULTS}

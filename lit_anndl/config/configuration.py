@@ -1,0 +1,141 @@
+"""An exercise's configuration: from preset, files and command line to validated values."""
+
+import contextlib
+import pkgutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, Namespace
+from lightning.pytorch.cli import LightningArgumentParser
+from torch.optim import Optimizer
+
+from lit_anndl.config.command_line import CommandLine, trainer_defaults
+from lit_anndl.config.explain import explain
+from lit_anndl.config.merge import flatten, is_class, look_up, merge
+from lit_anndl.config.options import Option, place_classes, short, split_argv
+from lit_anndl.config.presets import preset as preset_file
+from lit_anndl.modules.exercise import Exercise
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.yaml_files import read_yaml
+
+CONDUCT = {"resume", "trainer.enable_progress_bar"}
+"""Settings that no result depends on."""
+
+PARSER_ERRORS = (ArgumentError, ValueError, TypeError)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A validated configuration of one exercise; its name says what was asked for beyond the preset."""
+
+    exercise: str
+    parser: LightningArgumentParser
+    values: Namespace
+    name: str = ""
+
+    @cached_property
+    def yaml(self) -> str:
+        """The text of a `--config` file that gives this configuration again."""
+        values = self.values.clone()
+        values.resume = None
+        text: str = self.parser.dump(values, skip_none=False, format="yaml")
+        return text
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its command-line name, such as `model.optimizer.lr`; classes by their short names."""
+        content = yaml.safe_load(self.yaml)
+        flat = flatten(content)
+        classes = [key for key in flat if is_class(look_up(content, key))]
+        return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
+
+    def parameters(self, varied: Collection[str] = ()) -> dict[str, Any]:
+        """The settings that runs are compared by: what is the project's own, and what was chosen of the libraries'.
+
+        Left out are the Trainer's defaults and switches that are off in the optimizer. MLflow captions pictures with
+        all of a run's parameters.
+
+        Args:
+            varied: settings that are wanted, whatever their values.
+        """
+        settings, usual = self.settings(), trainer_defaults()
+        off = {
+            key
+            for key, value in settings.items()
+            if key.startswith("model.optimizer.") and (value is None or value is False)
+        }
+        left_out = {*CONDUCT, *off, *(key for key in usual if key in settings and settings[key] == usual[key])}
+        return {key: value for key, value in settings.items() if key in varied or key not in left_out}
+
+    @property
+    def model_class(self) -> type[Exercise[Any]]:
+        """The exercise's LightningModule."""
+        found: type[Exercise[Any]] = pkgutil.resolve_name(self.values.model.class_path)
+        return found
+
+    @property
+    def model_arguments(self) -> dict[str, Any]:
+        """What the model is made with, as plain data."""
+        content = yaml.safe_load(self.yaml)
+        return dict(content["model"].get("init_args") or {})
+
+    def instantiate(self) -> Namespace:
+        """Model, data and callbacks, built; they may raise InputError themselves."""
+        objects: Namespace = self.parser.instantiate_classes(self.values)
+        return objects
+
+
+def parse(exercise: str, argv: Sequence[str], base: Mapping[str, Any] | None = None) -> Configuration:
+    """The configuration of an exercise: a base, then the `--config` files, then the options.
+
+    Files go below options in whatever order they were typed; of two values for one key the later counts.
+    The base is the exercise's preset unless another is given.
+
+    Raises:
+        InputError: an unknown key (with the nearest valid one), a value that does not fit, an unreadable file.
+        SystemExit: after `--help` or `--print_config` have printed what they are asked for.
+    """
+    files, options = split_argv(argv)
+    preset = read_yaml(preset_file(exercise))
+    base = reduce(merge, (read_yaml(Path(file)) for file in files), dict(preset if base is None else base))
+    name = " ".join([exercise, *(Path(file).stem for file in files), *map(short, options)])
+    base, options = place_classes(base, options)
+    try:
+        configuration = replace(interpret(exercise, base, options), name=name)
+    except PARSER_ERRORS as error:
+        optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
+        raise InputError(explain(str(error), known_keys(exercise, base, preset), optimizers)) from error
+    for part in ("model", "data"):
+        given, expected = configuration.values[part].class_path, preset[part]["class_path"]
+        if given != expected:
+            raise InputError(f"{part}: {given} was given, expected {exercise}'s own, {expected}")
+    return configuration
+
+
+def print_help(exercise: str) -> None:
+    """Prints the exercise's own settings with what they mean, then those that all exercises share."""
+    preset = read_yaml(preset_file(exercise))
+    for argv in (
+        [f"--model.help={preset['model']['class_path']}"],
+        [f"--data.help={preset['data']['class_path']}"],
+        ["--help"],
+    ):
+        with contextlib.suppress(SystemExit):
+            CommandLine(preset, argv)
+
+
+def interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = ()) -> Configuration:
+    """The configuration that options give on top of a base; raises what the parser raises."""
+    command_line = CommandLine(base, [word for option in options for word in option])
+    return Configuration(exercise, command_line.parser, command_line.config)
+
+
+def known_keys(exercise: str, *bases: dict[str, Any]) -> list[str]:
+    """The keys of the first of the bases that is valid."""
+    for base in bases:
+        with contextlib.suppress(*PARSER_ERRORS):
+            return list(interpret(exercise, base).settings())
+    return []

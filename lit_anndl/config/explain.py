@@ -1,0 +1,77 @@
+"""jsonargparse's page-long errors as one line: what was given, what was expected, the nearest valid name."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+LONGEST = 300
+EXPECTATIONS = {
+    "PositiveInt": "a whole number > 0",
+    "NonNegativeInt": "a whole number ≥ 0",
+    "NonNegativeFloat": "a number ≥ 0",
+    "ClosedUnitInterval": "a number from 0 to 1",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "'min', 'max'": "min or max",
+    "str": "text",
+    "list": "a list in brackets",
+}
+
+
+def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str:
+    """One line for the text of a parser's error.
+
+    Args:
+        error: the text.
+        keys: valid keys, to suggest the nearest.
+        classes: valid class names, likewise.
+    """
+    path = ".".join(re.findall(r'Parser key "([^"]+)"', error))
+    if option := re.search(r"Option '([^']+)' is not accepted", error):
+        return unknown_key(f"{path}.{option[1]}".lstrip("."), keys)
+    if option := re.search(r"Group '([^']+)' does not accept option '([^']+)'", error):
+        return unknown_key(f"{option[1]}.{option[2]}", keys)
+    if unrecognized := re.search(r"unrecognized arguments: --([^\s=]*)", error):
+        return unknown_key(unrecognized[1], keys)
+    if key := re.search(r"Key '([^']+)' is not expected|[Nn]o action for key [\"']([^\"']+)", error):
+        return unknown_key(key[1] or key[2], keys)
+    name = re.search(r"Expected a dot import path string: (\w[\w.]*)", error)
+    if name and not re.search(r"Expected a <class '(int|float|bool)'>", error):
+        return f"{path}: there is no class {name[1]}{suggestion(name[1], classes)}"
+    return invalid_value(path, error)
+
+
+VALUES = (
+    r"val='([^']*)'\)\s*$",
+    r"Given value: (?!NestedArg)(.*?)(?:\. Got value.*)?$",
+    r"Got value: (.*)$",
+    r"Not of type \w+: invalid literal .*: '(.*)'$",
+    r"Not of type \w+: (.*) does not conform",
+)
+"""Where an error says which value was given, the surest place first."""
+
+
+def invalid_value(path: str, error: str) -> str:
+    """The line for a value that does not fit its key."""
+    given = next((found[-1] for place in VALUES if (found := re.findall(place, error, re.MULTILINE))), None)
+    types = re.findall(r"Not of type (\w+)|Expected a <class '(\w+)'>|Expected a typing.Literal\[(.*?)\]", error)
+    expected = dict.fromkeys(EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
+    if path and given is not None and expected:
+        return f"{path}: {given or 'nothing'} was given, expected {' or '.join(expected)}"
+    return re.sub(r"\s+", " ", error).strip()[:LONGEST]
+
+
+def unknown_key(key: str, keys: Iterable[str]) -> str:
+    """The line for a key that does not exist; suggests a neighbour where the key's parent exists."""
+    parent, _, name = key.rpartition(".")
+    siblings = [other.rpartition(".")[2] for other in keys if other.rpartition(".")[0] == parent]
+    if parent and siblings:
+        return f"{key}: there is no such setting{suggestion(name, siblings, prefix=parent + '.')}"
+    return f"{key}: there is no such setting{suggestion(key, keys)}"
+
+
+def suggestion(word: str, candidates: Iterable[str], prefix: str = "") -> str:
+    """The nearest candidate as a question, or nothing."""
+    nearest = get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    return f"; did you mean {prefix}{nearest[0]}?" if nearest else ""

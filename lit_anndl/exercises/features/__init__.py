@@ -1,0 +1,1 @@
+"""Session 3: deep feature learning."""

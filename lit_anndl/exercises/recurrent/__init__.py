@@ -1,0 +1,1 @@
+"""Session 2: recurrent neural networks."""

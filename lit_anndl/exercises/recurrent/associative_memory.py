@@ -1,0 +1,174 @@
+"""Associative memories: what the exercises on Hopfield networks share."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
+
+import torch
+from scipy.stats import binomtest
+from torch import Tensor
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.nets.hopfield import (
+    DenseAssociativeMemory,
+    Hopfield,
+    Memory,
+    Update,
+    asynchronous,
+    hebb,
+    lssm,
+)
+from lit_anndl.nets.recall import Recall, recall
+from lit_anndl.runtime.errors import InputError
+
+STATE_TOLERANCE = 1e-3
+"""States that differ by no more in any unit are the same."""
+
+
+StorageRule = Literal["lssm", "hebb", "dense"]
+STORAGES: tuple[StorageRule, ...] = get_args(StorageRule)
+LONGEST_STEP = 20.0
+"""The weights of LSSM grow as eʰ; larger ones leave nothing of the states but rounding errors."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How patterns are stored: LSSM with τ and step h, Hebb's rule, or a dense memory of some order.
+
+    Raises:
+        InputError: a step of more than LONGEST_STEP; an order of less than 2.
+    """
+
+    storage: StorageRule
+    tau: float = 10.0
+    step: float = 0.15
+    order: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be stored with, by the other rules too: exercises compare them."""
+        if self.step > LONGEST_STEP:
+            raise InputError(f"model.step {self.step:g} was given, expected {LONGEST_STEP:g} at most")
+        if self.order < 2:
+            raise InputError(f"model.order {self.order} was given, expected 2 or more")
+
+    def memory(self, patterns: int, units: int) -> Memory:
+        """A network for so many patterns of so many units; nothing is stored yet."""
+        if self.storage == "dense":
+            return DenseAssociativeMemory(patterns, units, self.order)
+        return Hopfield(units, "satlins" if self.storage == "lssm" else "sign")
+
+    def store(self, memory: Memory, patterns: Tensor) -> None:
+        """Stores patterns (Q, N) in its network."""
+        if isinstance(memory, DenseAssociativeMemory):
+            memory.store(patterns)
+        else:
+            memory.store(*(lssm(patterns, self.tau, self.step) if self.storage == "lssm" else hebb(patterns)))
+
+
+Patterns = TypeVar("Patterns", bound=InMemoryData)
+
+
+class AssociativeMemory(Exercise[Patterns]):
+    """A network that stores patterns in closed form and recalls them from other states.
+
+    "Training" is one step, the storing. Metrics: `train/stored`, share of the patterns that are fixed points;
+    `test/recalled`, share of the starting states that come to rest where they should, see the exercise;
+    `test/converged`, share of those that come to rest; `test/iterations`, mean number of updates until they do, the
+    most allowed for those that do not.
+
+    Args:
+        rule: how the patterns are stored.
+        patterns: how many, Q (a dense memory has to know).
+        units: N.
+        update: all units at once (synchronous), or one after the other in random order (asynchronous), N of which
+            count as one iteration.
+        iterations: the most updates.
+        tolerance: a state stands still when no unit changes by more.
+    """
+
+    net: Memory
+
+    def __init__(
+        self,
+        rule: Rule,
+        patterns: int,
+        units: int,
+        update: Literal["synchronous", "asynchronous"],
+        iterations: int,
+        tolerance: float,
+    ) -> None:
+        super().__init__()
+        self.rule = rule
+        self.units = units
+        self.net = rule.memory(patterns, units)
+        self.update = update
+        self.iterations = iterations
+        self.tolerance = tolerance
+        self.patterns = torch.empty(0)
+        self.recalled: list[Recall] = []
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """Those of storing and of recall."""
+        return ("train/stored", "test/recalled", "test/converged", "test/iterations")
+
+    def store(self, patterns: Tensor) -> None:
+        """Stores patterns (Q, N) in the network."""
+        self.patterns = patterns.cpu().double()
+        self.rule.store(self.net, patterns)
+
+    @abstractmethod
+    def is_right(self, ended: Tensor, batch: Batch) -> Tensor:
+        """Which states (B, N) have ended as they should: bool (B,)."""
+
+    def check(self, data: Patterns) -> None:
+        """Refuses patterns of another length than the network's, or that it cannot store."""
+        patterns = data.train[0]
+        if (given := patterns.shape[1]) != (units := self.units):
+            raise InputError(f"data.patterns: patterns of {given} values were given, expected {units}")
+        self.store(patterns)
+
+    def train_batch(self, batch: Batch) -> Metrics:
+        """Stores the patterns, which are a single batch."""
+        (patterns,) = batch
+        self.store(patterns)
+        changed = (self.net(patterns) - patterns).abs().amax(dim=1)
+        return {"stored": (changed <= STATE_TOLERANCE).double().mean()}
+
+    def on_test_start(self) -> None:
+        """Drops an earlier test."""
+        self.recalled.clear()
+
+    def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
+        """Recalls from a batch of states and keeps where they end."""
+        result = self.recall(batch[0])
+        self.recalled.append(result)
+        return {
+            "recalled": (self.is_right(result.states, batch) & result.converged).double().mean(),
+            "converged": result.converged.double().mean(),
+            "iterations": result.iterations.double().mean(),
+        }
+
+    def recall(self, states: Tensor, memory: Memory | None = None) -> Recall:
+        """Updates states (B, N) until they stand still, in this network or another."""
+        memory = memory or self.net
+        return recall(self.updates(memory), states.to(next(memory.buffers())), self.iterations, self.tolerance)
+
+    def updates(self, memory: Memory | None = None) -> Update:
+        """The update of a network, in an order of units that is the same in every call."""
+        if self.update == "synchronous":
+            return memory or self.net
+        return asynchronous(memory or self.net, torch.Generator().manual_seed(torch.initial_seed()))
+
+
+def same(states: Tensor, others: Tensor) -> Tensor:
+    """Which of some states (B, N) are which of some others (K, N): bool (B, K)."""
+    return (states[:, None] - others.to(states)).abs().amax(dim=2) <= STATE_TOLERANCE
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's interval of 95 % for a share (Wilson, Journal of the American Statistical Association 22, 1927)."""
+    interval = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,158 @@
+"""Least squares by multilayer perceptrons: what the exercises that fit a function z = f(x, y) share."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.gradient import Differentiate, GradientExercise
+from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
+from lit_anndl.nets.ensemble import Ensemble
+from lit_anndl.nets.mlp import MLP, Activation
+from lit_anndl.nets.penalty import WeightPenalty
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import History
+
+Points = TypeVar("Points", bound=InMemoryData)
+
+
+class BivariateRegression(GradientExercise[Points]):
+    """Least squares by a multilayer perceptron with two inputs and one output, regularized in any of the usual ways.
+
+    Metrics: `train/mse`, `val/mse` and `test/mse`, mean squared errors; in training without the penalties,
+    with whatever noise there is, and for an ensemble the mean of its members' own.
+    Of the tested weights: `final/mse`, the error on the training set, and `final/gap` = `test/mse` - `final/mse`.
+    Of the training curve: `lowest/mse`, the least `train/mse`, and `lowest/epoch`, its epoch, counted from 0.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments.
+        hidden: units in each hidden layer, [20, 20, 20]; a single number stands for two layers of it.
+        activation: what hidden units apply, one for all layers, or one for each: [tanh, relu, tanh].
+        input_mean: what is subtracted from the inputs.
+        input_std: what they are divided by then; inputs of mean 0 and standard deviation 1 are learnt from fastest.
+        glorot_gain: gain of Glorot's uniform initialization, with biases 0 (1 is what Keras does, 5/3 is advised for
+            tanh); null for torch's own.
+        dropout: probability of zeroing a hidden unit in training.
+        batch_norm: whether hidden layers are standardised over the batch.
+        jitter: standard deviation of noise added to the inputs in training, in their units.
+        l1: weight of the sum of |w| over all weights, added to the squared error.
+        l2: weight of the sum of w², likewise.
+        members: networks that are trained side by side and averaged; with `data.resamples` as large, each on a
+            bootstrap sample of its own (bagging).
+
+    Raises:
+        InputError: there are not as many activations as hidden layers; `data.resamples` does not fit `members`;
+            batches of one example with `batch_norm`.
+    """
+
+    metric_names = ("mse",)
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        hidden: PositiveInt | list[PositiveInt] = 50,
+        activation: Activation | list[Activation] = "relu",
+        input_mean: float = 0.0,
+        input_std: PositiveFloat = 1.0,
+        glorot_gain: PositiveFloat | None = None,
+        dropout: ClosedUnitInterval = 0.0,
+        batch_norm: bool = False,
+        jitter: NonNegativeFloat = 0.0,
+        l1: NonNegativeFloat = 0.0,
+        l2: NonNegativeFloat = 0.0,
+        members: PositiveInt = 1,
+    ) -> None:
+        layers = [hidden, hidden] if isinstance(hidden, int) else hidden
+        if isinstance(activation, list) and len(activation) != len(layers):
+            raise InputError(
+                f"model.activation: {activation} was given, expected one for all, or one for each of the "
+                f"{len(layers)} hidden layers of model.hidden {hidden}"
+            )
+        sizes = (2, *layers, 1)
+        nets = [
+            MLP(
+                sizes,
+                activation,
+                dropout=dropout,
+                batch_norm=batch_norm,
+                jitter=jitter,
+                input_mean=input_mean,
+                input_std=input_std,
+                glorot_gain=glorot_gain,
+            )
+            for _ in range(members)
+        ]
+        net = nets[0] if members == 1 else Ensemble(nets)
+        super().__init__(optimizer, net, None if l1 or l2 else manual_gradients(net))
+        self.penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
+        self.members = members
+        self.batch_norm = batch_norm
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """What is said of the tested weights and of the training curve."""
+        return ("final/mse", "final/gap", "lowest/mse", "lowest/epoch")
+
+    def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
+        """The mean squared error; each member of an ensemble has the same targets unless it has its own."""
+        _, targets = batch
+        if outputs.dim() > targets.dim():
+            targets = targets.unsqueeze(1)
+        return {"mse": (outputs - targets).square().mean()}
+
+    def loss(self, metrics: Metrics) -> Tensor:
+        """The squared error, summed over the members, and the penalties.
+
+        So each member trains as it would alone, but for optimizers that look at all parameters at once (L-BFGS).
+        """
+        error: Tensor = self.members * metrics["mse"]
+        return error + self.penalty() if self.penalty else error
+
+    def check(self, data: Points) -> None:
+        """Refuses bootstrap samples for others than the members, and batches without a variance."""
+        if data.resamples and (self.members == 1 or data.resamples != self.members):
+            raise InputError(
+                f"data.resamples {data.resamples} does not fit model.members {self.members}: "
+                "expected as many, from 2, or 0 to train all members on the same examples"
+            )
+        if self.batch_norm and (smallest := data.smallest_batch()) == 1:
+            raise InputError(
+                f"data.batch_size {data.batch_size} leaves batches of {smallest} of {len(data.train[0])} training "
+                "examples, which model.batch_norm cannot standardise; expected another"
+            )
+
+    def summary(self, data: Points, history: History) -> dict[str, float]:
+        """The training error of the tested weights, and the lowest of the training curve."""
+        final = self.error(data.train)
+        inputs, targets = data.test
+        tested = float(self.measure(torch.cat(self.test_outputs).double(), (inputs, targets.double()))["mse"])
+        lowest = min(history.get("train/mse", ()), key=lambda point: point[1], default=None)
+        curve = {"lowest/mse": lowest[1], "lowest/epoch": float(lowest[0])} if lowest else {}
+        return {"final/mse": final, "final/gap": tested - final, **curve}
+
+    @torch.no_grad()
+    def error(self, examples: Sequence[Tensor]) -> float:
+        """The mean squared error of the network in evaluation over some examples."""
+        self.eval()
+        like = next(self.parameters())
+        batch = tuple(tensor.to(like) for tensor in examples)
+        return float(self.measure(self.net(batch[0]), batch)["mse"])
+
+
+def manual_gradients(net: nn.Module) -> Differentiate | None:
+    """Backpropagation without automatic differentiation, for nets that it is written out for."""
+    if not isinstance(net, MLP) or not all(isinstance(layer, nn.Linear | nn.ReLU) for layer in net):
+        return None
+    backpropagate = SquaredErrorBackpropagation(net)
+
+    def differentiate(batch: Batch) -> tuple[Tensor, Metrics]:
+        error = backpropagate(*batch)
+        return error, {"mse": error}
+
+    return differentiate

@@ -1,0 +1,72 @@
+"""Bookkeeping of an epoch of batches: means, divergence, what processes that train together share."""
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, distributed, nn
+
+from lit_anndl.runtime.errors import RunFailure
+
+ADVICE = "try a smaller learning rate (--model.optimizer.lr) or larger batches"
+
+
+class EpochMeans:
+    """What the batches of an epoch have measured."""
+
+    def __init__(self) -> None:
+        self.batches: list[dict[str, Tensor]] = []
+
+    def append(self, metrics: dict[str, Tensor]) -> None:
+        """Takes a batch's metrics, scalars."""
+        self.batches.append({name: value.detach() for name, value in metrics.items()})
+
+    def reset(self) -> dict[str, Tensor]:
+        """The means over the batches, with which the next epoch begins anew."""
+        batches, self.batches = self.batches, []
+        return {name: torch.stack([metrics[name] for metrics in batches]).mean() for name in batches[0]}
+
+    def refuse_divergence(self, module: LightningModule, latest: int) -> None:
+        """Ends a run when a metric of the latest batches, the mean over its processes, is no number any more.
+
+        Raises:
+            RunFailure: says at which step, and what to try.
+        """
+        batches = self.batches[-latest:]
+        for name in batches[0]:
+            values = mean_over_processes(module.trainer, torch.stack([metrics[name] for metrics in batches]))
+            if not (finite := values.isfinite()).all():
+                first = int(finite.int().argmin())
+                step = module.global_step - len(batches) + first
+                raise RunFailure(
+                    f"{name} is {float(values[first])} at step {step} (epoch {module.current_epoch}): {ADVICE}"
+                )
+
+
+def refuse_infinite_weights(module: LightningModule) -> None:
+    """Ends a run whose last step has diverged.
+
+    Raises:
+        RunFailure: says after which step, and what to try.
+    """
+    if not all(parameter.isfinite().all() for parameter in module.parameters()):
+        raise RunFailure(
+            f"the weights are infinite or no numbers after step {module.global_step} "
+            f"(epoch {module.current_epoch}): {ADVICE}"
+        )
+
+
+def mean_over_processes(trainer: Trainer, value: Tensor) -> Tensor:
+    """The mean of what each process has; a common act of all."""
+    if trainer.world_size == 1:
+        return value
+    mean: Tensor = trainer.strategy.reduce(value.clone(), reduce_op="mean")
+    return mean
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Gives all ranks the buffers of rank 0, as the statistics of batch norm, which are those that are saved.
+
+    DistributedDataParallel does so before each forward pass, but not where Lightning leaves the steps to the module.
+    """
+    if distributed.is_initialized():
+        for buffer in module.buffers():
+            distributed.broadcast(buffer, src=0)

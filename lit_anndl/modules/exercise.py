@@ -1,0 +1,213 @@
+"""What every exercise is: a LightningModule that trains on lists of batches and can show what it found."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from lightning.pytorch import LightningModule
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lit_anndl.data.data_module import DataModule
+from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
+from lit_anndl.modules.restore import HYPER_PARAMETERS, refuse_foreign_checkpoint
+from lit_anndl.runtime.records import History, Table
+
+Data = TypeVar("Data", bound=DataModule)
+Metrics = dict[str, Tensor]
+"""Scalars by name, such as `loss`; without the stage, `train`, `val` or `test`."""
+
+
+class Exercise(LightningModule, Generic[Data]):
+    """A model with its training, its metrics, and figures and tables of its tested run.
+
+    Subclasses say what one batch does, in `train_batch` and `evaluate_batch`, and make their optimizers, one, several
+    or none, in `make_optimizers`. A training step takes a list of batches: Lightning's own cost per step is several
+    times that of a step of a small net, and a list pays it once. Logged per epoch are `train/NAME`, the mean over the
+    epoch's batches, and `val/NAME` and `test/NAME`, means over the examples.
+
+    Attributes:
+        net: what maps inputs to outputs.
+        exercise: the name of the preset, by which a checkpoint is known.
+        arguments: what the class was made with, as plain data; kept in checkpoints for `load_from_checkpoint`.
+        gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
+            no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
+    """
+
+    net: nn.Module
+    exercise: str = ""
+    arguments: Mapping[str, Any] | None = None
+    gradient_clipping: tuple[float, str] | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.epoch_means = EpochMeans()
+        self._made: list[Optimizer] | Any = None
+
+    # What it is
+
+    @classmethod
+    @abstractmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """The names of the metrics that a run logs, stage included, `val/…` only with validation data."""
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """The names of what `summary` returns."""
+        return ()
+
+    def build(self, data: Data) -> None:
+        """Makes what depends on how many and how large the data are; their values are not read yet."""
+
+    def check(self, data: Data) -> None:
+        """Refuses data that do not fit the model, with InputError."""
+
+    @classmethod
+    def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
+        """The setting, among these arguments, that the number of epochs is part of, so that it cannot grow; or None."""
+        return None
+
+    def flops_per_step(self, batch: Any) -> int:
+        """Floating-point operations of a training batch, by which the number of threads is chosen."""
+        return 0
+
+    # What one batch does
+
+    @abstractmethod
+    def train_batch(self, batch: Any) -> Metrics:
+        """Learns from a batch; returns what it measured before, the first of it what training is about."""
+
+    @abstractmethod
+    def evaluate_batch(self, batch: Any, stage: str) -> Metrics:
+        """Means over a batch of validation ("val") or test ("test") examples."""
+
+    def examples_in(self, batch: Any) -> int:
+        """How many examples a batch of validation or test has, its weight in their means."""
+        return len(batch[0])
+
+    def make_optimizers(self) -> Any:
+        """Anything that `configure_optimizers` may return; nothing where training is in closed form."""
+        return []
+
+    def descend(self, optimizer: Any, loss: Tensor) -> None:
+        """One step of an optimizer down the gradient of a loss."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.clip(optimizer)
+        optimizer.step()
+
+    def clip(self, optimizer: Any) -> None:
+        """Bounds the gradients of an optimizer's parameters, if a bound is set."""
+        if self.gradient_clipping:
+            bound, kind = self.gradient_clipping
+            self.clip_gradients(optimizer, gradient_clip_val=bound, gradient_clip_algorithm=kind)
+
+    # What can be seen of it
+
+    def summary(self, data: Data, history: History) -> dict[str, float]:
+        """What can be said of a tested run as a whole, beside its metrics."""
+        return {}
+
+    def figures(self, data: Data, history: History) -> Iterator[tuple[str, Figure]]:
+        """Names and figures."""
+        yield from ()
+
+    def tables(self, data: Data) -> Iterator[tuple[str, Table]]:
+        """Names and tables."""
+        yield from ()
+
+    # Lightning's hooks
+
+    def forward(self, inputs: Tensor) -> Any:
+        """The net's outputs."""
+        return self.net(inputs)
+
+    def prepare_optimizers(self) -> None:
+        """Makes the optimizers of the fit to come, so that what they refuse is known before a run is recorded."""
+        self._made = self.make_optimizers()
+
+    def configure_optimizers(self) -> Any:
+        """The optimizers, made now if they are not yet."""
+        made, self._made = self._made, None
+        return self.make_optimizers() if made is None else made
+
+    def training_step(self, batches: list[Any], _: int) -> None:
+        """Learns from batches one by one, no more than `max_steps` optimizer steps in all."""
+        if self.trainer.max_steps > 0:
+            batches = batches[: self.trainer.max_steps - self.global_step]
+        for batch in batches:
+            self.epoch_means.append(self.train_batch(batch))
+        share_buffers(self)
+        self.epoch_means.refuse_divergence(self, len(batches))
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's means, and moves learning rates that change by epochs."""
+        self.log_epoch({f"train/{name}": value for name, value in self.epoch_means.reset().items()})
+        for schedule in self.trainer.lr_scheduler_configs:
+            schedule.scheduler.step()  # type: ignore[call-arg]  # none of ours waits for a plateau
+
+    def validation_step(self, batch: Any, _: int) -> None:
+        """Logs the validation metrics."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: Any, _: int) -> None:
+        """Logs the test metrics."""
+        self._evaluate(batch, "test")
+
+    def predict_step(self, batch: Any, *_: int) -> Any:
+        """The outputs for a batch of inputs, which may have targets beside them."""
+        return self(batch[0] if isinstance(batch, tuple | list) else batch)
+
+    def on_train_end(self) -> None:
+        """Tests no weights that have diverged: the last step may have been the one."""
+        refuse_infinite_weights(self)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes whose checkpoint it is, and how many processes share its epochs; keeps no weights that diverged."""
+        refuse_infinite_weights(self)
+        checkpoint["exercise"] = self.exercise
+        checkpoint["processes"] = self.trainer.world_size
+        if self.arguments is not None:
+            checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {**HYPER_PARAMETERS, **self.arguments}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the precision that the weights were trained in."""
+        floating = [weight for weight in checkpoint["state_dict"].values() if weight.is_floating_point()]
+        if floating:
+            self.to(floating[0].dtype)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *arguments: Any, **options: Any) -> Any:
+        """The exercise with a checkpoint's weights, `best.ckpt` for instance; no other arguments are needed.
+
+        Raises:
+            InputError: the checkpoint would build classes that are neither this project's nor a library's.
+        """
+        refuse_foreign_checkpoint(checkpoint_path)
+        return super().load_from_checkpoint(checkpoint_path, *arguments, **{"weights_only": True, **options})
+
+    def log_epoch(self, metrics: Mapping[str, Tensor]) -> None:
+        """Hands an epoch's metrics to loggers and callbacks, for a fifth of what `self.log` costs per epoch."""
+        metrics = {name: mean_over_processes(self.trainer, value) for name, value in metrics.items()}
+        self.trainer.callback_metrics.update(metrics)
+        values = {name: float(value) for name, value in metrics.items()}
+        for logger in self.trainer.loggers:
+            logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.global_step)
+
+    def _evaluate(self, batch: Any, stage: str) -> None:
+        metrics = {f"{stage}/{name}": value for name, value in self.evaluate_batch(batch, stage).items()}
+        self.log_dict(metrics, batch_size=self.examples_in(batch), sync_dist=self.trainer.world_size > 1)
+
+
+def parameters_per_layer(net: nn.Module) -> Table:
+    """The layers that own parameters, in order: name, type and number of trainable parameters."""
+    layers = [
+        (name, type(layer).__name__, sum(p.numel() for p in own if p.requires_grad))
+        for name, layer in net.named_modules()
+        if (own := list(layer.parameters(recurse=False)))
+    ]
+    total = ("total", "", sum(count for *_, count in layers))
+    names, types, counts = zip(*layers, total, strict=True)
+    return {"layer": list(names), "type": list(types), "parameters": list(counts)}

@@ -1,0 +1,169 @@
+"""Exercises that descend one loss with one optimizer: from regression to autoencoders."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.flop_counter import FlopCounterMode
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.modules.epoch import mean_over_processes
+from lit_anndl.modules.exercise import Data, Exercise, Metrics, parameters_per_layer
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import Table
+
+Differentiate = Callable[[Batch], tuple[Tensor, Metrics]]
+"""From a batch to its loss and metrics, leaving the loss's gradient in the parameters' `grad`."""
+
+
+class GradientExercise(Exercise[Data]):
+    """A network trained by gradients of a loss. A batch is a tuple of tensors, inputs first.
+
+    Any optimizer of torch works, L-BFGS too: each step gets a closure. Subclasses define `measure`; supervised ones
+    compare outputs with `batch[1]`, others with the inputs themselves.
+
+    Args:
+        optimizer: makes the optimizer from the parameters.
+        net: maps a batch of inputs to outputs; where it depends on the data, `build` makes it.
+        manual_gradients: takes the place of automatic differentiation on a single device, for nets so small that
+            differentiating costs more than computing.
+
+    Raises:
+        InputError: the optimizer cannot take a step.
+    """
+
+    metric_names: tuple[str, ...]
+    """The names that `measure` returns; the first is the loss."""
+
+    def __init__(
+        self, optimizer: OptimizerCallable, net: nn.Module | None = None, manual_gradients: Differentiate | None = None
+    ) -> None:
+        super().__init__()
+        if net is not None:
+            self.net = net
+        self.make_optimizer = optimizer
+        self.manual_gradients = manual_gradients
+        self.test_outputs: list[Tensor] = []
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """Each metric in training, validation and test."""
+        return tuple(f"{stage}/{name}" for stage in ("train", "val", "test") for name in cls.metric_names)
+
+    @abstractmethod
+    def measure(self, outputs: Any, batch: Batch) -> Metrics:
+        """The loss and what else is reported of the net's outputs, scalar means over the examples; a pure function."""
+
+    def loss(self, metrics: Metrics) -> Tensor:
+        """What training minimises: the first metric, unless something is added to it."""
+        return metrics[self.metric_names[0]]
+
+    def make_optimizers(self) -> Any:
+        """The optimizer over all parameters."""
+        optimizer = self.make_optimizer(self.parameters())
+        refuse_lame_line_search(optimizer)
+        return optimizer
+
+    def on_train_start(self) -> None:
+        """Chooses how steps are taken: without Lightning's wrappers where they would do nothing."""
+        self.bypass_lightning = self._may_bypass_lightning()
+        self.optimizer: Any = self.optimizers(use_pl_optimizer=not self.bypass_lightning)
+        if self.bypass_lightning and self.manual_gradients:
+            self.differentiate = self.manual_gradients
+        else:
+            self.differentiate = partial(
+                self._differentiate, Tensor.backward if self.bypass_lightning else self.manual_backward
+            )
+
+    def train_batch(self, batch: Batch) -> Metrics:
+        """One optimizer step; returns the metrics before it."""
+        if self.bypass_lightning:
+            self._count_step()
+        if isinstance(self.optimizer, torch.optim.LBFGS):
+            return self._take_closure_step(batch)
+        _, metrics = self.differentiate(batch)
+        self.clip(self.optimizer)
+        self.optimizer.step()
+        return metrics
+
+    def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
+        """The metrics; keeps the outputs of the test for the figures."""
+        outputs = self(batch[0])
+        if stage == "test" and isinstance(outputs, Tensor):
+            kept = outputs.cpu()
+            self.test_outputs.append(kept.to(torch.promote_types(kept.dtype, torch.float32)))  # no halves in figures
+        return self.measure(outputs, batch)
+
+    def on_test_start(self) -> None:
+        """Drops the outputs of an earlier test."""
+        self.test_outputs.clear()
+
+    def flops_per_step(self, batch: Batch) -> int:
+        """Three times those of the forward pass: gradients for inputs and weights cost as much each."""
+        self.eval()  # no dropout, which would draw random numbers, and no change of running statistics
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            self(batch[0])
+        self.train()
+        return int(3 * counter.get_total_flops())
+
+    def tables(self, data: Data) -> Iterator[tuple[str, Table]]:
+        """The parameters per layer."""
+        yield "parameters", parameters_per_layer(self.net)
+
+    def _differentiate(self, backward: Callable[[Tensor], None], batch: Batch) -> tuple[Tensor, Metrics]:
+        """Gradients by automatic differentiation."""
+        self.optimizer.zero_grad()
+        metrics = self.measure(self(batch[0]), batch)
+        loss = self.loss(metrics)
+        backward(loss)
+        return loss, metrics
+
+    def _take_closure_step(self, batch: Batch) -> Metrics:
+        """A step of an optimizer that evaluates the loss several times; its first evaluation counts.
+
+        All processes get the mean loss, as they get the mean gradient, bit for bit: else they would not evaluate
+        equally often, and wait for each other for ever.
+        """
+        evaluations: list[Metrics] = []
+
+        def closure() -> Tensor:
+            loss, metrics = self.differentiate(batch)
+            self.clip(self.optimizer)
+            evaluations.append(metrics)
+            return mean_over_processes(self.trainer, loss.detach())
+
+        self.optimizer.step(closure)
+        return evaluations[0]
+
+    def _may_bypass_lightning(self) -> bool:
+        """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
+        precision = type(self.trainer.precision_plugin)
+        plain = (Precision, DoublePrecision, HalfPrecision)
+        return isinstance(self.trainer.strategy, SingleDeviceStrategy) and precision in plain
+
+    def _count_step(self) -> None:
+        """Counts a step where Lightning's wrapper would have, so that `global_step` stays true."""
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
+        progress.ready += 1
+        progress.completed += 1
+
+
+def refuse_lame_line_search(optimizer: Optimizer) -> None:
+    """Refuses an L-BFGS whose line search may not look anywhere: at its first failure it would stand still for good.
+
+    torch gives the search `max_eval` - 1 evaluations (earlier versions always 25), and `max_eval` is 1.25 `max_iter`
+    by default: none for `max_iter` 1 (https://github.com/pytorch/pytorch/pull/161488).
+    """
+    for group in optimizer.param_groups if isinstance(optimizer, torch.optim.LBFGS) else []:
+        if group["line_search_fn"] and group["max_eval"] < 2:
+            raise InputError(
+                f"optimizer: with max_eval {group['max_eval']} the line search of L-BFGS has no evaluation to make; "
+                f"expected 2 or more, 26 to search as long as torch once did (--model.optimizer.max_eval 26)"
+            )

@@ -1,0 +1,26 @@
+"""An exercise back from its checkpoint alone, by Lightning's own `load_from_checkpoint`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.foreign import PACKAGES, foreign_class
+
+HYPER_PARAMETERS = {"_instantiator": "lightning.pytorch.cli.instantiate_module"}
+"""How Lightning is to take the arguments that a checkpoint holds: as those of its command line."""
+
+
+def refuse_foreign_checkpoint(path: Any) -> None:
+    """Refuses a checkpoint that would build what is neither the project's nor a library's, before anything is imported.
+
+    Raises:
+        InputError: names it; or it holds no arguments to build an exercise with.
+    """
+    content: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    arguments = content.get("hyper_parameters", {})
+    if "_instantiator" not in arguments:
+        raise InputError(f"{path} does not say what its exercise was made with; load its run with lit_anndl.load")
+    if name := foreign_class({key: value for key, value in arguments.items() if key != "_instantiator"}):
+        raise InputError(f"{path} names {name}; a checkpoint may build classes of {', '.join(PACKAGES)} only")

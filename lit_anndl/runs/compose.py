@@ -1,0 +1,173 @@
+"""A run's parts, seeded, built and checked: everything that can be wrong before anything is recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.utilities import rank_zero_only
+
+from lit_anndl.callbacks.checkpoint import AtomicCheckpointIO, check_checkpoint
+from lit_anndl.callbacks.progress_bar import ProgressBar
+from lit_anndl.callbacks.ranks import OwnSignals, RankStream
+from lit_anndl.callbacks.threads import ThreadChoice, check_threads
+from lit_anndl.callbacks.timing import Timing
+from lit_anndl.config.configuration import Configuration
+from lit_anndl.data.data_module import DataModule
+from lit_anndl.modules.exercise import Exercise
+from lit_anndl.runs.parallel import check_processes, check_strategy, processes_to_start
+from lit_anndl.runs.refusals import refusing
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.tracking.leftovers import open_store
+from lit_anndl.tracking.store import TrackingStore
+from lit_anndl.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is composed of."""
+
+    model: Exercise[Any]
+    data: DataModule
+    trainer: Trainer
+    timing: Timing
+    tracker: Tracker | None
+    checkpoint: Path | None
+
+    @property
+    def processes(self) -> int:
+        """How many processes are to be started, each of which runs; 1 if it is this one that runs."""
+        return processes_to_start(self.trainer)
+
+
+def compose(configuration: Configuration, started: float, callbacks: Sequence[Callback] = ()) -> Parts:
+    """The parts of a run, nothing of which is recorded yet.
+
+    Args:
+        configuration: what to run.
+        started: when the user's command started, as `time.time()`.
+        callbacks: others beside those of the configuration.
+
+    Raises:
+        InputError: a part refuses its settings; parts do not fit each other.
+    """
+    values = configuration.values
+    seed_everything(values.seed_everything, workers=True, verbose=False)
+    with refusing():
+        check_strategy(values.trainer.strategy)
+        check_threads(values.threads)
+        objects = build(configuration)
+        objects.model.prepare_optimizers()
+        timing = Timing(started)
+        leads = getattr(rank_zero_only, "rank", 0) == 0
+        tracker = Tracker(configuration.exercise, open_store()) if _is_recorded(values) and leads else None
+        own = [timing, ThreadChoice(values.threads), RankStream(), OwnSignals()]
+        trainer = _make_trainer(objects, [*callbacks, *own], tracker)
+        check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
+        checkpoint = _checkpoint_of(configuration, objects.model, trainer.world_size) if values.resume else None
+    return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
+
+
+def build(configuration: Configuration) -> Namespace:
+    """Model, data and callbacks, checked; the data are fetched and read."""
+    objects = assemble(configuration)
+    objects.data.prepare_data()
+    objects.data.setup("fit")
+    objects.model.check(objects.data)
+    _check_monitor(objects)
+    return objects
+
+
+def assemble(configuration: Configuration) -> Namespace:
+    """Model, data and callbacks as they are made; no data are read."""
+    objects = configuration.instantiate()
+    objects.model.exercise = configuration.exercise
+    objects.model.arguments = configuration.model_arguments
+    objects.model.build(objects.data)
+    return objects
+
+
+def check_data(configuration: Configuration) -> bool:
+    """Fetches and reads the data of a configuration; returns whether some is held out for validation.
+
+    Raises:
+        InputError: it refuses its settings, or cannot be had.
+    """
+    with refusing():
+        return bool(build(configuration).data.has_validation)
+
+
+def _check_monitor(objects: Namespace) -> None:
+    """Refuses a metric for the best checkpoint that is not measured, or that the test set is measured by."""
+    monitor, metrics = objects.checkpoint.monitor, objects.model.metrics()
+    if monitor not in metrics:
+        choices = ", ".join(name for name in metrics if name.startswith(("train/", "val/")))
+        raise InputError(f"checkpoint.monitor {monitor}: expected one of {choices}")
+    if not monitor.startswith(("train/", "val/")):
+        raise InputError(
+            f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"
+        )
+    if monitor.startswith("val/") and not objects.data.has_validation:
+        raise InputError(f"checkpoint.monitor {monitor} needs validation data: hold some out, or monitor train/…")
+
+
+def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:
+    """The Trainer, with the project's callbacks after the user's."""
+    options: dict[str, Any] = vars(objects.trainer)
+    callbacks = [*(options["callbacks"] or []), *callbacks]
+    if objects.early_stopping.wanted:
+        callbacks.append(objects.early_stopping)
+    if options["enable_progress_bar"]:
+        callbacks.append(ProgressBar())
+    if checkpoints := options["enable_checkpointing"] and _is_recorded(objects):
+        callbacks.append(objects.checkpoint)
+    options = {
+        **options,
+        **_take_over_gradients(objects.model, options),
+        "callbacks": callbacks,
+        "logger": tracker or False,
+        "limit_val_batches": options["limit_val_batches"] if objects.data.has_validation else 0,
+        "enable_checkpointing": checkpoints,
+        "plugins": [*(options["plugins"] or []), AtomicCheckpointIO()],
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    try:
+        return Trainer(**options)
+    except TypeError as error:  # of devices that are no such numbers
+        raise InputError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def _take_over_gradients(model: Exercise[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Hands the bound on gradients to the exercise, which takes its own steps; what is left for the Trainer.
+
+    Raises:
+        InputError: a setting of gradients that no exercise has a use for.
+    """
+    if options["accumulate_grad_batches"] != 1:
+        raise InputError(
+            "trainer.accumulate_grad_batches has no effect here: the exercises take their own optimizer steps"
+        )
+    bound, kind = options["gradient_clip_val"], options["gradient_clip_algorithm"] or "norm"
+    if bound and not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(f"trainer.gradient_clip_val {bound:g} was given, but there are no gradients here")
+    if kind not in ("norm", "value"):
+        raise InputError(f"trainer.gradient_clip_algorithm: {kind} was given, expected norm or value")
+    model.gradient_clipping = (bound, kind) if bound else None
+    return {"gradient_clip_val": None, "gradient_clip_algorithm": None}
+
+
+def _checkpoint_of(configuration: Configuration, model: Exercise[Any], processes: int) -> Path | None:
+    """The checked checkpoint of the run to go on with, None if it has written none yet; each rank needs it."""
+    store = TrackingStore()
+    path = store.last_checkpoint(store.run(configuration.values.resume))
+    if path:
+        check_checkpoint(path, configuration.exercise, model, processes)
+    return path
+
+
+def _is_recorded(values: Namespace) -> bool:
+    """Whether the run is to leave a record: `--trainer.logger false` asks for none, checkpoints included."""
+    return values.trainer.logger is not False

@@ -1,0 +1,38 @@
+"""What the parts of a run refuse, as one InputError each."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from lit_anndl.runtime.errors import InputError
+
+_TOO_LARGE = re.compile(r"allocate \d\S* \w+|MemoryError|\w*[Oo]verflow\w*")
+"""What torch, NumPy and Python say of it."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Within it parts are built: what they refuse, and sizes that no memory holds, are the user's to mend."""
+    try:
+        yield
+    except (MisconfigurationException, ValueError, ArgumentError) as error:
+        raise input_error(error) from error
+    except (MemoryError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
+        if not _TOO_LARGE.search(repr(error)):
+            raise
+        raise input_error(error) from error
+
+
+def input_error(error: BaseException) -> InputError:
+    """The InputError that a part raised, dug out of what jsonargparse wraps around it; or else the error as one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    if found := _TOO_LARGE.search(repr(error)):
+        return InputError(f"these sizes do not fit into memory ({found[0]}); expected smaller ones")
+    return InputError(" ".join(str(error).split()))

@@ -1,0 +1,137 @@
+"""Ctrl-C, SIGTERM and the like as an exception, at a moment that suits."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+from lit_anndl.runtime.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Ctrl-C, and what clusters send before they take the machine away."""
+GRACE_SECONDS = 10.0
+"""How long training may go on to a good place to stop; clusters kill half a minute after SIGTERM."""
+
+
+class Interruption(Stopped):
+    """The user or the cluster asks the process to end."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 143 after SIGTERM, 128 + signal in general."""
+        return 128 + self.signum
+
+
+@contextmanager
+def raising_on_signals() -> Iterator[None]:
+    """Within it a signal raises an Interruption; outside the main thread, which alone gets signals, nothing changes.
+
+    What is done because of an Interruption is done undisturbed: further signals are ignored for GRACE_SECONDS, and
+    in a process that is one of our commands for good.
+    """
+    _raised.clear()
+    with handlers(dict.fromkeys(SIGNALS, raise_interruption)) as before:
+        try:
+            yield
+        finally:
+            if _raised and is_command():
+                before.update(dict.fromkeys(before, signal.SIG_IGN))
+
+
+def is_command() -> bool:
+    """Whether this process was started as `python -m lit_anndl.…`."""
+    return (getattr(sys.modules["__main__"], "__package__", "") or "").startswith("lit_anndl")
+
+
+_raised: list[float] = []
+"""When Interruptions were raised in this process, on the monotonic clock."""
+
+
+def raise_interruption(signum: int, _: FrameType | None = None) -> None:
+    """Handles a signal by raising, unless one has been raised just now."""
+    raise_once(Interruption(signum))
+
+
+def raise_once(interruption: Interruption) -> None:
+    """Raises an Interruption, unless one is being dealt with."""
+    if not _raised or time.monotonic() - _raised[-1] > GRACE_SECONDS:
+        raise_undisturbed(interruption)
+
+
+def raise_undisturbed(interruption: Interruption) -> NoReturn:
+    """Raises an Interruption, and has signals ignored while it is dealt with."""
+    _raised.append(time.monotonic())
+    raise interruption
+
+
+@contextmanager
+def handlers(wanted: Mapping[int, Any]) -> Iterator[dict[int, Any]]:
+    """Signal handlers for a while; yields those that are put back."""
+    if threading.current_thread() is not threading.main_thread():
+        wanted = {}
+    before = {signum: signal.signal(signum, handler) for signum, handler in wanted.items()}
+    try:
+        yield before
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+@contextmanager
+def deferring() -> Iterator[None]:
+    """Within it signals wait, GRACE_SECONDS at most; the first is raised at the end."""
+    deferral = Deferral()
+    deferral.start()
+    try:
+        yield
+    finally:
+        deferral.stop()
+        deferral.raise_pending()
+
+
+@contextmanager
+def ignoring_signals() -> Iterator[None]:
+    """Within it, what is done because of one signal is not disturbed by another."""
+    with handlers(dict.fromkeys(SIGNALS, signal.SIG_IGN)):
+        yield
+
+
+class Deferral:
+    """Notes signals instead of raising, so that training can end where it can be resumed exactly.
+
+    It waits no longer than GRACE_SECONDS; after that, or at a second signal, the Interruption is raised anywhere, once.
+    """
+
+    def __init__(self) -> None:
+        self.pending: Interruption | None = None
+        self._active = ExitStack()
+
+    def start(self) -> None:
+        """Takes the handlers over."""
+        self._active.enter_context(handlers(dict.fromkeys((*SIGNALS, signal.SIGALRM), self._note)))
+
+    def stop(self) -> None:
+        """Gives them back; a signal noted until now is kept in `pending`."""
+        if self.pending:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._active.close()
+
+    def raise_pending(self) -> None:
+        """Raises the signal noted until now, if there is one."""
+        if self.pending:
+            raise_undisturbed(self.pending)
+
+    def _note(self, signum: int, _: FrameType | None) -> None:
+        if self.pending is None:
+            self.pending = Interruption(signum)
+            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+        else:
+            raise_once(self.pending)

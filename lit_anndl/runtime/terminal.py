@@ -1,0 +1,14 @@
+"""What all commands have in common at a terminal: exit codes, and silence of the libraries."""
+
+import logging
+import warnings
+
+DONE, FAILURE, WRONG_INPUT = 0, 1, 2
+
+
+def quieten() -> None:
+    """Leaves the terminal to what the user asked for."""
+    warnings.filterwarnings("ignore")
+    for library in ("lightning.pytorch", "lightning.fabric", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the tracker, which tells them

@@ -1,0 +1,39 @@
+"""A bar for the terminal: how far a study is, whoever works on it."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from tqdm import tqdm
+
+from lit_anndl.studies.background import in_background
+from lit_anndl.studies.database import UNREACHABLE
+from lit_anndl.studies.study import OpenStudy
+
+REFRESH_SECONDS = 1.0
+
+
+@contextmanager
+def progress(opened: OpenStudy) -> Iterator[None]:
+    """Shows a bar while the work goes on; silent where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with in_background(partial(show, opened), "progress"):
+        yield
+
+
+def show(opened: OpenStudy, done: threading.Event) -> None:
+    """Draws the bar again and again."""
+    with tqdm(total=opened.definition.budget, unit="trial", leave=False) as bar:
+        while not done.wait(REFRESH_SECONDS):
+            try:
+                counts, best = opened.counts(), opened.best()
+            except UNREACHABLE:
+                continue
+            bar.n = counts["COMPLETE"] + counts["PRUNED"] + counts["FAIL"]
+            states = {"running": counts["RUNNING"], "pruned": counts["PRUNED"], "failed": counts["FAIL"]}
+            shown = {name: count for name, count in states.items() if count}
+            bar.set_postfix({**shown, **({opened.definition.metric: f"{best.value:.4g}"} if best else {})})
