@@ -1,0 +1,134 @@
+"""Digits through a code of a few units, beside principal components."""
+
+from collections.abc import Iterator
+
+import torch
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch.cli import OptimizerCallable
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.gradient import GradientExercise
+from lit_anndl.nets.autoencoder import Autoencoder, CodeActivation
+from lit_anndl.nets.mlp import Activation
+from lit_anndl.plots.images import filters, image_grid
+from lit_anndl.plots.latent import code_map
+from lit_anndl.plots.learning import curves
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import History
+
+SIDE = 28
+SHOWN = 10
+"""Test images in the figure of reconstructions."""
+FILTERS = 64
+
+
+class DigitAutoencoder(GradientExercise[MNISTData]):
+    """Images squeezed through a code and reconstructed, by least squares per pixel.
+
+    Metrics: `train/mse`, `val/mse`, `test/mse`, mean squared errors per pixel; in training before each step. Of the
+    data: `pca/mse`, the test error of as many principal components of the same training images, clipped to [0, 1]: the
+    best that a linear code can do, but for the clipping.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments.
+        code: units of the code.
+        hidden: units in each hidden layer of the encoder, [1000, 500, 250]; the decoder mirrors them.
+        activation: what hidden units apply.
+        code_activation: what the code's units apply.
+
+    Raises:
+        InputError: there are fewer training images than units of the code, so no principal components.
+    """
+
+    metric_names = ("mse",)
+    net: Autoencoder
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        code: PositiveInt = 32,
+        hidden: list[PositiveInt] = [],  # noqa: B006  # jsonargparse shows it
+        activation: Activation = "relu",
+        code_activation: CodeActivation = "relu",
+    ) -> None:
+        super().__init__(optimizer, Autoencoder(SIDE**2, code, hidden, activation, code_activation))
+        self.code = code
+        self.pca_outputs: Tensor | None = None
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """The error of principal components."""
+        return ("pca/mse",)
+
+    def check(self, data: MNISTData) -> None:
+        """Refuses a code that principal components cannot be compared with."""
+        most = min(len(data.train[0]), SIDE**2)
+        if self.code > most:
+            raise InputError(f"model.code {self.code} was given, expected {most} at most: as many pixels or images")
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The codes of images: (B, 1, 28, 28) → (B, code)."""
+        return self.net.encode(images.flatten(1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images in [0, 1] from codes: (B, code) → (B, 1, 28, 28)."""
+        images: Tensor = self.net.decode(codes).unflatten(1, (1, SIDE, SIDE))
+        return images
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The reconstructions."""
+        reconstructions: Tensor = self.decode(self.encode(images))
+        return reconstructions
+
+    def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
+        """The mean squared error per pixel."""
+        return {"mse": mse_loss(outputs, batch[0])}
+
+    def on_test_start(self) -> None:
+        """Drops an earlier test."""
+        super().on_test_start()
+        self.pca_outputs = None
+
+    def summary(self, data: MNISTData, history: History) -> dict[str, float]:
+        """The test error of principal components."""
+        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0]))}
+
+    def pca(self, data: MNISTData) -> Tensor:
+        """The test images from as many principal components as the code has units, found once."""
+        if self.pca_outputs is None:
+            train, test = (images.flatten(1).numpy() for images in (data.train[0], data.test[0]))
+            pca = PCA(self.code, svd_solver="covariance_eigh" if len(train) > SIDE**2 else "full").fit(train)
+            outputs = torch.from_numpy(pca.inverse_transform(pca.transform(test)))
+            self.pca_outputs = outputs.clamp(0, 1).reshape(-1, 1, SIDE, SIDE)
+        return self.pca_outputs
+
+    def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
+        """Learning curves, reconstructions, weights, and the plane of codes where there are two units."""
+        yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error per pixel", log=True)
+        yield "reconstructions", self.reconstructions(data)
+        first, *_, last = (parameter.detach() for parameter in self.net.parameters() if parameter.dim() == 2)
+        for name, weights in (("encoder", first), ("decoder", last.T)):
+            yield f"weights_{name}", filters(weights[:FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE))
+        if self.code == 2:
+            yield "code_map", code_map(self.test_codes(data).numpy(), data.test[1].numpy())
+
+    def reconstructions(self, data: MNISTData) -> Figure:
+        """Some test images, what comes back through the code, and through principal components."""
+        rows = (data.test[0], torch.cat(self.test_outputs), self.pca(data))
+        captions = ["original", f"code of {self.code}", f"PCA {self.code}"]
+        pixels = torch.cat([images[:SHOWN, 0] for images in rows])
+        shown = len(pixels) // len(rows)
+        title = "test images, and what comes back through the code and through principal components"
+        return image_grid(pixels.numpy(), [each for each in captions for _ in range(shown)], title, shown)
+
+    @torch.no_grad()
+    def test_codes(self, data: MNISTData) -> Tensor:
+        """The codes of the test images, on the CPU."""
+        like = next(self.parameters())
+        return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(1000)])

@@ -1,0 +1,62 @@
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from lit_anndl import load
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.features.autoencoder import DigitAutoencoder
+from tests.support.processes import checkpoint
+
+SHORT = ["autoencoder", "--data.train_size", "400", "--data.test_size", "100", "--trainer.max_epochs", "3"]
+
+
+@pytest.fixture
+def fit(command, digits):
+    return lambda *words: command.run(*SHORT, "--data.directory", str(digits), *words)
+
+
+@pytest.mark.parametrize(("hidden", "parameters"), [("[]", 784 * 8 * 2 + 8 + 784), ("[30,20]", 49_452)])
+def test_the_decoder_mirrors_the_encoder(hidden, parameters, fit):
+    run = fit("--model.code", "8", "--model.hidden", hidden)
+    module = load(run.info.run_id)
+    shapes = [tuple(weights.shape) for weights in module.parameters() if weights.dim() == 2]
+    assert shapes == [shape[::-1] for shape in shapes[::-1]]
+    assert sum(weights.numel() for weights in module.parameters()) == run.data.metrics["parameters"] == parameters
+
+
+def test_codes_lead_back_to_what_was_tested(fit, digits):
+    run = fit("--model.code", "8")
+    module = load(run.info.run_id)
+    data = MNISTData(directory=str(digits), train_size=400, test_size=100, seed=0)
+    data.setup("test")
+    images = data.test[0]
+    codes = module.encode(images)
+    assert codes.shape == (100, 8) and codes.min() >= 0
+    outputs = module.decode(codes)
+    assert torch.equal(outputs, module(images)) and outputs.min() >= 0 and outputs.max() <= 1
+    assert float((outputs - images).square().mean()) == pytest.approx(run.data.metrics["test/mse"], rel=1e-5)
+    again = DigitAutoencoder.load_from_checkpoint(checkpoint(run))
+    assert torch.equal(again(images), outputs)
+
+
+def test_principal_components_are_those_of_the_training_images(fit, digits):
+    run = fit("--model.code", "8")
+    data = MNISTData(directory=str(digits), train_size=400, test_size=100, validation_fraction=0.2, seed=0)
+    data.setup("test")
+    train, test = (images.flatten(1).double().numpy() for images in (data.train[0], data.test[0]))
+    pca = PCA(8).fit(train)
+    error = (pca.inverse_transform(pca.transform(test)).clip(0, 1) - test) ** 2
+    assert run.data.metrics["pca/mse"] == pytest.approx(error.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("code", "mapped"), [(2, True), (3, False)])
+def test_codes_in_the_plane_are_drawn(code, mapped, fit, command):
+    run = fit("--model.code", str(code))
+    names = {item.path for item in command.client.list_artifacts(run.info.run_id, "figures")}
+    assert {"figures/reconstructions.png", "figures/weights_encoder.png", "figures/weights_decoder.png"} <= names
+    assert ("figures/code_map.png" in names) is mapped
+
+
+def test_a_code_larger_than_the_components(command, digits):
+    code, _, err = command(*SHORT, "--data.directory", str(digits), "--model.code", "321")
+    assert (code, err) == (2, "fit: model.code 321 was given, expected 320 at most: as many pixels or images\n")
