@@ -157,6 +157,18 @@ def test_runs_whose_classes_have_moved_since_go_on(command, tmp_path):
     assert "max_epochs: 3" in read_artifact(command.client, run.info.run_id, "config.yaml", tmp_path)
 
 
+def test_runs_of_a_class_that_is_a_preset_of_another_now_go_on(command):
+    """As they were before: what their class had no name for is what the preset says."""
+    words = ["santafe_lstm", "--model.hidden", "4", "--data.folds", "1", "--data.lag", "5", "--data.train_size", "100"]
+    run = command.run(*words, "--model.anneal", "false", "--trainer.max_epochs", "1")
+    kept = [line for line in record_of(run).read_text().splitlines(keepends=True) if "network: lstm" not in line]
+    text = "".join(kept).replace("recurrent.santafe.SantaFe\n", "santafe_lstm.SantaFeLSTM\n")
+    assert "santafe_lstm.SantaFeLSTM" in text
+    record_of(run).write_text(text)
+    grown = command.run("santafe_lstm", "--resume", run.info.run_id, "--trainer.max_epochs", "2")
+    assert len(command.client.get_metric_history(grown.info.run_id, "train/mse")) == 2
+
+
 @pytest.mark.parametrize("how", ["a bomb", "too large", "within itself"])
 def test_a_file_of_the_users_that_is_no_configuration(how, command, tmp_path):
     (tmp_path / "file.yaml").write_bytes(DAMAGES[how]("seed_everything: 1"))

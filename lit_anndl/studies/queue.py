@@ -42,10 +42,8 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
             failed = copy.deepcopy(rows[name])
             failed.user_attrs = {"row": name, "overrides": row}
             copy_into_queue(study, failed)
-    known = [trial.system_attrs.get("fixed_params", trial.params) for trial in trials]
     for settings in definition.planned:
-        if settings not in known:
-            study.enqueue_trial(settings)
+        study.enqueue_trial(settings, skip_if_exists=True)
 
 
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:

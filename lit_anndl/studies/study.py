@@ -92,9 +92,10 @@ class OpenStudy:
 
     def best(self) -> FrozenTrial | None:
         """The best of the complete trials."""
-        complete = [trial for trial in self.trials() if trial.state is TrialState.COMPLETE]
-        sign = 1 if self.definition.direction == "minimize" else -1
-        return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        try:
+            return self.study.best_trial
+        except ValueError:  # none is complete
+            return None
 
 
 def begin(definition: Definition, storage: StudyDatabase) -> OpenStudy:
