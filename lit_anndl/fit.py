@@ -34,11 +34,11 @@ def main(argv: Sequence[str]) -> int:
     launched = join_group()
     started = launched or time.time()
     if not argv or argv[0] in ("--help", "-h", "--list"):
-        print(("" if argv[:1] == ["--list"] else USAGE) + listing())
+        print(("" if argv[:1] == ["--list"] else USAGE) + _listing())
         return DONE
     with raising_on_signals():
         try:
-            return fit(exercise_named(argv[0]), argv[1:], started)
+            return fit(_exercise_named(argv[0]), argv[1:], started)
         except InputError as error:
             return ended(str(error), WRONG_INPUT)
         except RunFailure as error:
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
                 return LOST_CONNECTION  # the launcher knows whose fault it is
             return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
         except Interruption as interruption:
-            return ended(how_to_resume(argv[0], interruption), interruption.exit_code)
+            return ended(_how_to_resume(argv[0], interruption), interruption.exit_code)
 
 
 def ended(message: str, code: int) -> int:
@@ -55,14 +55,14 @@ def ended(message: str, code: int) -> int:
     return code
 
 
-def how_to_resume(exercise: str, interruption: Interruption) -> str:
+def _how_to_resume(exercise: str, interruption: Interruption) -> str:
     """What an interrupted user does next, if a run had begun."""
     run_id = interruption.run_id
     advice = f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_id}" if run_id else ""
     return f"{interruption}{advice}"
 
 
-def listing() -> str:
+def _listing() -> str:
     """Each exercise and a line on it, by session."""
     width = max(len(name) for name in presets.names())
     groups = [
@@ -72,7 +72,7 @@ def listing() -> str:
     return "\n\n".join(groups)
 
 
-def exercise_named(word: str) -> str:
+def _exercise_named(word: str) -> str:
     """The exercise of that name.
 
     Raises:

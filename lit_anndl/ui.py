@@ -14,7 +14,7 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.interruption import Interruption, raising_on_signals
 from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT
 
-LONGEST_START_SECONDS = 60.0
+_LONGEST_START_SECONDS = 60.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -43,31 +43,31 @@ def show(asked: argparse.Namespace) -> int:
     store = open_store()
     experiment = store.experiment_of_study(asked.study) if asked.study else store.latest_experiment()
     if store.uri.startswith("http"):
-        open_page(address(store.uri.rstrip("/"), experiment, asked.study), asked)
+        _open_page(address(store.uri.rstrip("/"), experiment, asked.study), asked)
         return DONE
-    refuse_busy(asked.host, asked.port)
+    _refuse_busy(asked.host, asked.port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", asked.host, "--port", str(asked.port)]
     # In the environment, where no list of processes shows a password.
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address}
     server = subprocess.Popen([*command, "--workers", "1"], env=environment, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
     try:
-        wait_for(f"http://{asked.host}:{asked.port}/health", server)
-        open_page(address(f"http://{asked.host}:{asked.port}", experiment, asked.study), asked)
+        _wait_for(f"http://{asked.host}:{asked.port}/health", server)
+        _open_page(address(f"http://{asked.host}:{asked.port}", experiment, asked.study), asked)
         return FAILURE if server.wait() else DONE
     finally:
         server.terminate()
         server.wait()
 
 
-def open_page(page: str, asked: argparse.Namespace) -> None:
+def _open_page(page: str, asked: argparse.Namespace) -> None:
     """Prints the address, and opens it where there is a screen."""
     print(f"{page}\n(Ctrl-C ends it)", flush=True)
     if not asked.no_browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
         webbrowser.open(page)
 
 
-def refuse_busy(host: str, port: int) -> None:
+def _refuse_busy(host: str, port: int) -> None:
     """Refuses an address that cannot be served."""
     try:
         with socket.create_server((host, port)):
@@ -77,9 +77,9 @@ def refuse_busy(host: str, port: int) -> None:
         raise InputError(f"{host}:{port} cannot be served ({reason}); give others with --port and --host") from error
 
 
-def wait_for(page: str, server: "subprocess.Popen[bytes]") -> None:
+def _wait_for(page: str, server: "subprocess.Popen[bytes]") -> None:
     """Waits until a server answers."""
-    end = time.monotonic() + LONGEST_START_SECONDS
+    end = time.monotonic() + _LONGEST_START_SECONDS
     while time.monotonic() < end and server.poll() is None:
         try:
             with urlopen(page, timeout=5):

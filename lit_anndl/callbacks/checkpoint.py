@@ -19,7 +19,7 @@ from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.interruption import Deferral, Interruption
 
-LONGEST_UNSAVED_SECONDS = 30.0
+_LONGEST_UNSAVED_SECONDS = 30.0
 """How much training a power cut may cost, where epochs are shorter."""
 
 
@@ -101,7 +101,7 @@ class Checkpoint(ModelCheckpoint):
         due = epochs % self._every_n_epochs == 0 or epochs == trainer.max_epochs
         if due:
             self._look(trainer)
-        if due or interrupted or any_process(time.monotonic() - self._written > LONGEST_UNSAVED_SECONDS):
+        if due or interrupted or any_process(time.monotonic() - self._written > _LONGEST_UNSAVED_SECONDS):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         if interrupted:
             self._deferral.raise_pending()

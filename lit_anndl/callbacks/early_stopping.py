@@ -7,7 +7,7 @@ from jsonargparse.typing import NonNegativeFloat, PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning
 
-BEST_EPOCH = "best/epoch"
+_BEST_EPOCH = "best/epoch"
 """The metric that says after which epoch, counted from 0, the tested weights were reached."""
 
 
@@ -64,7 +64,7 @@ class EarlyStopping(lightning.EarlyStopping):
         """What validation says of the best weights, and their epoch; nothing if it was never measured."""
         if not self.best_weights:
             return {}
-        return {**self.best_metrics, BEST_EPOCH: torch.tensor(float(self.best_epoch))}
+        return {**self.best_metrics, _BEST_EPOCH: torch.tensor(float(self.best_epoch))}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the best weights in place."""

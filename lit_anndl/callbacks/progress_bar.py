@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
 REFRESH_SECONDS = 0.2
-SHOWN_METRICS = 2
+_SHOWN_METRICS = 2
 
 
 class ProgressBar(Callback):
@@ -38,7 +38,7 @@ class ProgressBar(Callback):
             return
         self.drawn = now
         self.bar.n = trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches
-        latest = sorted(trainer.callback_metrics.items(), reverse=True)[:SHOWN_METRICS]  # val/ before train/
+        latest = sorted(trainer.callback_metrics.items(), reverse=True)[:_SHOWN_METRICS]  # val/ before train/
         self.bar.set_postfix({name: f"{float(value):.4g}" for name, value in latest})
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -12,7 +12,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lit_anndl.callbacks.checkpoint import Checkpoint
 from lit_anndl.callbacks.early_stopping import EarlyStopping
 
-TRAINER_DEFAULTS = {
+_TRAINER_DEFAULTS = {
     "trainer.logger": True,
     "trainer.enable_progress_bar": True,
     "trainer.enable_checkpointing": True,
@@ -55,7 +55,7 @@ class CommandLine(LightningCLI):
             "--threads", type=PositiveInt | None, help="CPU threads (default: one for small nets, else all)"
         )
         parser.add_argument("--resume", type=str | None, metavar="RUN_ID", help="go on with an interrupted run")
-        parser.set_defaults(TRAINER_DEFAULTS)
+        parser.set_defaults(_TRAINER_DEFAULTS)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses the options on top of the base."""
@@ -71,4 +71,4 @@ class CommandLine(LightningCLI):
 def trainer_defaults() -> dict[str, Any]:
     """The Trainer's settings as they are when nobody gives others."""
     arguments = signature(Trainer).parameters.values()
-    return {**{f"trainer.{each.name}": each.default for each in arguments}, **TRAINER_DEFAULTS}
+    return {**{f"trainer.{each.name}": each.default for each in arguments}, **_TRAINER_DEFAULTS}

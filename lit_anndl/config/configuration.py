@@ -25,7 +25,7 @@ from lit_anndl.runtime.yaml_files import read_yaml
 CONDUCT = {"resume", "trainer.enable_progress_bar"}
 """Settings that no result depends on."""
 
-PARSER_ERRORS = (ArgumentError, ValueError, TypeError)
+_PARSER_ERRORS = (ArgumentError, ValueError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ def parse(exercise: str, argv: Sequence[str], base: Mapping[str, Any] | None = N
     name = " ".join([exercise, *(Path(file).stem for file in files), *map(short, options)])
     base, options = place_classes(base, options)
     try:
-        configuration = replace(interpret(exercise, base, options), name=name)
-    except PARSER_ERRORS as error:
+        configuration = replace(_interpret(exercise, base, options), name=name)
+    except _PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
-        raise InputError(explain(str(error), known_keys(exercise, base, preset), optimizers)) from error
+        raise InputError(explain(str(error), _known_keys(exercise, base, preset), optimizers)) from error
     for part in ("model", "data"):
         given, expected = configuration.values[part].class_path, preset[part]["class_path"]
         if given != expected:
@@ -127,15 +127,15 @@ def print_help(exercise: str) -> None:
             CommandLine(preset, argv)
 
 
-def interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = ()) -> Configuration:
+def _interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = ()) -> Configuration:
     """The configuration that options give on top of a base; raises what the parser raises."""
     command_line = CommandLine(base, [word for option in options for word in option])
     return Configuration(exercise, command_line.parser, command_line.config)
 
 
-def known_keys(exercise: str, *bases: dict[str, Any]) -> list[str]:
+def _known_keys(exercise: str, *bases: dict[str, Any]) -> list[str]:
     """The keys of the first of the bases that is valid."""
     for base in bases:
-        with contextlib.suppress(*PARSER_ERRORS):
-            return list(interpret(exercise, base).settings())
+        with contextlib.suppress(*_PARSER_ERRORS):
+            return list(_interpret(exercise, base).settings())
     return []

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-LONGEST = 300
-EXPECTATIONS = {
+_LONGEST = 300
+_EXPECTATIONS = {
     "PositiveInt": "a whole number > 0",
     "NonNegativeInt": "a whole number ≥ 0",
     "NonNegativeFloat": "a number ≥ 0",
@@ -39,10 +39,10 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
     name = re.search(r"Expected a dot import path string: (\w[\w.]*)", error)
     if name and not re.search(r"Expected a <class '(int|float|bool)'>", error):
         return f"{path}: there is no class {name[1]}{suggestion(name[1], classes)}"
-    return invalid_value(path, error)
+    return _invalid_value(path, error)
 
 
-VALUES = (
+_VALUES = (
     r"val='([^']*)'\)\s*$",
     r"Given value: (?!NestedArg)(.*?)(?:\. Got value.*)?$",
     r"Got value: (.*)$",
@@ -52,14 +52,14 @@ VALUES = (
 """Where an error says which value was given, the surest place first."""
 
 
-def invalid_value(path: str, error: str) -> str:
+def _invalid_value(path: str, error: str) -> str:
     """The line for a value that does not fit its key."""
-    given = next((found[-1] for place in VALUES if (found := re.findall(place, error, re.MULTILINE))), None)
+    given = next((found[-1] for place in _VALUES if (found := re.findall(place, error, re.MULTILINE))), None)
     types = re.findall(r"Not of type (\w+)|Expected a <class '(\w+)'>|Expected a typing.Literal\[(.*?)\]", error)
-    expected = dict.fromkeys(EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
+    expected = dict.fromkeys(_EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
     if path and given is not None and expected:
         return f"{path}: {given or 'nothing'} was given, expected {' or '.join(expected)}"
-    return re.sub(r"\s+", " ", error).strip()[:LONGEST]
+    return re.sub(r"\s+", " ", error).strip()[:_LONGEST]
 
 
 def unknown_key(key: str, keys: Iterable[str]) -> str:

@@ -27,14 +27,14 @@ def replaced(below: Any, value: Any) -> Any:
     return merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
 
 
-def look_up(layer: ConfigDict, key: str) -> Any:
+def look_up(config: ConfigDict, key: str) -> Any:
     """The value at a dotted key, None where there is none."""
     for part in key.split("."):
-        layer = layer.get("init_args", {}) if is_class(layer) else layer
-        if not isinstance(layer, Mapping) or part not in layer:
+        config = config.get("init_args", {}) if is_class(config) else config
+        if not isinstance(config, Mapping) or part not in config:
             return None
-        layer = layer[part]
-    return layer
+        config = config[part]
+    return config
 
 
 def nest(key: str, value: Any) -> ConfigDict:
@@ -42,13 +42,13 @@ def nest(key: str, value: Any) -> ConfigDict:
     return reduce(lambda below, part: {part: below}, reversed(key.split(".")), value)
 
 
-def flatten(layer: ConfigDict, prefix: str = "") -> dict[str, Any]:
+def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
     """Settings by dotted key; a class stands at its own key, its arguments below."""
     flat: dict[str, Any] = {}
-    if is_class(layer):
-        flat[prefix.removesuffix(".")] = layer["class_path"]
-        layer = layer.get("init_args") or {}
-    for key, value in layer.items():
+    if is_class(config):
+        flat[prefix.removesuffix(".")] = config["class_path"]
+        config = config.get("init_args") or {}
+    for key, value in config.items():
         flat.update(flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value})
     return flat
 

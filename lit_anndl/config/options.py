@@ -21,16 +21,16 @@ def split_argv(argv: Sequence[str]) -> tuple[list[str], list[Option]]:
     for option in options:
         if not option[0].startswith("--"):
             raise InputError(f"{option[0]}: not expected here; settings are given as --key value")
-        if not values(option) and not any(is_option(option, flag) for flag in ("print_config", "help")):
+        if not values(option) and not any(_is_option(option, flag) for flag in ("print_config", "help")):
             raise InputError(f"{option[0]}: a value is expected after it")
-    files = [value for option in options if is_option(option, "config") for value in values(option)]
-    others = [option for option in options if not is_option(option, "config")]
-    return files, sorted(others, key=lambda option: is_option(option, "print_config"))
+    files = [value for option in options if _is_option(option, "config") for value in values(option)]
+    others = [option for option in options if not _is_option(option, "config")]
+    return files, sorted(others, key=lambda option: _is_option(option, "print_config"))
 
 
 def option_value(argv: Sequence[str], key: str) -> str | None:
     """The last value typed for an option, None if it was not typed."""
-    given = [value for option in split_argv(argv)[1] if is_option(option, key) for value in values(option)]
+    given = [value for option in split_argv(argv)[1] if _is_option(option, key) for value in values(option)]
     return given[-1] if given else None
 
 
@@ -55,7 +55,7 @@ def short(option: Option) -> str:
     return f"{key}={' '.join(values(option))}"
 
 
-def is_option(option: Option, key: str) -> bool:
+def _is_option(option: Option, key: str) -> bool:
     """Whether an option as typed is that of a key."""
     return option[0].partition("=")[0] == f"--{key}"
 

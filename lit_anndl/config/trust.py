@@ -13,9 +13,9 @@ from lit_anndl.config.merge import look_up
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.foreign import PACKAGES, is_trusted, read_value, strings
 
-NEVER_RECORDED = ("trainer.callbacks", "trainer.logger", "trainer.plugins", "trainer.profiler")
+_NEVER_RECORDED = ("trainer.callbacks", "trainer.logger", "trainer.plugins", "trainer.profiler")
 """Settings that stand for code of the user's own; of a record's only that there are none, or the defaults, is taken."""
-TEXT = (str, Path, type(None))
+_TEXT = (str, Path, type(None))
 
 
 def refuse_foreign(record: Mapping[str, Any], preset: Mapping[str, Any], own: Collection[str], whose: str) -> None:
@@ -32,12 +32,12 @@ def refuse_foreign(record: Mapping[str, Any], preset: Mapping[str, Any], own: Co
     """
     owners = {part: pkgutil.resolve_name(preset[part]["class_path"]) for part in ("model", "data")}
     owners |= {"trainer": Trainer, "checkpoint": Checkpoint, "early_stopping": EarlyStopping}
-    texts = {f"{part}.{name}" for part, owner in owners.items() for name in text_arguments(owner)}
+    texts = {f"{part}.{name}" for part, owner in owners.items() for name in _text_arguments(owner)}
     try:
         found = [*strings(record)]
     except ValueError as error:
         raise InputError(f"{whose}: {error}") from error
-    for key in NEVER_RECORDED:
+    for key in _NEVER_RECORDED:
         for _, name in strings({"": look_up(record, key)}):
             refuse(key, name, own, whose)
     for key, value in found:
@@ -54,22 +54,22 @@ def refuse(key: str, name: str, own: Collection[str], whose: str) -> None:
         )
 
 
-def text_arguments(owner: type) -> set[str]:
+def _text_arguments(owner: type) -> set[str]:
     """The arguments of a class that are text, and so never taken for the name of something to import."""
     hints = get_type_hints(owner.__init__)  # type: ignore[misc]  # of the class itself, whatever it inherits
-    return {name for name, hint in hints.items() if all(kind in TEXT for kind in get_args(hint) or (hint,))}
+    return {name for name, hint in hints.items() if all(kind in _TEXT for kind in get_args(hint) or (hint,))}
 
 
 def words_of(options: Sequence[str], files: Iterable[Mapping[str, Any]]) -> set[str]:
     """All text that a user has typed, or written in files."""
     typed = {part for option in options for part in (option, option.partition("=")[2])}
-    return typed | {text for part in (*files, *map(read_value, typed)) for text in texts_in(part)}
+    return typed | {text for part in (*files, *map(read_value, typed)) for text in _texts_in(part)}
 
 
-def texts_in(value: Any) -> Iterator[str]:
+def _texts_in(value: Any) -> Iterator[str]:
     """All text in what a user has written, whatever its keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Iterable):
         for below in value.values() if isinstance(value, Mapping) else value:
-            yield from texts_in(below)
+            yield from _texts_in(below)

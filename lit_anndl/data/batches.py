@@ -13,7 +13,7 @@ from lit_anndl.runtime.errors import InputError
 Batch = tuple[Tensor, ...]
 """Inputs, targets, …: tensors whose first dimension counts the examples."""
 
-Transform = Callable[[Batch, torch.Generator], Batch]
+_Transform = Callable[[Batch, torch.Generator], Batch]
 """From a batch and a generator on its device to the batch that is trained on."""
 
 
@@ -49,7 +49,7 @@ class TensorBatches:
         steps_per_execution: int | None = None,
         rank: int = 0,
         world_size: int = 1,
-        transform: Transform | None = None,
+        transform: _Transform | None = None,
     ) -> None:
         self.tensors = tensors
         self.batch_size = batch_size

@@ -67,7 +67,7 @@ class RegressionData(InMemoryData):
                 f"data.digits: YAML has read the number {digits} (in another base, if it began with 0); "
                 'expected digits between quotes, such as "66321"'
             )
-        self.coefficients = five_largest(digits)
+        self.coefficients = _five_largest(digits)
         self.csv = csv
         self.train_size = train_size
         self.test_size = test_size
@@ -82,7 +82,7 @@ class RegressionData(InMemoryData):
         if hasattr(self, "train"):
             return
         generator = torch.Generator().manual_seed(self.seed)
-        points, functions = read_csv(Path(self.csv).expanduser()) if self.csv else draw(generator)
+        points, functions = _read_csv(Path(self.csv).expanduser()) if self.csv else draw(generator)
         if (wanted := self.train_size + self.test_size) > len(points):
             raise InputError(
                 f"data.train_size {self.train_size} and data.test_size {self.test_size} make {wanted} points; "
@@ -115,7 +115,7 @@ class RegressionData(InMemoryData):
         return tuple(tensor[kept] for tensor in examples), held_out
 
 
-def five_largest(digits: str) -> list[int]:
+def _five_largest(digits: str) -> list[int]:
     """The five largest digits of a number, largest first.
 
     Raises:
@@ -149,7 +149,7 @@ def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return points, five_functions(points)
 
 
-def read_csv(path: Path) -> tuple[Tensor, Tensor]:
+def _read_csv(path: Path) -> tuple[Tensor, Tensor]:
     """The points of the course's file with their T1 … T5: float64, (n, 2) and (n, 5).
 
     Raises:

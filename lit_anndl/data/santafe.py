@@ -156,8 +156,8 @@ class SantaFeData(InMemoryData):
         length = self.lag + self.steps_ahead
         examples = torch.stack([task.examples(number, length) for task in tasks], dim=1)
         self.train = (examples[..., : self.lag], examples[..., self.lag :])
-        self.validation = segment(self.held_out) if self.held_out else ()
-        self.test = segment(self.ahead)
+        self.validation = _segment(self.held_out) if self.held_out else ()
+        self.test = _segment(self.ahead)
 
     def val_dataloader(self) -> Iterable[Any]:
         """The folds' pasts, their lengths, and what follows; none without folds."""
@@ -196,7 +196,7 @@ class SantaFeData(InMemoryData):
         return ForecastTask(self.normalised(self.train_size), start, size, usable)
 
 
-def segment(tasks: Sequence[ForecastTask]) -> Batch:
+def _segment(tasks: Sequence[ForecastTask]) -> Batch:
     """Pasts (P, L), zeros before the shorter ones; their lengths (P,); what follows them, (P, T)."""
     lengths = torch.tensor([task.start for task in tasks])
     past = torch.zeros(len(tasks), int(lengths.max()), dtype=torch.float64)

@@ -68,7 +68,7 @@ class GradientExercise(Exercise[Data]):
     def make_optimizers(self) -> Any:
         """The optimizer over all parameters."""
         optimizer = self.make_optimizer(self.parameters())
-        refuse_lame_line_search(optimizer)
+        _refuse_lame_line_search(optimizer)
         return optimizer
 
     def on_train_start(self) -> None:
@@ -155,7 +155,7 @@ class GradientExercise(Exercise[Data]):
         progress.completed += 1
 
 
-def refuse_lame_line_search(optimizer: Optimizer) -> None:
+def _refuse_lame_line_search(optimizer: Optimizer) -> None:
     """Refuses an L-BFGS whose line search may not look anywhere: at its first failure it would stand still for good.
 
     torch gives the search `max_eval` - 1 evaluations (earlier versions always 25), and `max_eval` is 1.25 `max_iter`

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from lit_anndl.nets.mlp import MLP
 
-relu_backward = torch.ops.aten.threshold_backward.default
+_relu_backward = torch.ops.aten.threshold_backward.default
 
 
 class SquaredErrorBackpropagation:
@@ -52,4 +52,4 @@ class SquaredErrorBackpropagation:
             weight.grad = delta.t() @ activations[level]
             bias.grad = delta.sum(dim=0)
             if level:
-                delta = relu_backward(delta @ weight, activations[level], 0)
+                delta = _relu_backward(delta @ weight, activations[level], 0)

@@ -13,7 +13,7 @@ from lit_anndl.runtime.errors import InputError
 MOST_UNITS = 8
 """There are 3^N patterns of saturation to try."""
 
-Kind = Literal["attractor", "saddle", "repeller", "marginal"]
+_Kind = Literal["attractor", "saddle", "repeller", "marginal"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FixedPoint:
     """
 
     state: Tensor
-    kind: Kind
+    kind: _Kind
     radius: float
     margin: float
 
@@ -55,11 +55,11 @@ def fixed_points(net: Hopfield, tolerance: float = 1e-9) -> list[FixedPoint]:
     values = (-1, 0, 1) if net.transfer == "satlins" else (-1, 1)
     threshold = 1.0 if net.transfer == "satlins" else 0.0
     candidates = (torch.tensor(pattern, dtype=torch.float64) for pattern in product(values, repeat=units))
-    found = (examine(weights, bias, candidate, threshold, tolerance) for candidate in candidates)
+    found = (_examine(weights, bias, candidate, threshold, tolerance) for candidate in candidates)
     return [point for point in found if point]
 
 
-def examine(weights: Tensor, bias: Tensor, pattern: Tensor, threshold: float, tolerance: float) -> FixedPoint | None:
+def _examine(weights: Tensor, bias: Tensor, pattern: Tensor, threshold: float, tolerance: float) -> FixedPoint | None:
     """The fixed point with a pattern of saturation (-1, 0 for unsaturated, 1), if there is one."""
     active = pattern == 0
     inner = weights[active][:, active]
@@ -74,11 +74,11 @@ def examine(weights: Tensor, bias: Tensor, pattern: Tensor, threshold: float, to
         return None
     eigenvalues = torch.linalg.eigvalsh(inner).abs()  # W is symmetric
     return FixedPoint(
-        state, kind_of(eigenvalues, bool(len(field)), margin, tolerance), float(max(eigenvalues, default=0)), margin
+        state, _kind_of(eigenvalues, bool(len(field)), margin, tolerance), float(max(eigenvalues, default=0)), margin
     )
 
 
-def kind_of(eigenvalues: Tensor, saturated: bool, margin: float, tolerance: float) -> Kind:
+def _kind_of(eigenvalues: Tensor, saturated: bool, margin: float, tolerance: float) -> _Kind:
     """What small deviations do: those of saturated units vanish at once, if they have a margin."""
     if margin <= tolerance or ((eigenvalues - 1).abs() <= tolerance).any():
         return "marginal"

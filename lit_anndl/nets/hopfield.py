@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_anndl.runtime.errors import InputError
 
-Transfer = Literal["satlins", "sign"]
+_Transfer = Literal["satlins", "sign"]
 
 
 def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tensor, Tensor]:
@@ -31,7 +31,7 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
     Raises:
         InputError: there are fewer than two patterns; a value is not ±1.
     """
-    check_binary(patterns)
+    _check_binary(patterns)
     if len(patterns) < 2:
         raise InputError(f"LSSM stores differences of patterns: {len(patterns)} was given, expected two or more")
     patterns = patterns.double()
@@ -58,13 +58,13 @@ def hebb(patterns: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         InputError: a value is not ±1.
     """
-    check_binary(patterns)
+    _check_binary(patterns)
     patterns = patterns.double()
     weights = patterns.T @ patterns / patterns.numel()
     return weights.fill_diagonal_(0), torch.zeros_like(weights[0])
 
 
-def check_binary(patterns: Tensor) -> None:
+def _check_binary(patterns: Tensor) -> None:
     """Refuses patterns of other values than ±1."""
     if (other := patterns[patterns.abs() != 1]).numel():
         raise InputError(
@@ -98,7 +98,7 @@ class Hopfield(nn.Module):
     weights: Tensor
     bias: Tensor
 
-    def __init__(self, units: int, transfer: Transfer = "satlins") -> None:
+    def __init__(self, units: int, transfer: _Transfer = "satlins") -> None:
         super().__init__()
         self.transfer = transfer
         self.register_buffer("weights", torch.zeros(units, units))
@@ -161,7 +161,7 @@ class DenseAssociativeMemory(nn.Module):
         Raises:
             InputError: a value is another.
         """
-        check_binary(patterns)
+        _check_binary(patterns)
         self.patterns.copy_(patterns)
 
     def forward(self, states: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ State = tuple[Tensor, Tensor]
 
 Activation = Literal["tanh", "relu", "sin"]
 
-WAVES = {"tanh": torch.tanh, "relu": torch.relu, "sin": torch.sin}
+_WAVES = {"tanh": torch.tanh, "relu": torch.relu, "sin": torch.sin}
 
 
-class PopulationLinear(nn.Module):
+class _PopulationLinear(nn.Module):
     """P linear layers, y = xW + b for each; weights and biases start from U(-g/√n, g/√n) as those of torch do.
 
     Args:
@@ -63,15 +63,15 @@ class PopulationMLP(nn.Module):
     ) -> None:
         super().__init__()
         self.population = population
-        self.hidden = PopulationLinear(population, lag, hidden, gain)
-        self.readout = PopulationLinear(population, hidden, 1)
+        self.hidden = _PopulationLinear(population, lag, hidden, gain)
+        self.readout = _PopulationLinear(population, hidden, 1)
         self.activation = activation
 
     def forward(
         self, windows: Tensor, state: State | None = None, chosen: slice | None = None
     ) -> tuple[Tensor, State | None]:
         """The predictions, and the state as it was."""
-        features = WAVES[self.activation](self.hidden(windows.transpose(0, 1), chosen))
+        features = _WAVES[self.activation](self.hidden(windows.transpose(0, 1), chosen))
         return self.readout(features, chosen).squeeze(-1).T, state
 
     def initial_state(self, chosen: slice | None = None) -> None:
@@ -96,8 +96,8 @@ class PopulationLSTM(nn.Module):
         super().__init__()
         self.population = population
         self.units = hidden
-        self.gates = PopulationLinear(population, lag + hidden, 4 * hidden)
-        self.readout = PopulationLinear(population, hidden, 1)
+        self.gates = _PopulationLinear(population, lag + hidden, 4 * hidden)
+        self.readout = _PopulationLinear(population, hidden, 1)
         with torch.no_grad():
             self.gates.bias[..., hidden : 2 * hidden] = 1
 

@@ -17,7 +17,7 @@ from lit_anndl.plots.images import draw_confusion
 Points = Mapping[str, NDArray[np.float64]]
 """Fixed points (n, N) by what they are: stored, spurious, unstable."""
 
-MARKERS: dict[str, dict[str, Any]] = {
+_MARKERS: dict[str, dict[str, Any]] = {
     "stored": {"marker": "*", "s": 160, "color": "tab:green"},
     "spurious": {"marker": "X", "s": 90, "color": "tab:red"},
     "unstable": {"marker": "o", "s": 45, "color": "white"},
@@ -30,7 +30,7 @@ def paths(trajectories: NDArray[np.float64], points: Points, title: str) -> Figu
     figure = Figure(figsize=(5.5, 5), layout="constrained")
     spatial = trajectories.shape[2] == 3
     axes = figure.add_subplot(projection="3d" if spatial else None)
-    draw_paths(axes, trajectories, points)
+    _draw_paths(axes, trajectories, points)
     if spatial:
         axes.set(zlabel="s₃", zticks=[-1, 0, 1])
         axes.view_init(elev=22, azim=-50)  # type: ignore[attr-defined]  # it is an Axes3D
@@ -40,14 +40,14 @@ def paths(trajectories: NDArray[np.float64], points: Points, title: str) -> Figu
     return figure
 
 
-def draw_paths(axes: Axes, trajectories: NDArray[np.float64], points: Points) -> None:
+def _draw_paths(axes: Axes, trajectories: NDArray[np.float64], points: Points) -> None:
     """The trajectories with a dot at each step, the fixed points above them."""
     for way in trajectories.swapaxes(0, 1):
         axes.plot(*way.T, marker=".", markersize=3, linewidth=0.8, alpha=0.7, color="tab:blue")
     axes.plot(*trajectories[0].T, "x", markersize=4, color="tab:blue", label="start")
     for role, states in points.items():
         if len(states):
-            axes.scatter(*states.T, label=role, edgecolors="black", zorder=3, **MARKERS[role])
+            axes.scatter(*states.T, label=role, edgecolors="black", zorder=3, **_MARKERS[role])
     axes.set(xlabel="s₁", ylabel="s₂", xticks=[-1, -0.5, 0, 0.5, 1], yticks=[-1, -0.5, 0, 0.5, 1])
 
 
@@ -60,7 +60,7 @@ def basins(ends: NDArray[np.int64], names: Sequence[str], trajectories: NDArray[
     shown = axes.imshow(ends.T, origin="lower", extent=(-1, 1, -1, 1), cmap=colours, vmin=-1.5, vmax=len(names) - 0.5)
     bar = figure.colorbar(shown, ax=axes, ticks=range(-1, len(names)))
     bar.ax.set_yticklabels(["elsewhere", *names])
-    draw_paths(axes, trajectories, points)
+    _draw_paths(axes, trajectories, points)
     axes.set(title="basins of attraction", xlim=(-1.08, 1.08), ylim=(-1.08, 1.08))
     figure.legend(loc="outside lower center", ncols=len(points) + 1, fontsize=8)
     return figure

@@ -23,14 +23,14 @@ VARIABLE = "LIT_ANNDL_GROUP"
 """Set in the processes of a group: where they report signals, who launched them, when."""
 LOST_CONNECTION = 70
 """The exit code of a rank whose only failure is that another has gone."""
-END_SECONDS = 16.0
+_END_SECONDS = 16.0
 """How long a group may take to end after a signal or a failure: longer than a signal waits for the end of an epoch
 (`interruption.GRACE_SECONDS`), shorter than clusters wait before they kill."""
-LAST_WORDS_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 2.0
 """How long rank 0, done, waits for the others."""
-STORE_SECONDS = 5.0
+_STORE_SECONDS = 5.0
 """How long the tracking store may take to mark a run whose processes were killed."""
-POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class ProcessGroup:
@@ -74,7 +74,7 @@ class ProcessGroup:
                 return code
             ending = Interruption(self.signum) if self.signum else RunFailure(self._failure())
             with ignoring_signals():
-                ending.run_id = abandoned_run(leader)
+                ending.run_id = _abandoned_run(leader)
             if isinstance(ending, Interruption):
                 raise_undisturbed(ending)
             raise ending
@@ -117,7 +117,7 @@ class ProcessGroup:
     def _watch(self, reports: int) -> None:
         """Waits until all have ended, or are late."""
         while None in (codes := [rank.poll() for rank in self._ranks]) and time.monotonic() < self._deadline:
-            if select.select([reports], [], [], POLL_SECONDS)[0]:
+            if select.select([reports], [], [], _POLL_SECONDS)[0]:
                 told = [signum for signum in os.read(reports, 1024) if signum in SIGNALS]
                 self.signum = self.signum or (told[0] if told else None)
             self._judge(codes)
@@ -126,11 +126,11 @@ class ProcessGroup:
     def _judge(self, codes: list[int | None]) -> None:
         """Notes who has failed first, and how long the others may go on."""
         if self.failed is None:
-            self.failed = next((rank for rank, code in enumerate(codes) if has_failed(code)), None)
+            self.failed = next((rank for rank, code in enumerate(codes) if _has_failed(code)), None)
         if self.signum or any(codes):
-            self._end_within(END_SECONDS)
+            self._end_within(_END_SECONDS)
         if codes[0] is not None:
-            self._end_within(LAST_WORDS_SECONDS)
+            self._end_within(_LAST_WORDS_SECONDS)
 
     def _end_within(self, seconds: float) -> None:
         self._deadline = min(self._deadline, time.monotonic() + seconds)
@@ -158,7 +158,7 @@ class ProcessGroup:
         return f"rank {self.failed} of {self.size} processes {how}"
 
 
-def has_failed(code: int | None) -> bool:
+def _has_failed(code: int | None) -> bool:
     """Whether an exit code tells of a failure other than that of another process."""
     return code not in (None, 0, LOST_CONNECTION)
 
@@ -178,7 +178,7 @@ def join_group() -> float | None:
     return float(started)
 
 
-def abandoned_run(leader: str) -> str | None:
+def _abandoned_run(leader: str) -> str | None:
     """The id of the run that a killed process was tracking, marked KILLED, if the store answers in time."""
     found: list[str | None] = []
 
@@ -190,7 +190,7 @@ def abandoned_run(leader: str) -> str | None:
 
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
-    thread.join(STORE_SECONDS)
+    thread.join(_STORE_SECONDS)
     return found[0] if found else None
 
 

@@ -49,7 +49,7 @@ def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule
     environment, processes = cluster(trainer), trainer.world_size
     if environment is None:
         return
-    check_cluster(trainer, environment)
+    _check_cluster(trainer, environment)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError(f"trainer.devices: {processes} processes have no gradients to share here, expected 1")
     if processes > 1 and not data.shuffle:
@@ -67,7 +67,7 @@ def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule
         )
 
 
-def check_cluster(trainer: Trainer, environment: ClusterEnvironment) -> None:
+def _check_cluster(trainer: Trainer, environment: ClusterEnvironment) -> None:
     """Refuses machines that nobody starts processes on, and another number of processes than the cluster's."""
     if isinstance(environment, LightningEnvironment) and trainer.num_nodes > 1:
         raise InputError(

@@ -19,14 +19,14 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (MisconfigurationException, ValueError, ArgumentError) as error:
-        raise input_error(error) from error
+        raise _input_error(error) from error
     except (MemoryError, OverflowError, RuntimeError) as error:  # RuntimeError: torch's
         if not _TOO_LARGE.search(repr(error)):
             raise
-        raise input_error(error) from error
+        raise _input_error(error) from error
 
 
-def input_error(error: BaseException) -> InputError:
+def _input_error(error: BaseException) -> InputError:
     """The InputError that a part raised, dug out of what jsonargparse wraps around it; or else the error as one."""
     cause: BaseException | None = error
     while cause is not None:

@@ -16,7 +16,7 @@ from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import CONFIGURATION
 
 MAY_GROW = "trainer.max_epochs"
-WHOLE = {
+_WHOLE = {
     **dict.fromkeys(("model", "data", "trainer", "checkpoint", "early_stopping"), dict),
     **dict.fromkeys(("seed_everything", "threads", "resume"), object),
 }
@@ -39,7 +39,7 @@ def parse_command(exercise: str, argv: Sequence[str]) -> Configuration:
     recorded, configuration = parse(exercise, [], record), parse(exercise, argv, record)
     refuse_changes(recorded, configuration)
     if run.info.status == "FINISHED" and configuration.settings() == recorded.settings():
-        how = f"; to train longer, give a larger --{MAY_GROW}" if tied_to(recorded) is None else ""
+        how = f"; to train longer, give a larger --{MAY_GROW}" if _tied_to(recorded) is None else ""
         raise InputError(f"run {run_id} is finished{how}")
     return configuration
 
@@ -63,14 +63,14 @@ def recorded_run(exercise: str, run_id: str, own: Collection[str] = ()) -> tuple
     """A run of the store, and the configuration that it was begun with, checked to be one."""
     store = open_store()
     run = store.run(run_id)
-    refuse_other(run.data.tags, exercise, run_id)
+    _refuse_other(run.data.tags, exercise, run_id)
     whose = f"{CONFIGURATION} of run {run_id}"
     with tempfile.TemporaryDirectory() as folder:
         path = store.fetch(run, CONFIGURATION, folder)
         if path is None:
             raise InputError(f"run {run_id} holds no {CONFIGURATION} to go on from")
         record = read_yaml(path, f"{whose}:")
-    if missing := [key for key in WHOLE if key not in record or not isinstance(record[key], WHOLE[key])]:
+    if missing := [key for key in _WHOLE if key not in record or not isinstance(record[key], _WHOLE[key])]:
         raise InputError(f"{whose} is not whole: it lacks {', '.join(missing)}")
     preset = read_yaml(presets.preset(exercise))
     refuse_foreign(record, preset, own, whose)
@@ -80,18 +80,18 @@ def recorded_run(exercise: str, run_id: str, own: Collection[str] = ()) -> tuple
     return run, record
 
 
-def refuse_other(tags: Mapping[str, str], exercise: str, run_id: str) -> None:
+def _refuse_other(tags: Mapping[str, str], exercise: str, run_id: str) -> None:
     """Refuses a run that is not one of the exercise."""
     if tags.get("exercise") != exercise:
         raise InputError(f"run {run_id} is a run of {tags.get('exercise', 'something else')}, not of {exercise}")
 
 
-def tied_to(recorded: Configuration) -> str | None:
+def _tied_to(recorded: Configuration) -> str | None:
     """The setting that keeps the number of epochs from growing, if any does."""
     return recorded.model_class.tied_to_epochs(recorded.model_arguments)
 
 
-def grows(old: Any, new: Any) -> bool:
+def _grows(old: Any, new: Any) -> bool:
     """Whether a number of epochs grows; null and -1 stand for no limit."""
     unlimited = (None, -1)
     return old not in unlimited and (new in unlimited or new > old)
@@ -100,10 +100,10 @@ def grows(old: Any, new: Any) -> bool:
 def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     """Raises InputError at the first setting that differs, unless it may."""
     before, now = recorded.settings(), asked.settings()
-    tie = tied_to(recorded)
+    tie = _tied_to(recorded)
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        if old != new and key not in CONDUCT and not (key == MAY_GROW and tie is None and grows(old, new)):
+        if old != new and key not in CONDUCT and not (key == MAY_GROW and tie is None and _grows(old, new)):
             exception = f"with {tie} not even {MAY_GROW} may grow" if tie else f"only {MAY_GROW} may grow"
             raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; {exception}")

@@ -68,10 +68,10 @@ def execute(
     """Trains and tests what was composed; a recorded run is begun or gone on with, and ended with its true status."""
     tracker = parts.tracker
     if tracker is None:
-        return Result(train_and_test(parts), None, None)
+        return Result(_train_and_test(parts), None, None)
     try:
         begin(parts, tracker, configuration, tags, varied)
-        metrics = record_results(parts, tracker, train_and_test(parts))
+        metrics = record_results(parts, tracker, _train_and_test(parts))
     except BaseException as error:
         if isinstance(error, Stopped | RunFailure):
             error.run_id = tracker.version
@@ -104,7 +104,7 @@ def begin(
         callback.dirpath = str(tracker.checkpoint_directory())
 
 
-def train_and_test(parts: Parts) -> dict[str, float]:
+def _train_and_test(parts: Parts) -> dict[str, float]:
     """Fits, from the checkpoint if there is one, tests the final weights once, and returns all metrics.
 
     Raises:

@@ -39,11 +39,11 @@ def load(run_id: str) -> Exercise[Any]:
     if path is None:
         raise InputError(f"run {run_id} has no checkpoint yet")
     check_checkpoint(path, exercise, module)
-    module.load_state_dict(tested_weights(path), assign=True)  # in the precision that they were trained in
+    module.load_state_dict(_tested_weights(path), assign=True)  # in the precision that they were trained in
     return module.eval().requires_grad_(False)
 
 
-def tested_weights(path: Path) -> Mapping[str, Tensor]:
+def _tested_weights(path: Path) -> Mapping[str, Tensor]:
     """The weights of a checkpoint that were tested: the best, if early stopping has kept them, or else the last."""
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     kept = [state["best_weights"] for state in content["callbacks"].values() if state.get("best_weights")]

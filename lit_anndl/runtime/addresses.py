@@ -33,7 +33,7 @@ def sqlite_address(file: Path) -> str:
 
 def without_passwords(text: str, url: URL) -> str:
     """A text, an address or an error, in which the passwords of an address are hidden, however they are written."""
-    for password in passwords(url):
+    for password in _passwords(url):
         for written in {password, quote(password, safe=" +"), quote(password, safe="")}:
             text = text.replace(written, HIDDEN)
     return text
@@ -41,16 +41,16 @@ def without_passwords(text: str, url: URL) -> str:
 
 def shown(url: URL) -> str:
     """An address as it may be shown."""
-    secret = dict.fromkeys(filter(is_secret, url.query), HIDDEN)
+    secret = dict.fromkeys(filter(_is_secret, url.query), HIDDEN)
     return url.update_query_dict(secret).render_as_string().replace(quote(HIDDEN), HIDDEN)
 
 
-def passwords(url: URL) -> list[str]:
+def _passwords(url: URL) -> list[str]:
     """The passwords in an address: the user's, and those among the options."""
-    options = [value for key, values in url.normalized_query.items() if is_secret(key) for value in values]
+    options = [value for key, values in url.normalized_query.items() if _is_secret(key) for value in values]
     return list(filter(None, (url.password, *options)))
 
 
-def is_secret(option: str) -> bool:
+def _is_secret(option: str) -> bool:
     """Whether an option of an address holds a password."""
     return "password" in option

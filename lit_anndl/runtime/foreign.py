@@ -31,16 +31,16 @@ def foreign_class(recorded: Mapping[str, Any]) -> str | None:
 
 def is_trusted(key: str, value: str) -> bool:
     """Whether text at a key names a class of PACKAGES, or nothing to be imported or read."""
-    return value.partition(".")[0] in PACKAGES if key.endswith("class_path") else is_harmless(value)
+    return value.partition(".")[0] in PACKAGES if key.endswith("class_path") else _is_harmless(value)
 
 
-def is_harmless(text: str) -> bool:
+def _is_harmless(text: str) -> bool:
     """Whether text that a setting of any type is given as, a word or values in brackets, names nothing to be read."""
     value = read_value(text)
     if isinstance(value, str):
         return bool(_WORD.fullmatch(value)) and not Path(value).is_file()
     try:
-        return all(is_harmless(word) for _, word in strings(value))
+        return all(_is_harmless(word) for _, word in strings(value))
     except ValueError:
         return False
 

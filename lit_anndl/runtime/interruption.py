@@ -38,15 +38,15 @@ def raising_on_signals() -> Iterator[None]:
     in a process that is one of our commands for good.
     """
     _raised.clear()
-    with handlers(dict.fromkeys(SIGNALS, raise_interruption)) as before:
+    with handlers(dict.fromkeys(SIGNALS, _raise_interruption)) as before:
         try:
             yield
         finally:
-            if _raised and is_command():
+            if _raised and _is_command():
                 before.update(dict.fromkeys(before, signal.SIG_IGN))
 
 
-def is_command() -> bool:
+def _is_command() -> bool:
     """Whether this process was started as `python -m lit_anndl.…`."""
     return (getattr(sys.modules["__main__"], "__package__", "") or "").startswith("lit_anndl")
 
@@ -55,12 +55,12 @@ _raised: list[float] = []
 """When Interruptions were raised in this process, on the monotonic clock."""
 
 
-def raise_interruption(signum: int, _: FrameType | None = None) -> None:
+def _raise_interruption(signum: int, _: FrameType | None = None) -> None:
     """Handles a signal by raising, unless one has been raised just now."""
-    raise_once(Interruption(signum))
+    _raise_once(Interruption(signum))
 
 
-def raise_once(interruption: Interruption) -> None:
+def _raise_once(interruption: Interruption) -> None:
     """Raises an Interruption, unless one is being dealt with."""
     if not _raised or time.monotonic() - _raised[-1] > GRACE_SECONDS:
         raise_undisturbed(interruption)
@@ -134,4 +134,4 @@ class Deferral:
             self.pending = Interruption(signum)
             signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
         else:
-            raise_once(self.pending)
+            _raise_once(self.pending)

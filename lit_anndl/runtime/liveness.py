@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
-LONGEST_PID = 9
+_PR_SET_PDEATHSIG = 1
+_LONGEST_PID = 9
 STALE_SECONDS = 120.0
 """A process of another machine whose last heartbeat is older has died."""
 
@@ -23,7 +23,7 @@ def process_tags() -> dict[str, str]:
 def has_died(tags: Mapping[str, str]) -> bool:
     """Whether the process that tagged a run is gone; what is not tagged by this project is left alone."""
     pid = tags.get("process", "").partition("@")[0]
-    if not {"host", "process", "heartbeat"} <= tags.keys() or not pid.isdecimal() or len(pid) > LONGEST_PID:
+    if not {"host", "process", "heartbeat"} <= tags.keys() or not pid.isdecimal() or len(pid) > _LONGEST_PID:
         return False
     if tags["host"] == host():
         return tags["process"] != process(int(pid))
@@ -42,7 +42,7 @@ def is_own(tags: Mapping[str, str]) -> bool:
 def end_with_parent(signum: int) -> None:
     """Has Linux send this process a signal when the one that started it is gone."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
 
 
 @cache

@@ -19,10 +19,10 @@ class Arrival:
 def arrival(records: Sequence[Record], metric: str, threshold: float) -> Arrival:
     """The epochs and seconds after which a metric stays below a threshold to the end of training, for each run."""
     epochs = [epochs_until_below(record.history.get(metric, []), threshold) for record in records]
-    return Arrival(epochs, [seconds_after(count, record) for record, count in zip(records, epochs, strict=True)])
+    return Arrival(epochs, [_seconds_after(count, record) for record, count in zip(records, epochs, strict=True)])
 
 
-def seconds_after(epochs: float, record: Record) -> float:
+def _seconds_after(epochs: float, record: Record) -> float:
     """The seconds of fit after so many epochs."""
     if math.isinf(epochs):
         return math.inf

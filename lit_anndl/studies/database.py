@@ -26,14 +26,14 @@ from lit_anndl.tracking.store import first_line
 log = logging.getLogger(__name__)
 
 VARIABLE = "LIT_ANNDL_STORAGE"
-DRIVER = "postgresql+psycopg"
+_DRIVER = "postgresql+psycopg"
 KINDS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 PATIENCE_SECONDS = 120.0
 """How long a database may be away, while it is restarted for instance."""
 
-LOCK_POLL_SECONDS = 0.1
+_LOCK_POLL_SECONDS = 0.1
 
-CONNECTION: dict[str, Any] = {
+_CONNECTION: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 20,
     "keepalives_interval": 5,
@@ -92,7 +92,7 @@ class StudyDatabase:
         if self.file:
             self.file.parent.mkdir(exist_ok=True)
         with self.locked("tables"):
-            engine = {} if self.file else {"pool_pre_ping": True, "connect_args": CONNECTION}
+            engine = {} if self.file else {"pool_pre_ping": True, "connect_args": _CONNECTION}
             return RDBStorage(self._engine_url.render_as_string(hide_password=False), engine_kwargs=engine)
 
     @contextmanager
@@ -112,7 +112,7 @@ class StudyDatabase:
         connection = self._lock_engine.connect()
         try:
             while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
-                time.sleep(LOCK_POLL_SECONDS)
+                time.sleep(_LOCK_POLL_SECONDS)
             yield
         finally:
             with suppress(SQLAlchemyError):  # the server has ended the connection; what was done is done
@@ -120,12 +120,12 @@ class StudyDatabase:
 
     @property
     def _engine_url(self) -> URL:
-        return self._url if self.file else self._url.set(drivername=DRIVER)
+        return self._url if self.file else self._url.set(drivername=_DRIVER)
 
     @cached_property
     def _lock_engine(self) -> Engine:
         return create_engine(
-            self._engine_url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=CONNECTION
+            self._engine_url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_CONNECTION
         )
 
 
@@ -142,13 +142,13 @@ def read(address: str) -> URL:
         given = f" {kind}{sign}…" if sign else ""  # the rest may hold a password
         raise InputError(f"storage{given}: {error}; expected {KINDS}") from error
     if kind == "sqlite":
-        return check_file(url)
-    if kind not in ("postgresql", DRIVER):
+        return _check_file(url)
+    if kind not in ("postgresql", _DRIVER):
         raise InputError(f"storage {shown(url)}: expected {KINDS}")
     return url
 
 
-def check_file(url: URL) -> URL:
+def _check_file(url: URL) -> URL:
     """An SQLite address, if a file can be there."""
     file = Path(url.database or "")
     if not file.name or file.name == ":memory:" or url.host or url.query:

@@ -142,7 +142,7 @@ class Definition:
     @property
     def text(self) -> str:
         """The study file; what belongs to a command and its machine left out."""
-        plain = json.loads(json.dumps({key: asdict(self)[key] for key in DEFINING}, default=str))
+        plain = json.loads(json.dumps({key: asdict(self)[key] for key in _DEFINING}, default=str))
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
     def argv(self, overrides: Overrides, seed: int) -> list[str]:
@@ -151,8 +151,8 @@ class Definition:
         return [f"--{key}={spelled(value)}" for key, value in settings.items()]
 
 
-COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
-DEFINING = [each.name for each in fields(Definition) if each.name not in COMMAND_ONLY]
+_COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
+_DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
 PRESENTATION = {"facet", "gallery", "thresholds", "overlays"}
 """How a study is shown, which may change at any time."""
@@ -175,28 +175,28 @@ def parse_definition(content: dict[str, Any], argv: Sequence[str] = ()) -> Defin
         values = parser.parse_args(list(argv), namespace=parser.parse_object(content))
     except (ArgumentError, ValueError, TypeError) as error:
         raise InputError(explain(str(error), KEYS)) from error
-    refuse_nulls(Definition, vars(values))
-    refuse_nulls(Slurm, vars(values.slurm), "slurm.")
+    _refuse_nulls(Definition, vars(values))
+    _refuse_nulls(Slurm, vars(values.slurm), "slurm.")
     plain = {"seeds": list(map(int, values.seeds)), "slurm": Slurm(**vars(values.slurm))}
     definition = Definition(**{**vars(values), **plain})
-    refuse_other_keys(asdict(definition))
+    _refuse_other_keys(asdict(definition))
     return definition
 
 
-def refuse_nulls(kind: type[Definition | Slurm], values: Mapping[str, Any], above: str = "") -> None:
+def _refuse_nulls(kind: type[Definition | Slurm], values: Mapping[str, Any], above: str = "") -> None:
     """Raises InputError at the first null that is no default; the parser lets them pass."""
     for each in fields(kind):
         if values[each.name] is None and each.default is not None:
             raise InputError(f"{above}{each.name}: null was given; give a value, or leave it out")
 
 
-def refuse_other_keys(content: Mapping[Any, Any], above: str = "") -> None:
+def _refuse_other_keys(content: Mapping[Any, Any], above: str = "") -> None:
     """Raises InputError at the first key that is no text: YAML reads numbers, dates, yes and no as what they mean."""
     for key, value in content.items():
         if not isinstance(key, str):
             raise InputError(f"{above or key}: {key} was given as a key, expected text, if need be in quotes")
         if isinstance(value, Mapping):
-            refuse_other_keys(value, f"{above}.{key}".lstrip("."))
+            _refuse_other_keys(value, f"{above}.{key}".lstrip("."))
 
 
 def make_parser() -> ArgumentParser:

@@ -19,7 +19,7 @@ from lit_anndl.studies.status_line import progress
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.worker import work
 
-LONGEST_GOODBYE_SECONDS = 30.0
+_LONGEST_GOODBYE_SECONDS = 30.0
 """How long interrupted workers may take to put their trials back."""
 
 
@@ -67,7 +67,7 @@ def started(argv: Sequence[str], environments: Sequence[dict[str, str]]) -> Iter
         yield workers
     except Interruption as interruption:
         with ignoring_signals():
-            terminate_workers(workers, interruption.signum)
+            _terminate_workers(workers, interruption.signum)
         raise
     finally:
         for worker in workers:
@@ -75,11 +75,11 @@ def started(argv: Sequence[str], environments: Sequence[dict[str, str]]) -> Iter
             worker.wait()
 
 
-def terminate_workers(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:
+def _terminate_workers(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:
     """Passes a signal on, and waits for the workers to put their trials back."""
     for worker in workers:
         worker.send_signal(signum)
-    end = time.monotonic() + LONGEST_GOODBYE_SECONDS
+    end = time.monotonic() + _LONGEST_GOODBYE_SECONDS
     for worker in workers:
         with suppress(subprocess.TimeoutExpired):
             worker.wait(max(0.0, end - time.monotonic()))
@@ -91,7 +91,7 @@ def environments(definition: Definition, address: str) -> list[dict[str, str]]:
     Raises:
         InputError: there are more workers than the GPUs are to be shared by.
     """
-    gpus = visible_gpus()
+    gpus = _visible_gpus()
     if gpus and definition.workers > len(gpus) * definition.workers_per_gpu:
         raise InputError(
             f"workers: {definition.workers} for {len(gpus)} GPUs was given, expected {definition.workers_per_gpu} "
@@ -104,7 +104,7 @@ def environments(definition: Definition, address: str) -> list[dict[str, str]]:
     return [{**common, "CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} for i in range(definition.workers)]
 
 
-def visible_gpus() -> list[str]:
+def _visible_gpus() -> list[str]:
     """The GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
     count = torch.cuda.device_count()
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")

@@ -49,8 +49,8 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
     """The next trial, this process' own from now on; None when none is to be begun. It must not be at any other."""
     give_back(study)  # it may have taken one and not been told
-    requeue_lost(study, has_died)
-    while (place := next_place(study, definition)) is not None:
+    _requeue_lost(study, has_died)
+    while (place := _next_place(study, definition)) is not None:
         study.sampler = make_sampler(definition, place)
         trial = study.ask()
         with suppress(UpdateFinishedTrialError):  # another worker has just put it back
@@ -63,14 +63,14 @@ def claim(study: Study, definition: Definition, make_sampler: Callable[[Definiti
     return None
 
 
-def next_place(study: Study, definition: Definition) -> int | None:
+def _next_place(study: Study, definition: Definition) -> int | None:
     """The place in the study of the trial that is to be begun next; None when none is."""
     trials = current(study)
     for index, trial in enumerate(trials):
         if trial.state is TrialState.WAITING:
             return int(trial.user_attrs.get("place", index))
     budget = study.user_attrs.get("trials")
-    full = is_planned(definition) or (budget is not None and len(trials) >= budget)
+    full = _is_planned(definition) or (budget is not None and len(trials) >= budget)
     return None if full else len(trials)
 
 
@@ -80,7 +80,7 @@ def is_surplus(study: Study, definition: Definition, trial: Trial) -> bool:
     own = trials.pop(trial.number, None)
     if own is None:  # another worker has just put it back
         return True
-    if is_planned(definition) and "fixed_params" not in own.system_attrs:
+    if _is_planned(definition) and "fixed_params" not in own.system_attrs:
         return True
     if "fixed_params" in own.system_attrs or "retry_history" in own.system_attrs:
         return identity(own) in map(identity, trials.values())
@@ -93,7 +93,7 @@ def identity(trial: FrozenTrial) -> Any:
     return trial.user_attrs.get("row") or trial.system_attrs.get("fixed_params") or first
 
 
-def is_planned(definition: Definition) -> bool:
+def _is_planned(definition: Definition) -> bool:
     """Whether all trials are in the queue from the beginning."""
     return bool(definition.rows or definition.planned)
 
@@ -105,10 +105,10 @@ def mark_alive(trial: Trial) -> None:
 
 def give_back(study: Study) -> list[FrozenTrial]:
     """Requeues whatever this process is at; returns it."""
-    return requeue_lost(study, is_own, died=False)
+    return _requeue_lost(study, is_own, died=False)
 
 
-def requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:
+def _requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:
     """Requeues the running trials of lost workers, and those without a mark: whoever took them was lost before that."""
     found = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):

@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 
 def conclude(opened: OpenStudy) -> None:
     """Brings the parent run up to date once no trial is running; the first of several workers does it."""
-    retry(lambda: conclude_once(opened))
+    retry(lambda: _conclude_once(opened))
 
 
-def conclude_once(opened: OpenStudy) -> None:
+def _conclude_once(opened: OpenStudy) -> None:
     """What `conclude` does, which may be repeated."""
     with opened.storage.locked(f"{opened.definition.name} results"):
         trials, counts = opened.trials(), opened.counts()
@@ -61,15 +61,15 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     best = opened.best()
     if best and not definition.metric.startswith("test/"):  # the test set chooses nothing
         settings = overrides(definition, best)
-        layer = {"seed_everything": definition.seeds[0], **best_layer(settings)}
+        layer = {"seed_everything": definition.seeds[0], **_best_layer(settings)}
         texts["best.yaml"] = yaml.safe_dump(layer, sort_keys=False)
         parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
-    show_figures(opened, trials)
-    written = parent.log_tables({"trials": trials_table(trials)}, texts)
-    return written and (record_rows if definition.rows else record_search)(opened, trials)
+    _show_figures(opened, trials)
+    written = parent.log_tables({"trials": _trials_table(trials)}, texts)
+    return written and (_record_rows if definition.rows else _record_search)(opened, trials)
 
 
-def show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
+def _show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
     """Has MLflow's comparison show the runs' figures, as the first complete trial has them."""
     complete = (trial for trial in trials if trial.state is TrialState.COMPLETE)
     runs = [run_id for trial in complete for run_id in trial.user_attrs["runs"].values()]
@@ -79,7 +79,7 @@ def show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
         log.warning("the comparison in MLflow could not be brought up to date: %s", error)
 
 
-def record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
+def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the rows' table, and what their runs' records show."""
     definition, parent = opened.definition, opened.parent
     written = parent.log_tables({"rows": rows.rows_table(definition, trials)}, {})
@@ -93,10 +93,10 @@ def record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     return written and parent.log_tables(tables, {}) and parent.log_figures(figures)
 
 
-def record_search(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
+def _record_search(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the pictures of a search, once there is something to see."""
     complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    return complete < 2 or opened.parent.log_figures(search_figures(opened))
+    return complete < 2 or opened.parent.log_figures(_search_figures(opened))
 
 
 def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
@@ -105,22 +105,22 @@ def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
     return {**definition.fixed, **(trial.user_attrs["overrides"] if row else trial.params)}
 
 
-def best_layer(settings: Overrides) -> dict[str, Any]:
+def _best_layer(settings: Overrides) -> dict[str, Any]:
     """Settings as a `--config` file holds them; a class's arguments come after its name."""
     layer: dict[str, Any] = {}
     for key in sorted(settings):
-        layer = merge(as_class(layer, key), nest(key, settings[key]))
+        layer = merge(_as_class(layer, key), nest(key, settings[key]))
     return layer
 
 
-def as_class(layer: dict[str, Any], key: str) -> dict[str, Any]:
+def _as_class(layer: dict[str, Any], key: str) -> dict[str, Any]:
     """Makes names that get arguments of their own into classes: `optimizer: SGD` before `optimizer.lr: 0.1`."""
     head, _, rest = key.partition(".")
     value = layer.get(head)
     if not rest or value is None:
         return layer
     if isinstance(value, dict):
-        return {**layer, head: as_class(value, rest)}
+        return {**layer, head: _as_class(value, rest)}
     return {**layer, head: {"class_path": value}}
 
 
@@ -130,7 +130,7 @@ def fit_command(definition: Definition, settings: Overrides) -> str:
     return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise, *argv])
 
 
-def trials_table(trials: list[FrozenTrial]) -> Table:
+def _trials_table(trials: list[FrozenTrial]) -> Table:
     """A line per trial: state, value, seconds, settings."""
     keys = sorted({key for trial in trials for key in trial.params})
     seconds = [trial.duration.total_seconds() if trial.duration else None for trial in trials]
@@ -145,7 +145,7 @@ def trials_table(trials: list[FrozenTrial]) -> Table:
     }
 
 
-def search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
+def _search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
     """Optuna's pictures of a search."""
     study, metric = opened.study, opened.definition.metric
     # Optuna would judge all settings by those trials alone that have the conditional ones.
@@ -178,7 +178,7 @@ def summary(opened: OpenStudy) -> str:
     budget = f" of {max(definition.budget, len(trials))}" if definition.budget else ""
     lines = [", ".join([f"study {definition.name}: {counts['COMPLETE']}{budget} trials complete", *states])]
     if definition.rows:
-        return "\n".join([*lines, *rows_lines(definition, trials)])
+        return "\n".join([*lines, *_rows_lines(definition, trials)])
     lines += [f"trial {t.number} failed: {failure(t)}" for t in trials if t.state is TrialState.FAIL]
     if best := retry(opened.best):
         settings = overrides(definition, best)
@@ -195,7 +195,7 @@ def failure(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("error", f"its worker died, {deaths + 1} times"))
 
 
-def rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
+def _rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
     """The table of rows for a terminal, by the study's metric."""
     values: Mapping[str, list[float]] = rows.values_by_row(definition, trials)
     failures = {t.user_attrs["row"]: failure(t) for t in trials if t.state is TrialState.FAIL}

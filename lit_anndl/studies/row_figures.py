@@ -49,14 +49,14 @@ def rows(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
     for position, measured in enumerate(values.values()):
         axes.plot(measured, [position] * len(measured), "o", alpha=0.5, color="C0")
         axes.plot([np.median(measured)] * 2, [position - 0.3, position + 0.3], color="C1", linewidth=2)
-    scale = scale_of([value for measured in values.values() for value in measured])
+    scale = _scale_of([value for measured in values.values() for value in measured])
     axes.set(xlabel=xlabel, xscale=scale, yticks=range(len(values)), yticklabels=list(values))
     axes.invert_yaxis()
     axes.grid(alpha=0.3)
     return figure
 
 
-def scale_of(values: Sequence[float] | NDArray[np.float64]) -> str:
+def _scale_of(values: Sequence[float] | NDArray[np.float64]) -> str:
     """Logarithmic for positive values over more than an order of magnitude, else linear."""
     wide = len(values) > 0 and min(values) > 0 and max(values) > 20 * min(values)
     return "log" if wide else "linear"
@@ -68,16 +68,16 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> F
     height = max(3.6, *(0.27 * len(curves) for curves in panels.values()))
     figure = Figure(figsize=(13 if timed else 8.5, height * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 2 if timed else 1, squeeze=False, sharey="row")
-    scale = scale_of(np.concatenate([c.median for curves in panels.values() for c in curves.values()]))
+    scale = _scale_of(np.concatenate([c.median for curves in panels.values() for c in curves.values()]))
     for (title, curves), axes in zip(panels.items(), grid, strict=True):
         for number, (row, curve) in enumerate(curves.items()):
-            draw_band(axes[0], curve.epochs, curve, number, row)
+            _draw_band(axes[0], curve.epochs, curve, number, row)
             if curve.seconds is not None:
-                draw_band(axes[1], curve.seconds, curve, number, f"{row}: {curve.seconds[-1]:.3g} s")
+                _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {curve.seconds[-1]:.3g} s")
         axes[0].set(ylabel=metric, title=title, yscale=scale, xlabel="epoch")
         if timed:
             axes[1].set(xlabel="seconds of training", title=title)
-            use_log_scale(axes[1])
+            _use_log_scale(axes[1])
         for each in axes:
             each.grid(alpha=0.3)
         handles, labels = axes[-1].get_legend_handles_labels()
@@ -85,7 +85,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> F
     return figure
 
 
-def use_log_scale(axes: Axes) -> None:
+def _use_log_scale(axes: Axes) -> None:
     """A logarithmic x axis whose few labels are plain numbers."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
@@ -94,7 +94,7 @@ def use_log_scale(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def draw_band(axes: Axes, x: NDArray[Any], curve: Curve, number: int, label: str) -> None:
+def _draw_band(axes: Axes, x: NDArray[Any], curve: Curve, number: int, label: str) -> None:
     """One row's curve with its range."""
     color, line = f"C{number % 10}", ("-", "--", ":")[number // 10 % 3]
     marker = "." if len(x) <= 50 else None
@@ -111,17 +111,17 @@ def convergence(found: Mapping[str, Mapping[float, Arrival]], metric: str) -> Fi
         for number, threshold in enumerate(thresholds):
             values = {row: getattr(each[threshold], unit) for row, each in found.items()}
             offset = 0.7 * ((number + 0.5) / len(thresholds) - 0.5)
-            draw_arrivals(axes, values, offset, f"C{number}", f"{metric} < {threshold:g}")
+            _draw_arrivals(axes, values, offset, f"C{number}", f"{metric} < {threshold:g}")
         axes.set(xlabel=f"{unit} until it stays below", yticks=range(len(found)), yticklabels=list(found))
         if any(reached(getattr(arrival, unit)) for each in found.values() for arrival in each.values()):
-            use_log_scale(axes)
+            _use_log_scale(axes)
         axes.grid(alpha=0.3)
     panels[0].set_ylim(len(found) - 0.5, -0.5)
     panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, title="number: place")
     return figure
 
 
-def draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: float, color: str, label: str) -> None:
+def _draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: float, color: str, label: str) -> None:
     """Medians as dots with their place, ranges as lines; how many reach it, where the median run does not."""
     places = ranks(values)
     for position, (row, each) in enumerate(values.items()):
@@ -153,7 +153,7 @@ def overlay(tables: Mapping[str, Sequence[Table]]) -> Figure:
         steps = np.array(runs[0][x])
         curve = Curve(steps, np.median(values, axis=0), values.min(axis=0), values.max(axis=0), None)
         axes.plot(steps, runs[0][reference], color="black", linewidth=1, label=reference)
-        draw_band(axes, steps, curve, number, f"{row}: {y}, median and range of {len(runs)} runs")
+        _draw_band(axes, steps, curve, number, f"{row}: {y}, median and range of {len(runs)} runs")
         axes.set(ylabel=y)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="upper left", ncols=2)

@@ -20,30 +20,30 @@ from lit_anndl.tracking.store import TrackingStore
 log = logging.getLogger(__name__)
 
 UNITS = ("epochs", "seconds")
-CONVERGENCE_COLUMNS = ("below", "row", "seeds", "reached", "epochs", "place by epochs", "seconds", "place by seconds")
+_CONVERGENCE_COLUMNS = ("below", "row", "seeds", "reached", "epochs", "place by epochs", "seconds", "place by seconds")
 
-Records = Mapping[str, Sequence[Record]]
+_Records = Mapping[str, Sequence[Record]]
 """What each row's runs have left."""
-Arrivals = Mapping[str, Mapping[float, Arrival]]
+_Arrivals = Mapping[str, Mapping[float, Arrival]]
 """For each row and threshold, when the row's runs stay below it."""
 
 
-def convergence_tables(definition: Definition, records: Records) -> Iterator[tuple[str, Table]]:
+def convergence_tables(definition: Definition, records: _Records) -> Iterator[tuple[str, Table]]:
     """Names and tables of the thresholds."""
     for metric, thresholds in definition.thresholds.items():
-        yield f"convergence_{as_name(metric)}", convergence_table(arrivals(records, metric, thresholds))
+        yield f"convergence_{as_name(metric)}", _convergence_table(_arrivals(records, metric, thresholds))
 
 
 def figures(
-    definition: Definition, trials: list[FrozenTrial], records: Records, store: TrackingStore
+    definition: Definition, trials: list[FrozenTrial], records: _Records, store: TrackingStore
 ) -> Iterator[tuple[str, Figure]]:
     """Names and figures."""
     yield "rows", plots.rows(values_by_row(definition, trials), definition.metric)
-    for metric in curve_metrics(definition):
-        if panels := facets(definition, records, metric):
+    for metric in _curve_metrics(definition):
+        if panels := _facets(definition, records, metric):
             yield f"curves_{as_name(metric)}", plots.learning_curves(panels, metric)
     for metric, thresholds in definition.thresholds.items():
-        yield f"convergence_{as_name(metric)}", plots.convergence(arrivals(records, metric, thresholds), metric)
+        yield f"convergence_{as_name(metric)}", plots.convergence(_arrivals(records, metric, thresholds), metric)
     for name in definition.overlays:
         if found := overlay(definition, trials, store, name):
             yield f"overlay_{name}", plots.overlay(found)
@@ -51,13 +51,13 @@ def figures(
         yield "gallery", plots.gallery(pictures)
 
 
-def read_records(definition: Definition, trials: list[FrozenTrial], store: TrackingStore) -> Records:
+def read_records(definition: Definition, trials: list[FrozenTrial], store: TrackingStore) -> _Records:
     """The records of all complete rows; a run that cannot be read is left out, with a warning."""
     records: dict[str, list[Record]] = {}
-    for row, trial in complete_rows(definition, trials).items():
+    for row, trial in _complete_rows(definition, trials).items():
         for run_id in trial.user_attrs["runs"].values():
             try:
-                record = read_record(store, run_id, curve_metrics(definition))
+                record = read_record(store, run_id, _curve_metrics(definition))
             except Unreachable:
                 raise
             except InputError as error:
@@ -67,25 +67,25 @@ def read_records(definition: Definition, trials: list[FrozenTrial], store: Track
     return records
 
 
-def complete_rows(definition: Definition, trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
+def _complete_rows(definition: Definition, trials: list[FrozenTrial]) -> dict[str, FrozenTrial]:
     """The complete trial of each row that has one, in the order of the study file."""
     complete = {trial.user_attrs["row"]: trial for trial in trials if trial.state is TrialState.COMPLETE}
     return {row: complete[row] for row in definition.rows if row in complete}
 
 
-def metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[dict[str, float]]]:
+def _metrics_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[dict[str, float]]]:
     """What the runs of each complete row measured."""
-    rows = complete_rows(definition, trials)
+    rows = _complete_rows(definition, trials)
     return {row: list(trial.user_attrs["metrics"].values()) for row, trial in rows.items()}
 
 
 def values_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[float]]:
     """The study's metric, per row and seed."""
-    measured = metrics_by_row(definition, trials)
+    measured = _metrics_by_row(definition, trials)
     return {row: [each[definition.metric] for each in metrics] for row, metrics in measured.items()}
 
 
-def curve_metrics(definition: Definition) -> list[str]:
+def _curve_metrics(definition: Definition) -> list[str]:
     """The metrics that are measured at each epoch."""
     names = parse(definition.exercise, []).model_class.metrics()
     return [name for name in names if name.startswith(("train/", "val/"))]
@@ -93,7 +93,7 @@ def curve_metrics(definition: Definition) -> list[str]:
 
 def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
     """Median and range over the seeds of each metric, a line per row in the order of the study file."""
-    measured = metrics_by_row(definition, trials)
+    measured = _metrics_by_row(definition, trials)
     names = sorted({name for metrics in measured.values() for each in metrics for name in each})
     table: dict[str, list[object]] = {"row": list(measured), "seeds": [len(each) for each in measured.values()]}
     for name in names:
@@ -109,7 +109,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{shown[0]} ({shown[1]}–{shown[2]})" if len(set(shown)) > 1 else shown[0]
 
 
-def facets(definition: Definition, records: Records, metric: str) -> dict[str, dict[str, plots.Curve]]:
+def _facets(definition: Definition, records: _Records, metric: str) -> dict[str, dict[str, plots.Curve]]:
     """The rows' curves of a metric, by the values of the settings that have panels of their own."""
     panels: dict[str, dict[str, plots.Curve]] = {}
     for row, runs in records.items():
@@ -121,13 +121,13 @@ def facets(definition: Definition, records: Records, metric: str) -> dict[str, d
     return panels
 
 
-def arrivals(records: Records, metric: str, thresholds: Sequence[float]) -> Arrivals:
+def _arrivals(records: _Records, metric: str, thresholds: Sequence[float]) -> _Arrivals:
     """When each row's runs stay below each threshold, highest threshold first."""
     descending = sorted(thresholds, reverse=True)
     return {row: {each: arrival(runs, metric, each) for each in descending} for row, runs in records.items()}
 
 
-def convergence_table(found: Arrivals) -> Table:
+def _convergence_table(found: _Arrivals) -> Table:
     """A line per row and threshold: epochs and seconds, median and range over the seeds, and the places by each."""
     lines = []
     for threshold in next(iter(found.values()), {}):
@@ -139,8 +139,8 @@ def convergence_table(found: Arrivals) -> Table:
             lines.append(
                 (threshold, row, *counts, spread(a.epochs), by_epochs[row], spread(a.seconds), by_seconds[row])
             )
-    columns = zip(*lines, strict=True) if lines else [()] * len(CONVERGENCE_COLUMNS)
-    return {heading: list(column) for heading, column in zip(CONVERGENCE_COLUMNS, columns, strict=True)}
+    columns = zip(*lines, strict=True) if lines else [()] * len(_CONVERGENCE_COLUMNS)
+    return {heading: list(column) for heading, column in zip(_CONVERGENCE_COLUMNS, columns, strict=True)}
 
 
 def gallery(
@@ -148,7 +148,7 @@ def gallery(
 ) -> dict[str, list[plots.Picture | None]]:
     """For each row the wanted figures of its first seed's run."""
     pictures: dict[str, list[plots.Picture | None]] = {}
-    for row, trial in complete_rows(definition, trials).items():
+    for row, trial in _complete_rows(definition, trials).items():
         run_id = trial.user_attrs["runs"][str(definition.seeds[0])]
         found = [read_figure(store, run_id, name) for name in definition.gallery]
         for name in [name for name, picture in zip(definition.gallery, found, strict=True) if picture is None]:
@@ -164,17 +164,17 @@ def overlay(
     """A table of all runs of each complete row; a run without it is left out, with a warning."""
     tables: dict[str, list[Table]] = {}
     first: Table | None = None
-    for row, trial in complete_rows(definition, trials).items():
+    for row, trial in _complete_rows(definition, trials).items():
         for run_id in trial.user_attrs["runs"].values():
             table = read_table(store, run_id, name)
-            if table and is_drawable(table, first := first or table):
+            if table and _is_drawable(table, first := first or table):
                 tables.setdefault(row, []).append(table)
             else:
                 log.warning("row %s: run %s has no table %s of three columns of numbers", row, run_id, name)
     return tables
 
 
-def is_drawable(table: Table, like: Table) -> bool:
+def _is_drawable(table: Table, like: Table) -> bool:
     """Whether a table has three columns of numbers at least, and the first and the names as another has."""
     columns = list(table.values())[:3]
     numbers = all(isinstance(value, int | float) for column in columns for value in column)

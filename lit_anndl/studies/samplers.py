@@ -9,10 +9,10 @@ from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.space import examples
 from lit_anndl.studies.trial import configure
 
-FEWEST_TRIALS = 5
+_FEWEST_TRIALS = 5
 """Trials that the median is taken over, before it prunes."""
 
-WARM_UP = 10
+_WARM_UP = 10
 """The median prunes nothing in the first tenth of a run."""
 
 
@@ -52,7 +52,7 @@ def make_pruner(definition: Definition) -> pruners.BasePruner:
         raise InputError(f"pruner {definition.pruner} needs a number of epochs: trainer.max_epochs is {epochs}")
     match definition.pruner:
         case "median":
-            return pruners.MedianPruner(n_startup_trials=FEWEST_TRIALS, n_warmup_steps=epochs // WARM_UP)
+            return pruners.MedianPruner(n_startup_trials=_FEWEST_TRIALS, n_warmup_steps=epochs // _WARM_UP)
         case "hyperband":
             return pruners.HyperbandPruner(max_resource=epochs * len(definition.seeds))
     raise AssertionError(definition.pruner)

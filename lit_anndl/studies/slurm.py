@@ -14,9 +14,9 @@ from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.process import main
 from lit_anndl.studies.study import OpenStudy
 
-SECONDS_TO_END = 90
+_SECONDS_TO_END = 90
 """How long before the time limit a job is told."""
-TOLD = {128 + 10, 128 + 12}
+_TOLD = {128 + 10, 128 + 12}
 """Exit codes of a worker that SIGUSR1 or SIGUSR2 ended: the time limit is near."""
 
 
@@ -50,7 +50,7 @@ def launch(opened: OpenStudy) -> str:
         time=asked.minutes,
         cpus_per_task=asked.cpus,
         ntasks_per_node=1,
-        signal_delay_s=SECONDS_TO_END,
+        signal_delay_s=_SECONDS_TO_END,
         array_parallelism=definition.workers,
         setup=asked.setup,
         stderr_to_stdout=True,
@@ -62,7 +62,7 @@ def launch(opened: OpenStudy) -> str:
     deadline = time.time() + definition.timeout if definition.timeout else None
     try:
         jobs = executor.map_array(
-            run_job,
+            _run_job,
             [definition.name] * definition.workers,
             [deadline] * definition.workers,
             [definition.max_failures] * definition.workers,
@@ -72,10 +72,10 @@ def launch(opened: OpenStudy) -> str:
     return str(jobs[0].job_id).partition("_")[0]
 
 
-def run_job(name: str, deadline: float | None, max_failures: int) -> None:
+def _run_job(name: str, deadline: float | None, max_failures: int) -> None:
     """What a job does; told that its time is nearly up, it has itself put in the queue again."""
     code = main(name, deadline, max_failures)
-    if code in TOLD:
+    if code in _TOLD:
         subprocess.run(["scontrol", "requeue", job_id()], check=True)
     sys.exit(code)
 

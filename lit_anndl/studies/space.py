@@ -31,7 +31,7 @@ Overrides = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Domain:
+class _Domain:
     """What one setting may be, and when it is set at all.
 
     Args:
@@ -85,7 +85,7 @@ class Domain:
         raise InputError(f"space.{self.key}: a grid needs a choice, or bounds with a step")
 
 
-Space = Sequence[Domain]
+Space = Sequence[_Domain]
 
 
 def read_space(entries: Mapping[str, Any]) -> Space:
@@ -94,14 +94,14 @@ def read_space(entries: Mapping[str, Any]) -> Space:
     Raises:
         InputError: names the key, what was given and what is expected.
     """
-    space: list[Domain] = []
+    space: list[_Domain] = []
     for key, entry in entries.items():
         entry = {"choice": entry} if isinstance(entry, list) else entry
-        space.append(Domain(key, read_distribution(key, entry), read_conditions(key, entry.get("when", {}), space)))
+        space.append(_Domain(key, _read_distribution(key, entry), _read_conditions(key, entry.get("when", {}), space)))
     return space
 
 
-def read_distribution(key: str, entry: Any) -> BaseDistribution:
+def _read_distribution(key: str, entry: Any) -> BaseDistribution:
     """The values that an entry describes."""
     if not isinstance(entry, Mapping):
         raise InputError(f"space.{key}: {entry} was given, expected a list of choices or {{float: [low, high]}}")
@@ -115,14 +115,14 @@ def read_distribution(key: str, entry: Any) -> BaseDistribution:
         raise InputError(f"space.{key}: expected one of {', '.join(KINDS)}, found {' and '.join(kinds) or 'none'}")
     kind = kinds[0]
     if kind == "choice":
-        return read_choices(key, entry["choice"])
-    low, high = read_bounds(key, kind, entry[kind])
+        return _read_choices(key, entry["choice"])
+    low, high = _read_bounds(key, kind, entry[kind])
     log, step = entry.get("log", False), number(entry.get("step"))
     if not isinstance(log, bool):
         raise InputError(f"space.{key}: log: {log} was given, expected true or false")
     if log and (low <= 0 or step):
         raise InputError(f"space.{key}: a logarithmic scale needs bounds > 0 and takes no step")
-    if step is not None and (not is_number(step) or not 0 < step <= max(high - low, step * (low == high))):
+    if step is not None and (not _is_number(step) or not 0 < step <= max(high - low, step * (low == high))):
         raise InputError(f"space.{key}: step {step} was given, expected a number from 0 to {high - low:g}")
     if kind == "int":
         if step is not None and step != int(step):
@@ -131,11 +131,11 @@ def read_distribution(key: str, entry: Any) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
 
 
-def read_choices(key: str, choices: Any) -> CategoricalDistribution:
+def _read_choices(key: str, choices: Any) -> CategoricalDistribution:
     """Choices as written."""
     if not isinstance(choices, list) or not choices:
         raise InputError(f"space.{key}: {choices} was given, expected a list of one choice or more")
-    choices = [text_of(choice) for choice in choices]
+    choices = [_text_of(choice) for choice in choices]
     for choice in choices:
         if not isinstance(choice, str | int | float | bool | None):
             raise InputError(
@@ -146,15 +146,15 @@ def read_choices(key: str, choices: Any) -> CategoricalDistribution:
     return CategoricalDistribution(choices)
 
 
-def text_of(choice: Any) -> Any:
+def _text_of(choice: Any) -> Any:
     """A choice as Optuna can keep it: a list as text."""
     return json.dumps(choice) if isinstance(choice, list) else choice
 
 
-def read_bounds(key: str, kind: str, bounds: Any) -> tuple[float, float]:
+def _read_bounds(key: str, kind: str, bounds: Any) -> tuple[float, float]:
     """Bounds as written."""
     bounds = [number(bound) for bound in bounds] if isinstance(bounds, list) else bounds
-    if not isinstance(bounds, list) or len(bounds) != 2 or not all(is_number(bound) for bound in bounds):
+    if not isinstance(bounds, list) or len(bounds) != 2 or not all(_is_number(bound) for bound in bounds):
         raise InputError(f"space.{key}: {bounds} was given, expected {{{kind}: [low, high]}}")
     low, high = bounds
     if low > high:
@@ -164,14 +164,14 @@ def read_bounds(key: str, kind: str, bounds: Any) -> tuple[float, float]:
     return low, high
 
 
-def read_conditions(key: str, when: Any, above: Space) -> dict[str, list[Any]]:
+def _read_conditions(key: str, when: Any, above: Space) -> dict[str, list[Any]]:
     """The conditions of an entry; they look at entries above it."""
     if not isinstance(when, Mapping):
         raise InputError(f"space.{key}: when: {when} was given, expected {{key: value}}")
     known = {domain.key: domain for domain in above}
     conditions = {}
     for other, values in when.items():
-        values = [text_of(value) for value in (values if isinstance(values, list) else [values])]
+        values = [_text_of(value) for value in (values if isinstance(values, list) else [values])]
         if not values:
             raise InputError(f"space.{key}: when {other} is [] is never; expected a value or several")
         if other not in known:
@@ -195,7 +195,7 @@ def number(value: Any) -> Any:
         return value
 
 
-def is_number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -228,7 +228,7 @@ def examples(space: Space) -> Iterator[Overrides]:
             yield complete(space, {domain.key: value, **needed(space, domain)})
 
 
-def needed(space: Space, domain: Domain) -> Overrides:
+def needed(space: Space, domain: _Domain) -> Overrides:
     """Settings of the entries above under which an entry is active."""
     known = {other.key: other for other in space}
     settings: Overrides = {}

@@ -22,7 +22,7 @@ from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun
 
-MAY_CHANGE = {"trials", "rows", *PRESENTATION}
+_MAY_CHANGE = {"trials", "rows", *PRESENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, and it may
 be shown in another way."""
 
@@ -80,7 +80,7 @@ class OpenStudy:
 
     def refreshed(self) -> "OpenStudy":
         """The study with its definition as another command may have changed it since."""
-        latest = kept_definition(self.study, self.storage)
+        latest = _kept_definition(self.study, self.storage)
         shown = {key: getattr(latest, key) for key in PRESENTATION}
         definition = replace(self.definition, rows=latest.rows, trials=self.study.user_attrs["trials"], **shown)
         return OpenStudy(self.storage, self.study, definition)
@@ -107,17 +107,17 @@ def begin(definition: Definition, storage: StudyDatabase) -> OpenStudy:
     """
     quieten()
     connection = storage.connect()
-    return retry(lambda: begin_in(connection, definition, storage))
+    return retry(lambda: _begin_in(connection, definition, storage))
 
 
-def begin_in(connection: RDBStorage, definition: Definition, storage: StudyDatabase) -> OpenStudy:
+def _begin_in(connection: RDBStorage, definition: Definition, storage: StudyDatabase) -> OpenStudy:
     """What `begin` does once the storage is reached, which may be repeated."""
     with storage.locked(definition.name):
         study = optuna.create_study(
             study_name=definition.name, storage=connection, direction=definition.direction, load_if_exists=True
         )
         if "definition" in study.user_attrs:
-            before = kept_definition(study, storage)
+            before = _kept_definition(study, storage)
             refuse_changes(yaml.safe_load(before.text), yaml.safe_load(definition.text), definition.name)
         trials = [each for each in (study.user_attrs.get("trials"), definition.trials) if each is not None]
         definition = replace(definition, trials=max(trials, default=None))
@@ -145,10 +145,10 @@ def load(name: str, storage: StudyDatabase, patience: float = 0.0) -> OpenStudy:
     if storage.file and not storage.file.exists():
         raise InputError(f"there is no study {name}: {storage.shown} does not exist")
     connection = storage.connect(patience)
-    return retry(lambda: load_from(connection, name, storage))
+    return retry(lambda: _load_from(connection, name, storage))
 
 
-def load_from(connection: RDBStorage, name: str, storage: StudyDatabase) -> OpenStudy:
+def _load_from(connection: RDBStorage, name: str, storage: StudyDatabase) -> OpenStudy:
     """What `load` does once the storage is reached, which may be repeated."""
     names = optuna.get_all_study_names(connection)
     if name not in names:
@@ -157,10 +157,10 @@ def load_from(connection: RDBStorage, name: str, storage: StudyDatabase) -> Open
     study = optuna.load_study(study_name=name, storage=connection)
     if "definition" not in study.user_attrs:
         raise InputError(f"study {name} in {storage.shown} was not begun by this project")
-    return OpenStudy(storage, study, kept_definition(study, storage))
+    return OpenStudy(storage, study, _kept_definition(study, storage))
 
 
-def kept_definition(study: Study, storage: StudyDatabase) -> Definition:
+def _kept_definition(study: Study, storage: StudyDatabase) -> Definition:
     """The definition that a study was begun with, or last changed to.
 
     Raises:
@@ -181,7 +181,7 @@ def kept_definition(study: Study, storage: StudyDatabase) -> Definition:
 
 def refuse_changes(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
     """Raises InputError at the first thing that makes it another study."""
-    changed = [key for key in now if before.get(key) != now[key] and key not in MAY_CHANGE]
+    changed = [key for key in now if before.get(key) != now[key] and key not in _MAY_CHANGE]
     changed += [f"rows.{row}" for row, settings in before["rows"].items() if now["rows"].get(row) != settings]
     if changed:
         raise InputError(

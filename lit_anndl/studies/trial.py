@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-REPORTS = 50
+_REPORTS = 50
 """How often a run's metric is reported to the pruner at most: each time costs some milliseconds."""
 
-TAKEN_OVER = "another worker has taken the trial over"
+_TAKEN_OVER = "another worker has taken the trial over"
 
 
 class Pruned(Stopped):
@@ -40,7 +40,7 @@ class TrialTakenOver(Stopped):
     """Others believe this worker dead, and another one has its trial."""
 
 
-class Reporter(Callback):
+class _Reporter(Callback):
     """Tells the study which run a trial is at and how it does, and ends what the study has given up.
 
     An epoch is reported when the next begins: its checkpoint is written by then.
@@ -69,8 +69,8 @@ class Reporter(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reports the epochs before; raises Pruned, or TrialTakenOver."""
         if self.lost.is_set():
-            raise TrialTakenOver(TAKEN_OVER)
-        if self._report(trainer) and on_own_trial(self.trial.should_prune):
+            raise TrialTakenOver(_TAKEN_OVER)
+        if self._report(trainer) and _on_own_trial(self.trial.should_prune):
             raise Pruned(f"pruned at epoch {trainer.current_epoch}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -81,14 +81,14 @@ class Reporter(Callback):
         if self.metric is None:
             return False
         assert isinstance(trainer.logger, Tracker)
-        every = max(1, (trainer.max_epochs or 1) // REPORTS)
+        every = max(1, (trainer.max_epochs or 1) // _REPORTS)
         fresh = {
             self.first_step + epoch: value
             for epoch, value in trainer.logger.history.get(self.metric, [])
             if epoch % every == 0 and self.first_step + epoch not in self.reported
         }
         for step, value in fresh.items():
-            on_own_trial(partial(self.trial.report, value, step))
+            _on_own_trial(partial(self.trial.report, value, step))
         self.reported |= fresh.keys()
         return bool(fresh)
 
@@ -102,7 +102,7 @@ def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) ->
         Exception: whatever a run raises.
     """
     row = trial.user_attrs.get("row")
-    chosen = trial.user_attrs["overrides"] if row else on_own_trial(lambda: suggest(definition.domains, trial))
+    chosen = trial.user_attrs["overrides"] if row else _on_own_trial(lambda: suggest(definition.domains, trial))
     name = row or f"{trial.number} " + " ".join(f"{key.rpartition('.')[2]}={short(v)}" for key, v in chosen.items())
     tags = {"mlflow.parentRunId": parent, "study": definition.name, "trial": str(trial.number)}
     tags |= {"trial_state": "RUNNING", **({"row": row} if row else {})}
@@ -112,9 +112,9 @@ def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) ->
         fresh = replace(configure(definition, chosen, seed), name=f"{name} seed={seed}")
         epochs = fresh.values.trainer.max_epochs or 0
         metric = definition.metric if definition.pruner != "none" else None
-        reporter = Reporter(trial, seed, metric, position * epochs, lost)
+        reporter = _Reporter(trial, seed, metric, position * epochs, lost)
         start = partial(run, callbacks=[reporter], tags=tags, varied=definition.varied_anywhere)
-        result = run_or_resume(trial, seed, fresh, start, definition.argv(chosen, seed))
+        result = _run_or_resume(trial, seed, fresh, start, definition.argv(chosen, seed))
         if definition.metric not in result.metrics:
             raise RunFailure(f"the run with seed {seed} measured no {definition.metric}")
         note(trial, "metrics", seed, result.metrics)
@@ -131,7 +131,7 @@ def configure(definition: Definition, chosen: Overrides, seed: int) -> Configura
     return parse(definition.exercise, [*definition.argv(chosen, seed), "--trainer.enable_progress_bar=false"])
 
 
-def run_or_resume(
+def _run_or_resume(
     trial: Trial, seed: int, fresh: Configuration, start: Callable[[Configuration, float], Result], own: Sequence[str]
 ) -> Result:
     """Goes on with the run that a worker before has left, or else starts one; the study's own words are trusted."""
@@ -149,10 +149,10 @@ def run_or_resume(
 def note(trial: Trial, attribute: str, seed: int, value: Any) -> None:
     """Keeps something of one seed's run with the trial."""
     noted = {**trial.user_attrs.get(attribute, {}), str(seed): value}
-    on_own_trial(lambda: trial.set_user_attr(attribute, noted))
+    _on_own_trial(lambda: trial.set_user_attr(attribute, noted))
 
 
-def on_own_trial(action: Callable[[], T]) -> T:
+def _on_own_trial(action: Callable[[], T]) -> T:
     """The result of an action on a trial that this worker has, tried again while the database is away.
 
     Raises:
@@ -161,7 +161,7 @@ def on_own_trial(action: Callable[[], T]) -> T:
     try:
         return retry(action)
     except UpdateFinishedTrialError as error:
-        raise TrialTakenOver(TAKEN_OVER) from error
+        raise TrialTakenOver(_TAKEN_OVER) from error
 
 
 def short(value: Any) -> str:

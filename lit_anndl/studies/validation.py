@@ -13,7 +13,7 @@ from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.space import Overrides, examples
 from lit_anndl.studies.trial import configure
 
-NAMES = re.compile(r"[\w.+-][\w.+ -]*")
+_NAMES = re.compile(r"[\w.+-][\w.+ -]*")
 """Names of studies become names of files and tags."""
 
 RESERVED = {
@@ -28,7 +28,7 @@ RESERVED = {
 MOST_SEED = 2**31
 """Samplers take twice as much, but count on from there."""
 
-MEASURED_OF_ALL = ("parameters", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
+_MEASURED_OF_ALL = ("parameters", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
 """What every run measures, beside the metrics and summaries of its exercise."""
 
 
@@ -47,7 +47,7 @@ def validate(definition: Definition) -> None:
 def check_settings(definition: Definition) -> Configuration:
     """Refuses what can be told without data; returns the configuration of one of the runs."""
     check_exercise(definition.exercise)
-    check_plan(definition)
+    _check_plan(definition)
     make_sampler(definition, 0)
     for key in sorted(
         {*definition.fixed, *definition.space, *(key for row in definition.table.values() for key in row)}
@@ -57,14 +57,14 @@ def check_settings(definition: Definition) -> Configuration:
     make_pruner(definition)
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     model = configurations[0].model_class
-    check_metric("metric", definition.metric, (*model.metrics(), *model.summaries(), *MEASURED_OF_ALL))
+    _check_metric("metric", definition.metric, (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL))
     if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
-    check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])
+    _check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])
     return configurations[0]
 
 
-def check_metric(key: str, name: str, known: Sequence[str]) -> None:
+def _check_metric(key: str, name: str, known: Sequence[str]) -> None:
     """Refuses a metric that there is none of."""
     if name not in known:
         near = get_close_matches(name, known, n=1)
@@ -72,7 +72,7 @@ def check_metric(key: str, name: str, known: Sequence[str]) -> None:
         raise InputError(f"{key}: there is no {name}; {hint}")
 
 
-def check_presentation(definition: Definition, curves: Sequence[str]) -> None:
+def _check_presentation(definition: Definition, curves: Sequence[str]) -> None:
     """Refuses figures and tables that could not be made from the rows' learning curves."""
     for key in sorted(PRESENTATION):
         if getattr(definition, key) and not definition.rows:
@@ -81,7 +81,7 @@ def check_presentation(definition: Definition, curves: Sequence[str]) -> None:
         if missing := [key for key in definition.facet if key not in {**definition.fixed, **settings}]:
             raise InputError(f"facet: {missing[0]} is not set in row {row}; expected a setting of every row")
     for metric, thresholds in definition.thresholds.items():
-        check_metric("thresholds", metric, curves)
+        _check_metric("thresholds", metric, curves)
         if not thresholds:
             raise InputError(f"thresholds: {metric}: [] was given, expected one value or more")
 
@@ -95,12 +95,12 @@ def check_exercise(name: str) -> None:
         raise InputError(f"exercise: there is no {name}; {hint}")
 
 
-def check_plan(definition: Definition) -> None:
+def _check_plan(definition: Definition) -> None:
     """Refuses what contradicts itself."""
     if bool(definition.space) == bool(definition.rows):
         found = "both" if definition.space else "none"
         raise InputError(f"expected a space to search or rows to run, found {found}")
-    if not NAMES.fullmatch(definition.name):
+    if not _NAMES.fullmatch(definition.name):
         raise InputError(f"name: {definition.name!r} was given, expected letters, digits, spaces and . _ + -")
     if not definition.seeds or len(set(definition.seeds)) < len(definition.seeds):
         raise InputError(f"seeds: {definition.seeds} was given, expected different whole numbers")

@@ -28,8 +28,8 @@ from lit_anndl.tracking.store import first_line
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 20.0
-WAIT_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 20.0
+_WAIT_SECONDS = 1.0
 """Between looks at the queue, while other workers are at the last trials."""
 PATIENCE_AT_THE_END_SECONDS = 15.0
 """How long an interrupted worker waits for the database: clusters kill half a minute after SIGTERM."""
@@ -50,25 +50,25 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
     try:
         retry(lambda: opened.parent).set_status("RUNNING")
         opened.study.pruner = make_pruner(opened.definition)
-        take_trials(opened, deadline, max_failures)
+        _take_trials(opened, deadline, max_failures)
         conclude(opened)
     except BaseException as error:
         with ignoring_signals():
-            release(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
+            _release(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
         raise
 
 
-def take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | None) -> None:
+def _take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | None) -> None:
     """One trial after the other, until none is left or the time is up."""
     failures = 0
     while deadline is None or time.time() < deadline:
         if trial := next_trial(opened):
-            failures = failures + 1 if run_trial(trial, opened) is TrialState.FAIL else 0
+            failures = failures + 1 if _run_trial(trial, opened) is TrialState.FAIL else 0
             if max_failures and failures >= max_failures:
                 raise RunFailure(f"{failures} trials failed in a row, the last one with: {error_of(trial)}")
-        elif others_work(opened):
+        elif _others_work(opened):
             opened.parent.heartbeat()
-            time.sleep(WAIT_SECONDS)
+            time.sleep(_WAIT_SECONDS)
         else:
             return
 
@@ -84,20 +84,20 @@ def next_trial(opened: OpenStudy) -> Trial | None:
         return retry(claim_locked)
 
 
-def others_work(opened: OpenStudy) -> bool:
+def _others_work(opened: OpenStudy) -> bool:
     """Whether trials are being worked on: their workers may die, and leave them."""
     counts = retry(opened.counts)
     return bool(counts["RUNNING"] or counts["WAITING"])
 
 
-def run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
+def _run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
     """One trial from beginning to end; returns how it ended."""
     lost = threading.Event()
     with heartbeat(trial, opened, lost):
-        state, value = classify_outcome(trial, opened, lost)
+        state, value = _classify_outcome(trial, opened, lost)
     if state.is_finished():
         ended = retry(lambda: opened.study.tell(trial, value, state, skip_if_finished=True))
-        tag_runs(trial.user_attrs, trial.number, opened, state)
+        _tag_runs(trial.user_attrs, trial.number, opened, state)
         if not sys.stderr.isatty():  # a terminal has a bar
             print(line(ended, opened.definition.metric), flush=True)
     return state
@@ -111,7 +111,7 @@ def line(trial: FrozenTrial, metric: str) -> str:
     return f"trial {trial.number}: {said.get(trial.state, 'pruned')}{since}"
 
 
-def classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[TrialState, float | None]:
+def _classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[TrialState, float | None]:
     """Runs a trial; returns how it ended (RUNNING: elsewhere, WAITING: in the queue again) and its value."""
     try:
         return TrialState.COMPLETE, run_seeds(trial, opened.definition, opened.parent.run_id, lost)
@@ -122,8 +122,8 @@ def classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) -> 
         return TrialState.RUNNING, None
     except Unreachable as error:
         log.warning("trial %d waits: %s", trial.number, error)
-        hand_back(opened)
-        wait_for_store()
+        _hand_back(opened)
+        _wait_for_store()
         return TrialState.WAITING, None
     except DatabaseLost:
         raise
@@ -137,7 +137,7 @@ def classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) -> 
     return TrialState.FAIL, None
 
 
-def wait_for_store() -> None:
+def _wait_for_store() -> None:
     """Waits for a tracking store that is away.
 
     Raises:
@@ -151,10 +151,10 @@ def wait_for_store() -> None:
         except Unreachable:
             if time.monotonic() > end:
                 raise
-            time.sleep(WAIT_SECONDS)
+            time.sleep(_WAIT_SECONDS)
 
 
-def hand_back(opened: OpenStudy) -> None:
+def _hand_back(opened: OpenStudy) -> None:
     """Puts the trial that this process is at back in the queue, if there is one."""
 
     def hand_back_locked() -> list[FrozenTrial]:
@@ -162,13 +162,13 @@ def hand_back(opened: OpenStudy) -> None:
             return give_back(opened.study)
 
     for trial in retry(hand_back_locked, PATIENCE_AT_THE_END_SECONDS):
-        tag_runs(trial.user_attrs, trial.number, opened, TrialState.WAITING)
+        _tag_runs(trial.user_attrs, trial.number, opened, TrialState.WAITING)
 
 
-def release(opened: OpenStudy, status: str) -> None:
+def _release(opened: OpenStudy, status: str) -> None:
     """Leaves nothing behind that looks as if it were worked on; notes how the study stands for the last worker."""
     try:
-        hand_back(opened)
+        _hand_back(opened)
         if not retry(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
             opened.parent.set_status(status)
     except (*UNREACHABLE, DatabaseLost, Unreachable) as error:
@@ -176,7 +176,7 @@ def release(opened: OpenStudy, status: str) -> None:
         log.warning("the study could not be told: %s", first_line(error))
 
 
-def tag_runs(noted: Mapping[str, Any], number: int, opened: OpenStudy, state: TrialState) -> None:
+def _tag_runs(noted: Mapping[str, Any], number: int, opened: OpenStudy, state: TrialState) -> None:
     """Says in MLflow how a trial stands."""
     opened.parent.tag_trial(noted.get("runs", {}).values(), number, state.name)
 
@@ -191,7 +191,7 @@ def heartbeat(trial: Trial, opened: OpenStudy, lost: threading.Event) -> Iterato
     """Notes every few seconds that this worker lives."""
 
     def keep_beating(done: threading.Event) -> None:
-        while not done.wait(HEARTBEAT_SECONDS):
+        while not done.wait(_HEARTBEAT_SECONDS):
             try:
                 mark_alive(trial)
                 opened.parent.heartbeat()

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 COMPARISON = {"workflowType": "machine_learning", "compareRunsMode": "CHART"}
 SHARED_VIEW = "mlflow.sharedViewState."
 """An experiment's tags of this prefix are views that MLflow's own "share" button has saved."""
-LARGEST_PICTURE = 100
+_LARGEST_PICTURE = 100
 """Runs in one picture of parallel coordinates."""
-CARD = {"runsCountToCompare": LARGEST_PICTURE, "deleted": False, "isGenerated": False}
+_CARD = {"runsCountToCompare": _LARGEST_PICTURE, "deleted": False, "isGenerated": False}
 """What all charts have."""
 
 
@@ -22,24 +22,24 @@ def address(server: str, experiment: str, study: str | None = None) -> str:
     return f"{server}/#/experiments/{experiment}/runs?{urlencode({**COMPARISON, **view})}"
 
 
-def parallel_card(metric: str, parameters: Sequence[str]) -> dict[str, Any]:
+def _parallel_card(metric: str, parameters: Sequence[str]) -> dict[str, Any]:
     """Parallel coordinates of what was varied and what came of it."""
     return {
-        **CARD, "uuid": "varied", "type": "PARALLEL", "showAllRuns": True, "metricSectionId": "comparison",
+        **_CARD, "uuid": "varied", "type": "PARALLEL", "showAllRuns": True, "metricSectionId": "comparison",
         "selectedParams": [*parameters], "selectedMetrics": [metric],
     }  # fmt: skip
 
 
-def bar_card(metric: str) -> dict[str, Any]:
+def _bar_card(metric: str) -> dict[str, Any]:
     """A bar per run, of a metric that is measured once."""
     names = {"uuid": metric, "metricKey": metric, "displayName": metric}
-    return {**CARD, **names, "type": "BAR", "metricSectionId": "comparison"}
+    return {**_CARD, **names, "type": "BAR", "metricSectionId": "comparison"}
 
 
-def image_card(key: str) -> dict[str, Any]:
+def _image_card(key: str) -> dict[str, Any]:
     """A figure of each run, without the run's parameters above it."""
     shown = {"imageKeys": [key], "step": 0, "showRunParams": False}
-    return {**CARD, **shown, "uuid": key, "type": "IMAGE", "metricSectionId": "figures"}
+    return {**_CARD, **shown, "uuid": key, "type": "IMAGE", "metricSectionId": "figures"}
 
 
 def shared_view(
@@ -61,7 +61,7 @@ def shared_view(
         finals: metrics that are measured once, for bars; MLflow itself adds the curves of all others.
         figures: the runs' figures; MLflow adds those that are not named, each below all parameters of its run.
     """
-    images = [image_card(f"figures/{name}") for name in figures]
+    images = [_image_card(f"figures/{name}") for name in figures]
     shown = {"display": True, "isReordered": False, "deleted": False}
     sections = [{**shown, "uuid": name, "name": name} for name in ("comparison", *(["figures"] if images else []))]
     view: dict[str, Any] = {
@@ -73,8 +73,8 @@ def shared_view(
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "compareRunCharts": [
-            parallel_card(metric, parameters),
-            *map(bar_card, finals),
+            _parallel_card(metric, parameters),
+            *map(_bar_card, finals),
             *images,
         ],
         "compareRunSections": sections,

@@ -35,23 +35,23 @@ def tidy_up(store: TrackingStore) -> int:
         if store.database:
             follow_move(store.client, store.database)
         for folder in store.spools().glob("*/"):
-            set_aside_if_unreadable(store, folder.name)
-        mark_dead_runs(store)
-        return deliver_leftovers(store)
+            _set_aside_if_unreadable(store, folder.name)
+        _mark_dead_runs(store)
+        return _deliver_leftovers(store)
 
 
-def deliver_leftovers(store: TrackingStore) -> int:
+def _deliver_leftovers(store: TrackingStore) -> int:
     """Delivers what waits; returns of how many runs."""
     delivered = 0
     for folder in store.spools().glob("*/"):
         try:
-            delivered += finish_leftover(store, folder.name)
+            delivered += _finish_leftover(store, folder.name)
         except Exception as error:  # whatever is wrong with it: it alone waits on
             log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.redact(error))
     return delivered
 
 
-def set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
+def _set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
     """Moves a spool out of the way whose facts are damaged, for somebody to look at."""
     spool = store.spool(run_id)
     try:
@@ -63,7 +63,7 @@ def set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
         log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.redact(error), place)
 
 
-def mark_dead_runs(store: TrackingStore) -> None:
+def _mark_dead_runs(store: TrackingStore) -> None:
     """Notes of runs whose process has died that they are KILLED."""
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
     for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
@@ -72,14 +72,14 @@ def mark_dead_runs(store: TrackingStore) -> None:
             spool.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
 
 
-def finish_leftover(store: TrackingStore, run_id: str) -> bool:
+def _finish_leftover(store: TrackingStore, run_id: str) -> bool:
     """Delivers the spool of a run of this store that has ended, without what arrived before its process died."""
     spool = store.spool(run_id)
     facts = spool.metadata()
     if not facts:  # its process died while it made the folder
         spool.remove()
         return False
-    if not is_of(store, facts):
+    if not _is_of(store, facts):
         return False
     run = store.find(run_id)
     if run is None or taken_over(run.data.tags, facts):
@@ -91,12 +91,12 @@ def finish_leftover(store: TrackingStore, run_id: str) -> bool:
     status = facts.get("status", run.info.status)
     if status == "RUNNING":
         return False
-    deliver_rest(store, run_id, spool)
+    _deliver_rest(store, run_id, spool)
     store.finish(run_id, spool, status, facts.get("tags", {}))
     return True
 
 
-def deliver_rest(store: TrackingStore, run_id: str, spool: Outbox) -> None:
+def _deliver_rest(store: TrackingStore, run_id: str, spool: Outbox) -> None:
     """Loads the metrics of a spool that the store has not got."""
     spool.load()
     run = store.client.get_run(run_id)
@@ -104,7 +104,7 @@ def deliver_rest(store: TrackingStore, run_id: str, spool: Outbox) -> None:
     spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
 
 
-def is_of(store: TrackingStore, facts: Mapping[str, Any]) -> bool:
+def _is_of(store: TrackingStore, facts: Mapping[str, Any]) -> bool:
     """Whether the run of a spool is in this store, which may have been moved together with its spools."""
     noted = facts.get("store", store.uri)
     return noted == store.uri or (store.database is not None and Path(noted).name == store.database.name)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lit_anndl.runtime.files import write_atomically
 
 FACTS = "facts.json"
-MAPPINGS = ("parameters", "tags")
+_MAPPINGS = ("parameters", "tags")
 """Facts that are dictionaries; the others are text."""
 
 
@@ -79,7 +79,7 @@ class Outbox:
         """Reads back what an earlier process wrote; a line that it did not finish is no metric."""
         content = self._file.read_bytes() if self._file.exists() else b""
         lines = content.decode(errors="replace").splitlines(keepends=True)
-        self._pending = [entry for line in lines if line.endswith("\n") and (entry := read_entry(line))]
+        self._pending = [entry for line in lines if line.endswith("\n") and (entry := _read_entry(line))]
         self._written = len(self._pending)
 
     def keep(self, wanted: Callable[[Entry], bool]) -> None:
@@ -102,7 +102,7 @@ class Outbox:
         except FileNotFoundError:
             return {}
         if not isinstance(found, dict) or not all(
-            isinstance(value, dict if key in MAPPINGS else str) for key, value in found.items()
+            isinstance(value, dict if key in _MAPPINGS else str) for key, value in found.items()
         ):
             raise ValueError(f"{FACTS} does not hold what a run notes")
         return found
@@ -116,7 +116,7 @@ class Outbox:
         return self.folder / "metrics.jsonl"
 
 
-def read_entry(line: str) -> Entry | None:
+def _read_entry(line: str) -> Entry | None:
     """The metric of a line, None where a crash has torn it."""
     try:
         name, value, milliseconds, epoch = json.loads(line)

@@ -19,26 +19,26 @@ def follow_move(client: MlflowClient, database: Path) -> None:
     """
     here = artifacts_beside(database)
     experiments = client.search_experiments(view_type=ViewType.ALL)
-    left = [experiment for experiment in experiments if has_left(experiment.artifact_location)]
-    moved = {each.artifact_location for each in left if has_runs_in(here, client, each.experiment_id)}
+    left = [experiment for experiment in experiments if _has_left(experiment.artifact_location)]
+    moved = {each.artifact_location for each in left if _has_runs_in(here, client, each.experiment_id)}
     if moved:
-        rewrite(database, moved, here.as_uri())
+        _rewrite(database, moved, here.as_uri())
 
 
-def has_left(place: str) -> bool:
+def _has_left(place: str) -> bool:
     """Whether a folder of artifacts on this machine is not there any more."""
     parts = urlsplit(place)
     path = Path(url2pathname(parts.path))
     return parts.scheme == "file" and path.name == ARTIFACTS and not path.exists()
 
 
-def has_runs_in(folder: Path, client: MlflowClient, experiment: str) -> bool:
+def _has_runs_in(folder: Path, client: MlflowClient, experiment: str) -> bool:
     """Whether a folder holds the artifacts of one of an experiment's latest runs."""
     runs = client.search_runs([experiment], run_view_type=ViewType.ALL, max_results=100)
     return any((folder / run.info.run_id).is_dir() for run in runs)
 
 
-def rewrite(database: Path, moved: Collection[str], here: str) -> None:
+def _rewrite(database: Path, moved: Collection[str], here: str) -> None:
     """Puts one place in the stead of others, in MLflow's tables, for which it has no command."""
     engine = create_engine(URL.create("sqlite", database=str(database)))
     with engine.begin() as connection:

@@ -27,7 +27,7 @@ ARTIFACTS, CONFIGURATION, LAST_CHECKPOINT = "artifacts", "config.yaml", "checkpo
 METRICS_PER_CALL, PARAMETERS_PER_CALL = 1000, 100
 """MLflow's own limits."""
 KINDS = "sqlite:///FILE, http://HOST or postgresql://USER@HOST/DATABASE"
-CONNECT_SECONDS = 5
+_CONNECT_SECONDS = 5
 """How long a database server may take to answer, at each of its addresses."""
 
 
@@ -44,7 +44,7 @@ class TrackingStore:
         self.uri = shown(self._url)
         self.database = Path(self._url.database or "") if self._url.drivername == "sqlite" else None
         try:
-            self.client = open_client(self.address, self.database)
+            self.client = _open_client(self.address, self.database)
         except (MlflowException, OSError, SQLAlchemyError, ImportError, ValueError) as error:
             raise Unreachable(f"tracking store {self.uri} cannot be used: {self.redact(error)}") from error
 
@@ -131,7 +131,7 @@ class TrackingStore:
 
     def artifacts(self, run: Run) -> Path:
         """The folder that a run's artifacts are written to: their own, or where they wait for a store elsewhere."""
-        return local_artifacts(run) or self.spool(run.info.run_id).artifacts
+        return _local_artifacts(run) or self.spool(run.info.run_id).artifacts
 
     def fetch(self, run: Run, name: str, folder: str) -> Path | None:
         """A run's artifact as a file, in a folder if it has to be fetched; None if the run has no such one.
@@ -153,7 +153,7 @@ class TrackingStore:
             InputError: the run has trained, but its checkpoint is gone, or is on another machine still.
         """
         path = self.artifacts(run) / LAST_CHECKPOINT
-        if not path.exists() and not local_artifacts(run):
+        if not path.exists() and not _local_artifacts(run):
             with self.translate_errors():
                 self._fetch_checkpoints(run)
         if path.exists():
@@ -258,7 +258,7 @@ def read(address: str) -> URL:
     return url
 
 
-def open_client(uri: str, database: Path | None) -> MlflowClient:
+def _open_client(uri: str, database: Path | None) -> MlflowClient:
     """A client that has reached its store; first starts on an empty database race in MLflow, so they queue here."""
     if database is None:
         reach(uri)
@@ -275,7 +275,7 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
 def reach(uri: str) -> None:
     """Connects to a database server once: MLflow itself would try for a minute and a half."""
     if uri.startswith(("postgresql", "mysql")):
-        engine = create_engine(uri, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
+        engine = create_engine(uri, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS})
         with engine.connect():
             pass
 
@@ -285,7 +285,7 @@ def artifacts_beside(database: Path) -> Path:
     return (database.parent / ARTIFACTS).absolute()
 
 
-def local_artifacts(run: Run) -> Path | None:
+def _local_artifacts(run: Run) -> Path | None:
     """The folder of a run's artifacts, None if they are not on this machine's disks."""
     parts = urlsplit(run.info.artifact_uri)
     return Path(url2pathname(parts.path)) if parts.scheme in ("", "file") else None

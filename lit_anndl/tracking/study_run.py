@@ -46,7 +46,7 @@ class StudyRun:
             run = store.client.create_run(
                 store.experiment(name),
                 run_name=study,
-                tags={"exercise": exercise, "study": study, "mlflow.source.type": "LOCAL", **heartbeat_tags()},
+                tags={"exercise": exercise, "study": study, "mlflow.source.type": "LOCAL", **_heartbeat_tags()},
             )
             store.client.log_text(run.info.run_id, definition, CONFIGURATION)
         return cls(store, run.info.run_id)
@@ -54,7 +54,7 @@ class StudyRun:
     def heartbeat(self) -> None:
         """Notes that somebody works on the study; a parent that nobody does is marked KILLED by the next command."""
         with self._warning():
-            self.store.client.set_tag(self.run_id, "heartbeat", heartbeat_tags()["heartbeat"])
+            self.store.client.set_tag(self.run_id, "heartbeat", _heartbeat_tags()["heartbeat"])
 
     def set_status(self, status: str) -> None:
         """RUNNING, SCHEDULED where a cluster has yet to begin, or how it ended."""
@@ -117,6 +117,6 @@ class StudyRun:
             )
 
 
-def heartbeat_tags() -> dict[str, str]:
+def _heartbeat_tags() -> dict[str, str]:
     """Tags of a run that belongs to no single process: it lives as long as somebody's heart beats."""
     return {"host": "", "process": "0", "heartbeat": str(time.time())}

@@ -29,8 +29,8 @@ from lit_anndl.tracking.store import CONFIGURATION, TrackingStore, taken_over
 
 log = logging.getLogger(__name__)
 
-DELIVERY_SECONDS = 5.0
-THUMBNAIL = (512, 512)
+_DELIVERY_SECONDS = 5.0
+_THUMBNAIL = (512, 512)
 """The pixels that a figure has among others at most."""
 
 
@@ -231,7 +231,7 @@ class Tracker(Logger):
         goes on asks again.
         """
         with suppress(MlflowException, OSError):
-            recently = time.time() - self._asked < DELIVERY_SECONDS
+            recently = time.time() - self._asked < _DELIVERY_SECONDS
             if self._is_lost_here() or (not recently and self._is_taken_over()):
                 raise TakenOver(self.run_id)
 
@@ -240,7 +240,7 @@ class Tracker(Logger):
         threading.Thread(target=self._deliver_regularly, name="tracking", daemon=True).start()
 
     def _deliver_regularly(self) -> None:
-        while not self._ended.wait(DELIVERY_SECONDS):
+        while not self._ended.wait(_DELIVERY_SECONDS):
             self.deliver()
 
     def _write(self, name: str, content: bytes) -> None:
@@ -276,7 +276,7 @@ def thumbnail(png: io.BytesIO) -> bytes:
     """A picture in small, as WebP."""
     small = io.BytesIO()
     with Image.open(png) as image:
-        image.thumbnail(THUMBNAIL)
+        image.thumbnail(_THUMBNAIL)
         image.save(small, format="webp")
     return small.getvalue()
 

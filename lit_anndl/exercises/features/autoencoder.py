@@ -14,7 +14,7 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.nets.autoencoder import Autoencoder, CodeActivation
+from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
 from lit_anndl.nets.mlp import Activation
 from lit_anndl.plots.images import filters, image_grid
 from lit_anndl.plots.latent import code_map
@@ -25,7 +25,7 @@ from lit_anndl.runtime.records import History
 SIDE = 28
 SHOWN = 10
 """Test images in the figure of reconstructions."""
-FILTERS = 64
+_FILTERS = 64
 
 
 class DigitAutoencoder(GradientExercise[MNISTData]):
@@ -114,7 +114,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         yield "reconstructions", self.reconstructions(data)
         first, *_, last = (parameter.detach() for parameter in self.net.parameters() if parameter.dim() == 2)
         for name, weights in (("encoder", first), ("decoder", last.T)):
-            yield f"weights_{name}", filters(weights[:FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE))
+            yield f"weights_{name}", filters(weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE))
         if self.code == 2:
             yield "code_map", code_map(self.test_codes(data).numpy(), data.test[1].numpy())
 

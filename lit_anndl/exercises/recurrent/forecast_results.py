@@ -14,9 +14,9 @@ from lit_anndl.modules.exercise import Metrics
 from lit_anndl.plots.forecasts import errors_by_origin, forecast
 from lit_anndl.runtime.records import Table
 
-FOLD_METRICS = ("mse", "log_mse", "nmse", "log_nmse")
-ORIGIN_METRICS = ("mse", "nmse", "nmse_median", "nmse_mean", "nmse_lower", "nmse_upper")
-METRICS = ("train/mse", *(f"val/{name}" for name in FOLD_METRICS), *(f"test/{name}" for name in ORIGIN_METRICS))
+_FOLD_METRICS = ("mse", "log_mse", "nmse", "log_nmse")
+_ORIGIN_METRICS = ("mse", "nmse", "nmse_median", "nmse_mean", "nmse_lower", "nmse_upper")
+METRICS = ("train/mse", *(f"val/{name}" for name in _FOLD_METRICS), *(f"test/{name}" for name in _ORIGIN_METRICS))
 """What all exercises on this series log."""
 
 
@@ -64,7 +64,7 @@ class Forecasts:
         lower, median, upper = np.quantile(self.nmse, [0.25, 0.5, 0.75])
         values = (self.mse[0], self.nmse[0], median, self.nmse.mean(), lower, upper)
         return {
-            name: torch.tensor(value, dtype=torch.float64) for name, value in zip(ORIGIN_METRICS, values, strict=True)
+            name: torch.tensor(value, dtype=torch.float64) for name, value in zip(_ORIGIN_METRICS, values, strict=True)
         }
 
     def tables(self) -> dict[str, Table]:
@@ -93,7 +93,7 @@ def fold_metrics(teacher_forced: Tensor, closed_loop: Tensor, future: Tensor) ->
     nmse = (closed_loop - future).square().mean(dim=1) / future.var(dim=1, correction=0)
     values = (mse.mean(), mse.log10().mean(), nmse.mean(), nmse.log10().mean())
     return {
-        **dict(zip(FOLD_METRICS, values, strict=True)),
+        **dict(zip(_FOLD_METRICS, values, strict=True)),
         **{f"mse_{number}": error for number, error in enumerate(mse, start=1)},
         **{f"nmse_{number}": error for number, error in enumerate(nmse, start=1)},
     }

@@ -82,7 +82,7 @@ class HopfieldCapacity(Exercise[RandomPatternData]):
     def recalled(self, rule: Rule, sets: Tensor, starts: Tensor, iterations: int) -> Tensor:
         """Which patterns of each set (S, K, N) are recalled exactly from their starts: bool (S, K)."""
         return torch.stack(
-            [recalled_of_set(rule, patterns, own, iterations) for patterns, own in zip(sets, starts, strict=True)]
+            [_recalled_of_set(rule, patterns, own, iterations) for patterns, own in zip(sets, starts, strict=True)]
         )
 
     def tables(self, data: RandomPatternData) -> Iterator[tuple[str, Table]]:
@@ -129,7 +129,7 @@ class HopfieldCapacity(Exercise[RandomPatternData]):
         }
 
 
-def recalled_of_set(rule: Rule, patterns: Tensor, starts: Tensor, iterations: int) -> Tensor:
+def _recalled_of_set(rule: Rule, patterns: Tensor, starts: Tensor, iterations: int) -> Tensor:
     """Which patterns (K, N) a network that stores them all recalls exactly from their starts: bool (K,)."""
     memory = rule.memory(*patterns.shape).to(patterns)
     rule.store(memory, patterns)

@@ -30,14 +30,14 @@ from lit_anndl.plots.memories import confusions, energies, rates
 from lit_anndl.runtime.records import History, Table
 
 UNITS = SIDE**2
-NEITHER = CLASSES
+_NEITHER = CLASSES
 """The column of a confusion matrix for what is no stored digit."""
-QUARTILES = torch.tensor([0.5, 0.25, 0.75])
-AXES = {"noise": "standard deviation of the noise, σ", "occlusion": "hidden share of the image"}
+_QUARTILES = torch.tensor([0.5, 0.25, 0.75])
+_AXES = {"noise": "standard deviation of the noise, σ", "occlusion": "hidden share of the image"}
 
 
 @dataclass(frozen=True)
-class CorruptionResult:
+class _CorruptionResult:
     """What a rule has recalled from the copies that were corrupted alike.
 
     Args:
@@ -65,7 +65,7 @@ class CorruptionResult:
 
     def quartiles(self) -> list[float]:
         """Iterations: median, lower and upper quartile."""
-        quantiles: list[float] = self.outcome.iterations.double().quantile(QUARTILES.double()).tolist()
+        quantiles: list[float] = self.outcome.iterations.double().quantile(_QUARTILES.double()).tolist()
         return quantiles
 
     def matrix(self) -> NDArray[np.int64]:
@@ -85,8 +85,8 @@ class CorruptionResult:
             "recalled": share,
             "from (95 %)": low,
             "to": high,
-            "another digit": float(((self.ended != self.classes) & (self.ended != NEITHER)).double().mean()),
-            "none": float((self.ended == NEITHER).double().mean()),
+            "another digit": float(((self.ended != self.classes) & (self.ended != _NEITHER)).double().mean()),
+            "none": float((self.ended == _NEITHER).double().mean()),
             "converged": float(self.outcome.converged.double().mean()),
             "iterations": self.quartiles()[0],
         }
@@ -100,7 +100,7 @@ class CorruptionResult:
                     "corruption": self.corruption.kind,
                     "level": self.corruption.level,
                     "shown": shown,
-                    "recalled": recalled if recalled != NEITHER else None,
+                    "recalled": recalled if recalled != _NEITHER else None,
                     "copies": int(count),
                 }
 
@@ -161,12 +161,12 @@ class HopfieldDigits(AssociativeMemory[DigitPatternData]):
         rule.store(memory, self.patterns)
         return Recall.joined([self.recall(batch, memory) for batch in states.split(EVALUATION_BATCH_SIZE)])
 
-    def levels(self, data: DigitPatternData) -> list[CorruptionResult]:
+    def levels(self, data: DigitPatternData) -> list[_CorruptionResult]:
         """For each rule and corruption what came of it."""
         _, classes, corrupted = data.test
         return [
-            CorruptionResult(
-                storage, corruption, endings(outcome[chosen], self.patterns), classes[chosen], outcome[chosen]
+            _CorruptionResult(
+                storage, corruption, _endings(outcome[chosen], self.patterns), classes[chosen], outcome[chosen]
             )
             for storage, outcome in self.outcomes_of(data).items()
             for number, corruption in enumerate(data.corruptions)
@@ -186,8 +186,8 @@ class HopfieldDigits(AssociativeMemory[DigitPatternData]):
         levels = self.levels(data)
         own = [level for level in levels if level.storage == self.rule.storage]
         yield "digits", self.digit_grid(data, [each.corruption for each in shown(own, 2)])
-        yield "recalled", rates(panels(levels, CorruptionResult.interval), "share recalled (95 % intervals)")
-        yield "iterations", rates(panels(levels, CorruptionResult.quartiles), "iterations (quartiles)")
+        yield "recalled", rates(panels(levels, _CorruptionResult.interval), "share recalled (95 % intervals)")
+        yield "iterations", rates(panels(levels, _CorruptionResult.quartiles), "iterations (quartiles)")
         matrices = {f"{each.corruption} ({each.storage})": each.matrix() for each in shown(own, 3)}
         yield "confusion", confusions(matrices, [*map(str, range(CLASSES)), "–"])
         yield "energy", self.energy_figure(data)
@@ -196,13 +196,13 @@ class HopfieldDigits(AssociativeMemory[DigitPatternData]):
         """The stored digits, and for some corruptions a copy of each with what was recalled from it."""
         states, _, corrupted = data.test
         outcome = Recall.joined(self.recalled)
-        recalled, ended = outcome.states.cpu().float(), endings(outcome, self.patterns)
+        recalled, ended = outcome.states.cpu().float(), _endings(outcome, self.patterns)
         rows, captions = [self.patterns.float()], [f"{digit} stored" for digit in range(CLASSES)]
         for corruption in corruptions:
             first = (corrupted == data.corruptions.index(corruption)).nonzero()[:CLASSES, 0]
             rows += [states[first].float(), recalled[first]]
             captions += [str(corruption)] * CLASSES
-            captions += [f"recalled {digit}" if digit != NEITHER else "no digit" for digit in ended[first].tolist()]
+            captions += [f"recalled {digit}" if digit != _NEITHER else "no digit" for digit in ended[first].tolist()]
         pixels = torch.cat(rows).reshape(-1, SIDE, SIDE).numpy()
         return image_grid(pixels, captions, f"{self.rule.storage}: stored, corrupted and recalled", CLASSES)
 
@@ -218,18 +218,18 @@ class HopfieldDigits(AssociativeMemory[DigitPatternData]):
         return energies(energy, title, [str(digit) for digit in data.test[1][chosen].tolist()])
 
 
-def endings(outcome: Recall, patterns: Tensor) -> Tensor:
+def _endings(outcome: Recall, patterns: Tensor) -> Tensor:
     """Which pattern (Q, N) each state has come to rest in, NEITHER for none: int64 (B,)."""
     reached = same(outcome.states.cpu(), patterns) & outcome.converged.cpu()[:, None]
-    return torch.where(reached.any(dim=1), reached.int().argmax(dim=1), NEITHER)
+    return torch.where(reached.any(dim=1), reached.int().argmax(dim=1), _NEITHER)
 
 
 def panels(
-    levels: list[CorruptionResult], values: Callable[[CorruptionResult], list[float]]
+    levels: list[_CorruptionResult], values: Callable[[_CorruptionResult], list[float]]
 ) -> dict[str, tuple[list[float], dict[str, NDArray[np.float64]]]]:
     """For each kind of corruption its levels, and values with low and high for each rule there."""
     found = {}
-    for kind, label in AXES.items():
+    for kind, label in _AXES.items():
         of_kind = [level for level in levels if level.corruption.kind == kind]
         if of_kind:
             by_rule: dict[str, NDArray[np.float64]] = {
@@ -239,7 +239,7 @@ def panels(
     return found
 
 
-def shown(levels: list[CorruptionResult], noisy: int) -> list[CorruptionResult]:
+def shown(levels: list[_CorruptionResult], noisy: int) -> list[_CorruptionResult]:
     """Some levels to look at: so many of noise, and one of occlusion, evenly spread."""
     return [
         of_kind[len(of_kind) * part // (number + 1)]

@@ -21,12 +21,12 @@ from lit_anndl.plots.memories import basins, energies, paths
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-RESOLUTION = 201
+_RESOLUTION = 201
 """Starts along each side of the plane."""
-ROLES = ("stored", "spurious", "unstable", "marginal")
+_ROLES = ("stored", "spurious", "unstable", "marginal")
 SHOWN = 15
 """Random starts whose way is drawn."""
-MAX_STEPS_DRAWN = 100
+_MAX_STEPS_DRAWN = 100
 """Iterations of it that are drawn; some ways go round and round."""
 
 
@@ -68,7 +68,7 @@ class SmallHopfield(AssociativeMemory[PatternData]):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """How many fixed points there are."""
-        return tuple(f"fixed_points/{role}" for role in ROLES)
+        return tuple(f"fixed_points/{role}" for role in _ROLES)
 
     def check(self, data: PatternData) -> None:
         """Refuses starts of another length as well."""
@@ -84,7 +84,7 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         """The fixed points with what they are to the user; the stored ones first."""
         assert isinstance(self.net, Hopfield)
         found = [(point, self.role(point)) for point in fixed_points(self.net)]
-        return sorted(found, key=lambda each: ROLES.index(each[1]))
+        return sorted(found, key=lambda each: _ROLES.index(each[1]))
 
     def role(self, point: FixedPoint) -> str:
         """Whether a fixed point is a stored pattern, an attractor that is none, unstable, or marginal."""
@@ -97,7 +97,7 @@ class SmallHopfield(AssociativeMemory[PatternData]):
     def summary(self, data: PatternData, history: History) -> dict[str, float]:
         """How many fixed points of each role there are."""
         roles = [role for _, role in self.points()]
-        return {f"fixed_points/{role}": float(roles.count(role)) for role in ROLES}
+        return {f"fixed_points/{role}": float(roles.count(role)) for role in _ROLES}
 
     def tables(self, data: PatternData) -> Iterator[tuple[str, Table]]:
         """Weights and bias; the fixed points; where the listed starts end."""
@@ -114,7 +114,7 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         outcome = Recall.joined(self.recalled)
         points = self.points()
         return {
-            "state": [rounded(point.state) for point, _ in points],
+            "state": [_rounded(point.state) for point, _ in points],
             "role": [role for _, role in points],
             "kind": [point.kind for point, _ in points],
             "spectral radius": [point.radius for point, _ in points],
@@ -127,9 +127,9 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         """Each listed start: where it ends, after how many iterations, and how many perturbed runs end there too."""
         result, points = Recall.joined([self.recall(data.starts)]), self.points()
         return {
-            "start": [rounded(start) for start in data.starts],
-            "end": [rounded(end) for end in result.states],
-            "role of the end": [role_of(result[number], points) for number in range(len(data.starts))],
+            "start": [_rounded(start) for start in data.starts],
+            "end": [_rounded(end) for end in result.states],
+            "role of the end": [_role_of(result[number], points) for number in range(len(data.starts))],
             "iterations": result.iterations.tolist(),
             "perturbed runs that end there": [
                 self.stability(data, start, end) for start, end in zip(data.starts, result.states, strict=True)
@@ -152,30 +152,30 @@ class SmallHopfield(AssociativeMemory[PatternData]):
 
     def basins(self, drawn: Tensor) -> Figure:
         """The attractor that each point of the plane ends in, under some trajectories."""
-        axis = torch.linspace(-1, 1, RESOLUTION, dtype=torch.float64)
+        axis = torch.linspace(-1, 1, _RESOLUTION, dtype=torch.float64)
         outcome = Recall.joined([self.recall(torch.cartesian_prod(axis, axis))])
         attractors = [point.state for point, role in self.points() if role != "unstable"]
         reached = same(outcome.states, torch.stack(attractors or [torch.full((2,), torch.nan)]))
         reached &= outcome.converged[:, None]
-        index = torch.where(reached.any(dim=1), reached.int().argmax(dim=1), -1).reshape(RESOLUTION, RESOLUTION)
-        names = [str([f"{value:g}" for value in rounded(state)]).replace("'", "") for state in attractors]
+        index = torch.where(reached.any(dim=1), reached.int().argmax(dim=1), -1).reshape(_RESOLUTION, _RESOLUTION)
+        names = [str([f"{value:g}" for value in _rounded(state)]).replace("'", "") for state in attractors]
         return basins(index.numpy(), names, drawn.numpy(), self.points_by_role())
 
     def trajectories(self, data: PatternData) -> Tensor:
         """How a few random starts and the listed ones go, as long as the slowest needs: float64 (steps, B, N)."""
         starts = torch.cat([data.test[0][:SHOWN], data.starts]).to(next(self.net.buffers()))
-        longest = min(int(self.recall(starts).iterations.max()), MAX_STEPS_DRAWN)
+        longest = min(int(self.recall(starts).iterations.max()), _MAX_STEPS_DRAWN)
         return trajectory(self.updates(), starts, longest).cpu().double()
 
     def points_by_role(self) -> dict[str, NDArray[np.float64]]:
         """The fixed points' states (n, N) by role."""
-        states: dict[str, list[Tensor]] = {role: [] for role in ROLES}
+        states: dict[str, list[Tensor]] = {role: [] for role in _ROLES}
         for point, role in self.points():
             states[role].append(point.state)
         return {role: torch.stack(each).numpy() for role, each in states.items() if each}
 
 
-def role_of(outcome: Recall, points: list[tuple[FixedPoint, str]]) -> str:
+def _role_of(outcome: Recall, points: list[tuple[FixedPoint, str]]) -> str:
     """The role of the fixed point where one state has come to rest; "none" if it has in none."""
     return next((role for point, role in points if share(outcome, point.state)), "none")
 
@@ -185,6 +185,6 @@ def share(outcome: Recall, state: Tensor) -> float:
     return float((same(outcome.states, state[None])[:, 0] & outcome.converged).double().mean())
 
 
-def rounded(state: Tensor) -> list[float]:
+def _rounded(state: Tensor) -> list[float]:
     """A state for a table, without the rounding errors of solving for it."""
     return [round(value, 7) + 0.0 for value in state.tolist()]  # + 0.0: no -0.0

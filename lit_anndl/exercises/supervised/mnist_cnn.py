@@ -20,7 +20,7 @@ from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
 
 CLASSES = 10
-WORST = 25
+_WORST = 25
 """How many misclassified images are shown."""
 
 
@@ -64,7 +64,7 @@ def worst_mistakes(images: Tensor, labels: Tensor, scores: Tensor) -> Figure:
     """The misclassified images whose wrong class scored highest, with true class, prediction and scores."""
     top, predicted = scores.max(dim=1)
     wrong = (predicted != labels).nonzero().squeeze(1)
-    worst = wrong[top[wrong].argsort(descending=True)][:WORST]
+    worst = wrong[top[wrong].argsort(descending=True)][:_WORST]
     captions = [f"{labels[i]} as {predicted[i]}\n{scores[i, labels[i]]:.3f} | {top[i]:.3f}" for i in worst.tolist()]
     title = f"{len(wrong)} of {len(labels)} wrong; the surest: true as predicted, score of true | of predicted"
     return image_grid(images[worst].squeeze(1).numpy(), captions, title)

@@ -32,9 +32,9 @@ class Surface(BivariateRegression[SurfaceData]):
         clean, noise = data.test[1], data.noisy - data.test[1]
         summary["noise/power"] = power(noise)
         if summary["final/mse"]:
-            summary["final/snr"] = decibels(power(data.train[1]) / summary["final/mse"])
+            summary["final/snr"] = _decibels(power(data.train[1]) / summary["final/mse"])
         if data.noise:
-            summary["noise/snr"] = decibels(power(clean) / power(noise))
+            summary["noise/snr"] = _decibels(power(clean) / power(noise))
         return summary
 
     def figures(self, data: SurfaceData, history: History) -> Iterator[tuple[str, Figure]]:
@@ -51,6 +51,6 @@ def power(signal: torch.Tensor) -> float:
     return float(signal.square().mean())
 
 
-def decibels(ratio: float) -> float:
+def _decibels(ratio: float) -> float:
     """10 log₁₀ of a ratio of powers, in dB."""
     return float(10 * torch.tensor(ratio, dtype=torch.float64).log10())

@@ -1,4 +1,4 @@
-"""Autoencoders."""
+"""Encoders with their decoders."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,7 +10,7 @@ from lit_anndl.nets.mlp import MLP, Activation
 CodeActivation = Literal["relu", "sigmoid", "tanh", "identity"]
 """What a unit of the code may apply."""
 
-CODE_ACTIVATIONS: dict[CodeActivation, type[nn.Module]] = {
+_CODE_ACTIVATIONS: dict[CodeActivation, type[nn.Module]] = {
     "relu": nn.ReLU,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
@@ -47,7 +47,7 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = (inputs, *hidden, code)
-        self.encoder = nn.Sequential(*MLP(sizes, activation), CODE_ACTIVATIONS[code_activation]())
+        self.encoder = nn.Sequential(*MLP(sizes, activation), _CODE_ACTIVATIONS[code_activation]())
         self.decoder = nn.Sequential(*MLP(sizes[::-1], activation), nn.Sigmoid())
 
     def encode(self, x: Tensor) -> Tensor:
