@@ -68,7 +68,7 @@ def ours(exercise: str, epochs: int, *words: str) -> float:
     torch.manual_seed(0)
     parts = compose(configuration, time.time(), [])
     assert parts.tracker is not None
-    begin(parts, parts.tracker, configuration, {}, configuration.parameters())
+    begin(parts, parts.tracker, configuration)
     start = time.perf_counter()
     parts.trainer.fit(parts.model, datamodule=parts.data)
     parts.tracker.deliver()
@@ -243,7 +243,7 @@ def checkpoint(rounds: int, _: Path) -> None:
     configuration = parse("mnist_cnn", words)
     parts = compose(configuration, time.time(), [])
     assert parts.tracker is not None and parts.trainer.checkpoint_callback is not None
-    begin(parts, parts.tracker, configuration, {}, configuration.parameters())
+    begin(parts, parts.tracker, configuration)
     save, seconds = parts.trainer.checkpoint_callback.on_train_epoch_end, []
 
     def timed_save(*arguments: Any) -> None:

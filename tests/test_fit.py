@@ -23,8 +23,14 @@ def test_listing_needs_no_torch(words):
     assert all(name in done.stdout for name in presets.names())
 
 
-def test_every_exercise_has_module_and_summary():
-    assert all(presets.summary(name) for name in presets.names())
+def test_exercises_are_listed_by_session_with_their_presets_first_comment(command):
+    _, out, _ = command("--list")
+    groups = [group.splitlines() for group in out.split("\n\n")]
+    assert [title[:10] for title, *_ in groups] == [f"Session {number}:" for number in range(1, len(groups) + 1)]
+    listed = [line.split(maxsplit=1) for _, *lines in groups for line in lines]
+    assert sorted(name for name, _ in listed) == presets.names()
+    for name, summary in listed:
+        assert presets.preset(name).read_text().startswith(f"# {summary.strip()}\n")
 
 
 @pytest.mark.parametrize("name", presets.names())

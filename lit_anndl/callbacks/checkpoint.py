@@ -51,7 +51,7 @@ class Checkpoint(ModelCheckpoint):
         )
         self._deferral = Deferral()
         self._written = time.monotonic()
-        self._looked_at_step = -1
+        self._is_looked_at = False  # whether the weights as they are have been compared with the best
         self._random_states: list[dict[str, Any]] = []
 
     @property
@@ -63,13 +63,14 @@ class Checkpoint(ModelCheckpoint):
         """The state of choosing the best, and of the random number generators of all ranks."""
         first, *others = random_states()
         random = {"random_state": first, "other_ranks": others}
-        return {**super().state_dict(), **random, "looked_at_step": self._looked_at_step}
+        return {**super().state_dict(), **random, "is_looked_at": self._is_looked_at}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the state over, the checkpoints' folder moved or not; the generators get theirs when the fit starts."""
         state = {**state_dict, "dirpath": self.dirpath}
         self._random_states = [state.pop("random_state"), *state.pop("other_ranks", [])]  # older ones are of one rank
-        self._looked_at_step = state.pop("looked_at_step")
+        state.pop("looked_at_step", None)  # of older ones
+        self._is_looked_at = state.pop("is_looked_at", False)
         for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
             state[key] = self._here(state[key])
         state["best_k_models"] = {self._here(path): value for path, value in state["best_k_models"].items()}
@@ -99,6 +100,7 @@ class Checkpoint(ModelCheckpoint):
         interrupted = any_process(self._deferral.pending is not None)
         epochs = trainer.current_epoch + 1
         due = epochs % self._every_n_epochs == 0 or epochs == trainer.max_epochs
+        self._is_looked_at = False
         if due:
             self._look(trainer)
         if due or interrupted or any_process(time.monotonic() - self._written > _LONGEST_UNSAVED_SECONDS):
@@ -110,7 +112,7 @@ class Checkpoint(ModelCheckpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the last epoch too, where training ended earlier than planned; raises a signal that came late."""
         self._deferral.stop()
-        if self._looked_at_step != trainer.global_step:
+        if not self._is_looked_at:
             self._look(trainer)
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         self._deferral.raise_pending()
@@ -125,7 +127,7 @@ class Checkpoint(ModelCheckpoint):
 
     def _look(self, trainer: Trainer) -> None:
         """Keeps the weights as the best, if they are."""
-        self._looked_at_step = trainer.global_step
+        self._is_looked_at = True
         if self.monitor in trainer.callback_metrics:  # not before the first validation
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 

@@ -45,11 +45,16 @@ class Configuration:
         text: str = self.parser.dump(values, skip_none=False, format="yaml")
         return text
 
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """This configuration as plain data."""
+        content: dict[str, Any] = yaml.safe_load(self.yaml)
+        return content
+
     def settings(self) -> dict[str, Any]:
         """Every setting by its command-line name, such as `model.optimizer.lr`; classes by their short names."""
-        content = yaml.safe_load(self.yaml)
-        flat = flatten(content)
-        classes = [key for key in flat if is_class(look_up(content, key))]
+        flat = flatten(self.content)
+        classes = [key for key in flat if is_class(look_up(self.content, key))]
         return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
 
     def parameters(self, varied: Collection[str] = ()) -> dict[str, Any]:
@@ -79,8 +84,7 @@ class Configuration:
     @property
     def model_arguments(self) -> dict[str, Any]:
         """What the model is made with, as plain data."""
-        content = yaml.safe_load(self.yaml)
-        return dict(content["model"].get("init_args") or {})
+        return dict(self.content["model"].get("init_args") or {})
 
     def instantiate(self) -> Namespace:
         """Model, data and callbacks, built; they may raise InputError themselves."""

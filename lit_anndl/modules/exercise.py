@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
@@ -44,7 +43,7 @@ class Exercise(LightningModule, Generic[Data]):
         super().__init__()
         self.automatic_optimization = False
         self.epoch_means = EpochMeans()
-        self._made: list[Optimizer] | Any = None
+        self._made: Any = None
 
     # What it is
 
@@ -88,7 +87,7 @@ class Exercise(LightningModule, Generic[Data]):
         return len(batch[0])
 
     def make_optimizers(self) -> Any:
-        """Anything that `configure_optimizers` may return; nothing where training is in closed form."""
+        """What `configure_optimizers` may return, but for schedules that wait for a plateau; none in closed form."""
         return []
 
     def descend(self, optimizer: Any, loss: Tensor) -> None:
@@ -135,18 +134,23 @@ class Exercise(LightningModule, Generic[Data]):
 
     def training_step(self, batches: list[Any], _: int) -> None:
         """Learns from batches one by one, no more than `max_steps` optimizer steps in all."""
-        if self.trainer.max_steps > 0:
-            batches = batches[: self.trainer.max_steps - self.global_step]
+        schedules, limit = self._schedules("step"), self.trainer.max_steps
+        done = 0
         for batch in batches:
+            if 0 < limit <= self.global_step:
+                break
             self.epoch_means.append(self.train_batch(batch))
+            done += 1
+            for schedule in schedules:
+                schedule.step()
         share_buffers(self)
-        self.epoch_means.refuse_divergence(self, len(batches))
+        self.epoch_means.refuse_divergence(self, done)
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and moves learning rates that change by epochs."""
         self.log_epoch({f"train/{name}": value for name, value in self.epoch_means.reset().items()})
-        for schedule in self.trainer.lr_scheduler_configs:
-            schedule.scheduler.step()  # type: ignore[call-arg]  # none of ours waits for a plateau
+        for schedule in self._schedules("epoch"):
+            schedule.step()
 
     def validation_step(self, batch: Any, _: int) -> None:
         """Logs the validation metrics."""
@@ -173,10 +177,10 @@ class Exercise(LightningModule, Generic[Data]):
             checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {**HYPER_PARAMETERS, **self.arguments}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the precision that the weights were trained in."""
-        floating = [weight for weight in checkpoint["state_dict"].values() if weight.is_floating_point()]
-        if floating:
-            self.to(floating[0].dtype)
+        """Takes the precision that each tensor was saved in: loading alone would round it to that of new ones."""
+        for name, tensor in self.state_dict(keep_vars=True).items():
+            if name in (saved := checkpoint["state_dict"]):
+                tensor.data = tensor.data.to(saved[name].dtype)
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *arguments: Any, **options: Any) -> Any:
@@ -195,6 +199,10 @@ class Exercise(LightningModule, Generic[Data]):
         values = {name: float(value) for name, value in metrics.items()}
         for logger in self.trainer.loggers:
             logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.global_step)
+
+    def _schedules(self, interval: str) -> list[Any]:
+        """The learning rates' schedules that move by batches ("step") or by epochs ("epoch")."""
+        return [each.scheduler for each in self.trainer.lr_scheduler_configs if each.interval == interval]
 
     def _evaluate(self, batch: Any, stage: str) -> None:
         metrics = {f"{stage}/{name}": value for name, value in self.evaluate_batch(batch, stage).items()}

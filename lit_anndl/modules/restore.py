@@ -22,5 +22,6 @@ def refuse_foreign_checkpoint(path: Any) -> None:
     arguments = content.get("hyper_parameters", {})
     if "_instantiator" not in arguments:
         raise InputError(f"{path} does not say what its exercise was made with; load its run with lit_anndl.load")
-    if name := foreign_class({key: value for key, value in arguments.items() if key != "_instantiator"}):
+    others = {key: value for key, value in arguments.items() if HYPER_PARAMETERS.get(key) != value}
+    if name := arguments["_instantiator"] if "_instantiator" in others else foreign_class(others):
         raise InputError(f"{path} names {name}; a checkpoint may build classes of {', '.join(PACKAGES)} only")

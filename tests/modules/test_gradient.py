@@ -312,15 +312,17 @@ def test_bounded_gradients_are_those_of_a_plain_loop(kind: str, bound: float, ex
     assert not torch.allclose(weights(net)[0], weights(train(partial(SGD, lr=0.05)).net)[0])
 
 
-def test_learning_rates_follow_their_schedule_by_epochs() -> None:
+@pytest.mark.parametrize(("interval", "moves"), [("epoch", EPOCHS), ("step", EPOCHS * STEPS)])
+def test_learning_rates_follow_their_schedule(interval: str, moves: int) -> None:
     class Falling(Regression):
         def make_optimizers(self) -> Any:
             optimizer = super().make_optimizers()
-            return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
+            schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": interval}}
 
     module = Falling(partial(SGD, lr=0.08), make_net())
     make_trainer().fit(module, datamodule=Points(BATCH_SIZE, None, seed=0))
-    assert module.trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.08 * 0.5**EPOCHS)
+    assert module.trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.08 * 0.5**moves)
 
 
 def test_optimizers_are_made_once() -> None:

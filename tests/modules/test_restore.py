@@ -46,6 +46,15 @@ def test_a_checkpoint_builds_no_foreign_class(name, command, tmp_path):
         Surface.load_from_checkpoint(tmp_path / "other.ckpt")
 
 
+@pytest.mark.parametrize("key", ["_instantiator", "hidden"])
+def test_a_checkpoint_calls_nothing_of_its_own_choice(key, command, tmp_path):
+    content = torch.load(checkpoint(command.run(*SHORT)), weights_only=True)
+    content["hyper_parameters"][key] = "os.system"
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(InputError, match=r"names os\.system"):
+        Surface.load_from_checkpoint(tmp_path / "other.ckpt")
+
+
 def test_a_checkpoint_that_does_not_say_what_it_is_of(command, tmp_path):
     content = torch.load(checkpoint(command.run(*SHORT)), weights_only=True)
     del content["hyper_parameters"]

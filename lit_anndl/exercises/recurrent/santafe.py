@@ -83,7 +83,8 @@ class SantaFe(GradientExercise[SantaFeData]):
         return METRICS
 
     def build(self, data: SantaFeData) -> None:
-        """Makes the networks, those of the folds first."""
+        """Makes the networks, those of the folds first; keeps the data, whose units forecasts are told in."""
+        self.data = data
         sizes = {"folds": data.folds, "origins": len(data.origins), "lag": data.lag, "steps_ahead": data.steps_ahead}
         self.sizes = {name: int(size) for name, size in sizes.items()}  # plain numbers, for checkpoints
         self.make_networks(**self.sizes)
@@ -162,7 +163,7 @@ class SantaFe(GradientExercise[SantaFeData]):
         if stage == "val":
             return fold_metrics(teacher_forced.mean(dim=1), closed_loop.mean(dim=1), future)
         self.test_outputs.append(closed_loop.double().cpu())
-        return self.forecasts(self.trainer.datamodule).metrics()  # type: ignore[attr-defined]  # Lightning sets it
+        return self.forecasts(self.data).metrics()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes how many networks of which size there are, too."""
