@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     launched = join_group()
     started = launched or time.time()
     if not argv or argv[0] in ("--help", "-h", "--list"):
-        print(("" if argv[:1] == ["--list"] else USAGE) + _listing())
+        print(("" if "--list" in argv[:1] else USAGE) + _listing())
         return DONE
     with raising_on_signals():
         try:
