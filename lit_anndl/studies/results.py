@@ -40,16 +40,32 @@ def conclude(opened: OpenStudy) -> None:
 def _conclude_once(opened: OpenStudy) -> None:
     """What `conclude` does, which may be repeated."""
     with opened.storage.locked(f"{opened.definition.name} results"):
-        trials, counts = opened.trials(), opened.counts()
-        if counts["RUNNING"]:
+        trials = opened.trials()
+        if any(trial.state is TrialState.RUNNING for trial in trials):
             return
         opened = opened.refreshed()
-        shown = {name: getattr(opened.definition, name) for name in sorted(PRESENTATION)}
-        stand = {"trials": [[trial.number, trial.state.name] for trial in trials], **shown}
+        stand = _stand(opened.definition, trials)
         if opened.study.user_attrs.get("concluded") != stand and record(opened, trials):
             opened.study.set_user_attr("concluded", stand)
-        unfinished = counts["WAITING"] or (opened.definition.budget or 0) > len(trials)
-        opened.parent.set_status("KILLED" if unfinished else "FINISHED")
+        opened.parent.set_status("FINISHED" if _is_complete(opened.definition, trials) else "KILLED")
+
+
+def is_concluded(opened: OpenStudy) -> bool:
+    """Whether nothing is left to do: all trials have ended, and everything is written that can be said of them."""
+    trials, definition = opened.trials(), opened.refreshed().definition
+    written = opened.study.user_attrs.get("concluded") == _stand(definition, trials)
+    return written and _is_complete(definition, trials)
+
+
+def _stand(definition: Definition, trials: list[FrozenTrial]) -> dict[str, Any]:
+    """What the parent run's tables and figures depend on."""
+    shown = {name: getattr(definition, name) for name in sorted(PRESENTATION)}
+    return {"trials": [[trial.number, trial.state.name] for trial in trials], **shown}
+
+
+def _is_complete(definition: Definition, trials: list[FrozenTrial]) -> bool:
+    """Whether all trials have been begun, and have ended."""
+    return all(trial.state.is_finished() for trial in trials) and len(trials) >= (definition.budget or 0)
 
 
 def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:

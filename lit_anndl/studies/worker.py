@@ -19,7 +19,7 @@ from lit_anndl.runtime.interruption import deferring, ignoring_signals
 from lit_anndl.studies.background import in_background
 from lit_anndl.studies.database import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, retry
 from lit_anndl.studies.queue import claim, give_back, mark_alive
-from lit_anndl.studies.results import conclude
+from lit_anndl.studies.results import conclude, is_concluded
 from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Pruned, TrialTakenOver, run_seeds
@@ -48,7 +48,9 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
         RunFailure: too many trials failed in a row, or the database stays away.
     """
     try:
-        retry(lambda: opened.parent).set_status("RUNNING")
+        parent = retry(lambda: opened.parent)
+        if not retry(lambda: is_concluded(opened)):
+            parent.set_status("RUNNING")
         opened.study.pruner = make_pruner(opened.definition)
         _take_trials(opened, deadline, max_failures)
         conclude(opened)
@@ -170,10 +172,22 @@ def _release(opened: OpenStudy, status: str) -> None:
     try:
         _hand_back(opened)
         if not retry(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
-            opened.parent.set_status(status)
+            _set_final_status(opened, status)
     except (*UNREACHABLE, DatabaseLost, Unreachable) as error:
         # The next worker finds the trial by its dead worker's mark.
         log.warning("the study could not be told: %s", first_line(error))
+
+
+def _set_final_status(opened: OpenStudy, status: str) -> None:
+    """Notes how a study ended, unless it is FINISHED, also where another worker concludes it at this moment."""
+
+    def concluded() -> bool:
+        return retry(lambda: is_concluded(opened), PATIENCE_AT_THE_END_SECONDS)
+
+    if not concluded():
+        opened.parent.set_status(status)
+        if concluded():
+            opened.parent.set_status("FINISHED")
 
 
 def _tag_runs(noted: Mapping[str, Any], number: int, opened: OpenStudy, state: TrialState) -> None:

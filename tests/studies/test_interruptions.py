@@ -6,7 +6,9 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
+from lit_anndl.runtime.interruption import Interruption
 from lit_anndl.runtime.liveness import process as process_of
+from lit_anndl.studies import results, worker
 from tests.studies.conftest import assert_complete, in_state, start_sweep
 from tests.support.processes import wait_until
 
@@ -80,3 +82,25 @@ def test_local_workers_end_with_their_parent(signum, study_file, storage, load_s
     wait_until(lambda: not [pid for pid in workers if process_of(int(pid))])
     assert not in_state(study, TrialState.RUNNING), err
     assert store.get_run(study.user_attrs["mlflow_run"]).info.status == "KILLED", err
+
+
+@pytest.mark.parametrize("seen_at_first", [True, False], ids=["before", "meanwhile"])
+def test_a_worker_that_is_ended_leaves_a_finished_study_finished(
+    seen_at_first, study_file, storage, load_study, store, run_sweep, monkeypatch
+):
+    file = study_file("over", trials=1)
+    assert run_sweep(file)[0] == 0
+    parent = load_study("over", storage).user_attrs["mlflow_run"]
+    answers = [seen_at_first, seen_at_first]
+
+    def is_concluded(opened):
+        return answers.pop(0) if answers else results.is_concluded(opened)
+
+    def interrupted(*_):
+        raise Interruption(signal.SIGTERM)
+
+    monkeypatch.setattr(worker, "is_concluded", is_concluded)
+    monkeypatch.setattr(worker, "_take_trials", interrupted)
+    assert run_sweep(file)[0] == 143
+    assert not answers
+    assert store.get_run(parent).info.status == "FINISHED"
