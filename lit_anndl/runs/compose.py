@@ -20,6 +20,7 @@ from lit_anndl.modules.exercise import Exercise
 from lit_anndl.runs.parallel import check_processes, check_strategy, processes_to_start
 from lit_anndl.runs.refusals import refusing
 from lit_anndl.runtime.errors import InputError
+from lit_anndl.tracking.artifacts import last_checkpoint
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.tracker import Tracker
@@ -62,11 +63,14 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         objects.model.prepare_optimizers()
         timing = Timing(started)
         leads = getattr(rank_zero_only, "rank", 0) == 0
-        tracker = Tracker(configuration.exercise, open_store()) if _is_recorded(values) and leads else None
+        store = open_store() if leads and _is_recorded(values) else None
+        tracker = Tracker(configuration.exercise, store) if store else None
         own = [timing, ThreadChoice(values.threads), RankStream(), OwnSignals()]
         trainer = _make_trainer(objects, [*callbacks, *own], tracker)
         check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
-        checkpoint = _checkpoint_of(configuration, objects.model, trainer.world_size) if values.resume else None
+        checkpoint = (
+            _checkpoint_of(values.resume, store or TrackingStore(), objects.model, trainer) if values.resume else None
+        )
     return Parts(objects.model, objects.data, trainer, timing, tracker, checkpoint)
 
 
@@ -159,12 +163,11 @@ def _take_over_gradients(model: Exercise[Any], options: dict[str, Any]) -> dict[
     return {"gradient_clip_val": None, "gradient_clip_algorithm": None}
 
 
-def _checkpoint_of(configuration: Configuration, model: Exercise[Any], processes: int) -> Path | None:
+def _checkpoint_of(run_id: str, store: TrackingStore, model: Exercise[Any], trainer: Trainer) -> Path | None:
     """The checked checkpoint of the run to go on with, None if it has written none yet; each rank needs it."""
-    store = TrackingStore()
-    path = store.last_checkpoint(store.run(configuration.values.resume))
+    path = last_checkpoint(store, store.run(run_id))
     if path:
-        check_checkpoint(path, configuration.exercise, model, processes)
+        check_checkpoint(path, model.exercise, model, trainer.world_size)
     return path
 
 

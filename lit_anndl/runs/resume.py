@@ -12,8 +12,8 @@ from lit_anndl.config.options import option_value, split_argv
 from lit_anndl.config.trust import refuse_foreign, words_of
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.yaml_files import read_yaml
+from lit_anndl.tracking.artifacts import CONFIGURATION, fetch
 from lit_anndl.tracking.leftovers import open_store
-from lit_anndl.tracking.store import CONFIGURATION
 
 MAY_GROW = "trainer.max_epochs"
 _WHOLE = {
@@ -66,7 +66,7 @@ def recorded_run(exercise: str, run_id: str, own: Collection[str] = ()) -> tuple
     _refuse_other(run.data.tags, exercise, run_id)
     whose = f"{CONFIGURATION} of run {run_id}"
     with tempfile.TemporaryDirectory() as folder:
-        path = store.fetch(run, CONFIGURATION, folder)
+        path = fetch(store, run, CONFIGURATION, folder)
         if path is None:
             raise InputError(f"run {run_id} holds no {CONFIGURATION} to go on from")
         record = read_yaml(path, f"{whose}:")

@@ -15,6 +15,7 @@ from lit_anndl.runs.compose import assemble
 from lit_anndl.runs.refusals import refusing
 from lit_anndl.runs.resume import recorded_run
 from lit_anndl.runtime.errors import InputError
+from lit_anndl.tracking.artifacts import last_checkpoint
 from lit_anndl.tracking.store import TrackingStore
 
 
@@ -35,7 +36,7 @@ def load(run_id: str) -> Exercise[Any]:
     with refusing(), torch.random.fork_rng():
         configuration = parse(exercise, [], record)
         module: Exercise[Any] = assemble(configuration).model
-    path = store.last_checkpoint(run)
+    path = last_checkpoint(store, run)
     if path is None:
         raise InputError(f"run {run_id} has no checkpoint yet")
     check_checkpoint(path, exercise, module)

@@ -34,3 +34,8 @@ class Stopped(BaseException):
     """A run is to end before its time; no failure, so no Exception. The run is KILLED."""
 
     run_id: str | None = None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

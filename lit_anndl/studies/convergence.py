@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+
+import numpy as np
+import pandas as pd
 
 from lit_anndl.tracking.run_records import Record
 
@@ -41,8 +43,6 @@ def epochs_until_below(curve: Sequence[tuple[int, float]], threshold: float) -> 
 
 def ranks(values: Mapping[str, Sequence[float]]) -> dict[str, int | None]:
     """Places by the median, the least first; equal medians share one, and an infinite or unknown one has none."""
-    medians = {name: math.nan if any(map(math.isnan, each)) else median(each) for name, each in values.items()}
-    return {
-        name: None if not math.isfinite(value) else 1 + sum(other < value for other in medians.values())
-        for name, value in medians.items()
-    }
+    medians = pd.Series({name: np.median(each) for name, each in values.items()})
+    places = medians[np.isfinite(medians)].rank(method="min")
+    return {name: int(places[name]) if name in places else None for name in values}

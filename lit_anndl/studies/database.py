@@ -19,9 +19,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from lit_anndl.runtime.addresses import read_address, shown, sqlite_address, without_passwords
-from lit_anndl.runtime.errors import InputError, RunFailure
+from lit_anndl.runtime.errors import InputError, RunFailure, first_line
 from lit_anndl.runtime.paths import run_store
-from lit_anndl.tracking.store import first_line
 
 log = logging.getLogger(__name__)
 

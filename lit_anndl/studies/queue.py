@@ -82,14 +82,14 @@ def is_surplus(study: Study, definition: Definition, trial: Trial) -> bool:
         return True
     if _is_planned(definition) and "fixed_params" not in own.system_attrs:
         return True
-    if "fixed_params" in own.system_attrs or "retry_history" in own.system_attrs:
+    if "fixed_params" in own.system_attrs or retry_history(own):
         return identity(own) in map(identity, trials.values())
     return bool(trial.user_attrs["place"] != len(trials))
 
 
 def identity(trial: FrozenTrial) -> Any:
     """What a trial alone is in its study: a row, a setting of a grid, or what it is a copy of."""
-    first = [*trial.system_attrs.get("retry_history", []), trial.number][0]
+    first = [*retry_history(trial), trial.number][0]
     return trial.user_attrs.get("row") or trial.system_attrs.get("fixed_params") or first
 
 
@@ -131,6 +131,11 @@ def requeue(study: Study, trial: FrozenTrial, *, died: bool) -> None:
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
+def retry_history(trial: FrozenTrial) -> list[int]:
+    """The trials that one is a copy of, the first one first; Optuna's own reading warns at each call."""
+    return list(trial.system_attrs.get("retry_history", []))
+
+
 def current(study: Study) -> list[FrozenTrial]:
     """The trials but for those that another stands for."""
     trials = study.get_trials(deepcopy=False)
@@ -140,5 +145,5 @@ def current(study: Study) -> list[FrozenTrial]:
 
 def replaced(trials: Sequence[FrozenTrial]) -> set[int]:
     """The numbers of the trials that another stands for, a copy or, for one that was surplus, the first."""
-    copied = {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
+    copied = {number for trial in trials for number in retry_history(trial)}
     return copied | {trial.number for trial in trials if "surplus" in trial.user_attrs}

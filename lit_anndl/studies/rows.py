@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
+import pandas as pd
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
@@ -94,11 +95,13 @@ def _curve_metrics(definition: Definition) -> list[str]:
 def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
     """Median and range over the seeds of each metric, a line per row in the order of the study file."""
     measured = _metrics_by_row(definition, trials)
-    names = sorted({name for metrics in measured.values() for each in metrics for name in each})
-    table: dict[str, list[object]] = {"row": list(measured), "seeds": [len(each) for each in measured.values()]}
-    for name in names:
-        table[name] = [spread([each[name] for each in metrics if name in each]) for metrics in measured.values()]
-    return table
+    runs = pd.DataFrame([{"row": row, **metrics} for row, each in measured.items() for metrics in each])
+    if runs.empty:
+        return {"row": [], "seeds": []}
+    rows = runs.groupby("row", sort=False)
+    table = rows.agg(lambda values: spread(list(values))).sort_index(axis="columns")
+    table.insert(0, "seeds", rows.size())
+    return dict(table.reset_index().to_dict("list"))
 
 
 def spread(values: Sequence[float]) -> str:

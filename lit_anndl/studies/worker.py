@@ -14,17 +14,16 @@ from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.runtime.errors import RunFailure, Stopped, TakenOver, Unreachable
+from lit_anndl.runtime.errors import RunFailure, Stopped, TakenOver, Unreachable, first_line
 from lit_anndl.runtime.interruption import deferring, ignoring_signals
 from lit_anndl.studies.background import in_background
 from lit_anndl.studies.database import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, retry
-from lit_anndl.studies.queue import claim, give_back, mark_alive
+from lit_anndl.studies.queue import claim, give_back, mark_alive, retry_history
 from lit_anndl.studies.results import conclude, is_concluded
 from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Pruned, TrialTakenOver, run_seeds
 from lit_anndl.tracking.leftovers import open_store
-from lit_anndl.tracking.store import first_line
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ def _run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
 def line(trial: FrozenTrial, metric: str) -> str:
     """What a log says of a trial that has ended."""
     said = {TrialState.COMPLETE: f"{metric} {trial.value}", TrialState.FAIL: f"failed: {error_of(trial)}"}
-    history = trial.system_attrs.get("retry_history")
+    history = retry_history(trial)
     since = f" (begun as trial {history[0]})" if history else ""
     return f"trial {trial.number}: {said.get(trial.state, 'pruned')}{since}"
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from lit_anndl.runtime.liveness import has_died, is_own
+from lit_anndl.tracking import delivery
 from lit_anndl.tracking.outbox import Outbox
+from lit_anndl.tracking.ownership import taken_over
 from lit_anndl.tracking.relocation import follow_move
-from lit_anndl.tracking.store import TrackingStore, taken_over
+from lit_anndl.tracking.store import TrackingStore
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ def tidy_up(store: TrackingStore) -> int:
     with store.translate_errors(), store.changing():
         if store.database:
             follow_move(store.client, store.database)
-        for folder in store.spools().glob("*/"):
+        for folder in store.outboxes().glob("*/"):
             _set_aside_if_unreadable(store, folder.name)
         _mark_dead_runs(store)
         return _deliver_leftovers(store)
@@ -43,7 +45,7 @@ def tidy_up(store: TrackingStore) -> int:
 def _deliver_leftovers(store: TrackingStore) -> int:
     """Delivers what waits; returns of how many runs."""
     delivered = 0
-    for folder in store.spools().glob("*/"):
+    for folder in store.outboxes().glob("*/"):
         try:
             delivered += _finish_leftover(store, folder.name)
         except Exception as error:  # whatever is wrong with it: it alone waits on
@@ -52,14 +54,14 @@ def _deliver_leftovers(store: TrackingStore) -> int:
 
 
 def _set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
-    """Moves a spool out of the way whose facts are damaged, for somebody to look at."""
-    spool = store.spool(run_id)
+    """Moves an outbox out of the way whose facts are damaged, for somebody to look at."""
+    outbox = store.outbox(run_id)
     try:
-        spool.metadata()
+        outbox.metadata()
     except ValueError as error:
-        place = store.spools().with_name("spool_set_aside") / f"{run_id}-{time.time_ns()}"
+        place = store.outboxes().with_name("spool_set_aside") / f"{run_id}-{time.time_ns()}"
         place.parent.mkdir(exist_ok=True)
-        spool.folder.rename(place)
+        outbox.folder.rename(place)
         log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.redact(error), place)
 
 
@@ -67,44 +69,44 @@ def _mark_dead_runs(store: TrackingStore) -> None:
     """Notes of runs whose process has died that they are KILLED."""
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
     for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
-        spool = store.spool(run.info.run_id)
-        if has_died(run.data.tags) and "status" not in spool.metadata():
-            spool.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
+        outbox = store.outbox(run.info.run_id)
+        if has_died(run.data.tags) and "status" not in outbox.metadata():
+            outbox.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
 
 
 def _finish_leftover(store: TrackingStore, run_id: str) -> bool:
-    """Delivers the spool of a run of this store that has ended, without what arrived before its process died."""
-    spool = store.spool(run_id)
-    facts = spool.metadata()
+    """Delivers the outbox of a run of this store that has ended, without what arrived before its process died."""
+    outbox = store.outbox(run_id)
+    facts = outbox.metadata()
     if not facts:  # its process died while it made the folder
-        spool.remove()
+        outbox.remove()
         return False
     if not _is_of(store, facts):
         return False
     run = store.find(run_id)
     if run is None or taken_over(run.data.tags, facts):
         if "store" in facts and has_died(facts):  # or it is just about to take the run
-            spool.remove()
+            outbox.remove()
         return False
     if "process" in facts and not has_died({**facts, **run.data.tags}) and not is_own(facts):
         return False  # it is just ending the run, or tries again later
     status = facts.get("status", run.info.status)
     if status == "RUNNING":
         return False
-    _deliver_rest(store, run_id, spool)
-    store.finish(run_id, spool, status, facts.get("tags", {}))
+    _deliver_rest(store, run_id, outbox)
+    delivery.finish(store.client, run_id, outbox, status, facts.get("tags", {}))
     return True
 
 
-def _deliver_rest(store: TrackingStore, run_id: str, spool: Outbox) -> None:
-    """Loads the metrics of a spool that the store has not got."""
-    spool.load()
+def _deliver_rest(store: TrackingStore, run_id: str, outbox: Outbox) -> None:
+    """Loads the metrics of an outbox that the store has not got."""
+    outbox.load()
     run = store.client.get_run(run_id)
     known = {(name, epoch) for name, pairs in store.recorded(run).items() for epoch, _ in pairs}
-    spool.keep(lambda entry: (entry.name, entry.epoch) not in known)
+    outbox.keep(lambda entry: (entry.name, entry.epoch) not in known)
 
 
 def _is_of(store: TrackingStore, facts: Mapping[str, Any]) -> bool:
-    """Whether the run of a spool is in this store, which may have been moved together with its spools."""
+    """Whether the run of an outbox is in this store, which may have been moved together with its outboxes."""
     noted = facts.get("store", store.uri)
     return noted == store.uri or (store.database is not None and Path(noted).name == store.database.name)

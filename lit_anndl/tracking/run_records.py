@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lit_anndl.runtime.records import ELAPSED, History, Table
+from lit_anndl.tracking.artifacts import fetch
 from lit_anndl.tracking.store import TrackingStore
 
 
@@ -86,4 +87,4 @@ def fetched(store: TrackingStore, run_id: str, name: str) -> Iterator[Path | Non
     with tempfile.TemporaryDirectory() as folder:
         with store.translate_errors():
             run = store.find(run_id)
-        yield store.fetch(run, name, folder) if run else None
+        yield fetch(store, run, name, folder) if run else None

@@ -14,8 +14,9 @@ from mlflow.exceptions import MlflowException
 
 from lit_anndl.runtime.errors import Unreachable
 from lit_anndl.runtime.records import Table
+from lit_anndl.tracking.artifacts import CONFIGURATION
 from lit_anndl.tracking.comparison import SHARED_VIEW, shared_view
-from lit_anndl.tracking.store import CONFIGURATION, TrackingStore
+from lit_anndl.tracking.store import TrackingStore
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """One run's record, while it is being made."""
 
 import getpass
-import io
 import json
 import logging
 import os
@@ -11,33 +10,33 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.figure import Figure
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
-from PIL import Image
 
 from lit_anndl.runtime.errors import InputError, RunFailure, TakenOver
 from lit_anndl.runtime.files import remove_unfinished, write_atomically
 from lit_anndl.runtime.liveness import has_died, process_tags
 from lit_anndl.runtime.records import Table
+from lit_anndl.tracking import delivery
+from lit_anndl.tracking.artifacts import CONFIGURATION, artifact_folder
+from lit_anndl.tracking.figure_files import figure_files
 from lit_anndl.tracking.outbox import Entry
-from lit_anndl.tracking.store import CONFIGURATION, TrackingStore, taken_over
+from lit_anndl.tracking.ownership import Ownership
+from lit_anndl.tracking.store import TrackingStore
 
 log = logging.getLogger(__name__)
 
 _DELIVERY_SECONDS = 5.0
-_THUMBNAIL = (512, 512)
-"""The pixels that a figure has among others at most."""
 
 
 class Tracker(Logger):
     """A run in the store. Metrics stand against the epoch; they are sent every few seconds by a thread.
 
-    While the store is away, training goes on: what it would have got waits in the spool. Before anything is written
+    While the store is away, training goes on: what it would have got waits in the outbox. Before anything is written
     the run is asked whose it is: a process that was believed dead, while another has gone on with its run, ends.
 
     Args:
@@ -53,8 +52,6 @@ class Tracker(Logger):
         self._known: set[tuple[str, int]] = set()
         self._run: Run | None = None
         self._away = False
-        self._lost = False
-        self._asked = 0.0
         self._ended = threading.Event()
         self._delivery = threading.Lock()
 
@@ -113,14 +110,14 @@ class Tracker(Logger):
         Raises:
             TakenOver: the run has been found to be another process'.
         """
-        if self._lost:
+        if self._ownership.is_lost:
             raise TakenOver(self.run_id)
         epoch = int(metrics.get("epoch", step or 0))
         milliseconds = int(time.time() * 1000)
         fresh = [name for name in metrics if name != "epoch" and (name, epoch) not in self._known]
         for name in fresh:
             self.history.setdefault(name, []).append((epoch, metrics[name]))
-        self._spool.append([Entry(name, metrics[name], milliseconds, epoch) for name in fresh])
+        self._outbox.append([Entry(name, metrics[name], milliseconds, epoch) for name in fresh])
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """Nothing: `start` records the whole configuration."""
@@ -131,12 +128,9 @@ class Tracker(Logger):
         Raises:
             RunFailure: there is no room, or the run is another process' by now.
         """
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=120)
-        self._write(f"figures/{name}.png", content.getvalue())
-        image_name = self._image_name(f"figures/{name}")
-        self._write(f"{image_name}.png", content.getvalue())
-        self._write(f"{image_name}+compressed.webp", thumbnail(content))
+        assert self._run is not None, "the run has not started"
+        for path, content in figure_files(self._run, name, figure):
+            self._write(path, content)
 
     def log_table(self, name: str, table: Table) -> None:
         """Stores a table, columns by heading, as tables/NAME.json in the form that MLflow's own tables have.
@@ -154,23 +148,23 @@ class Tracker(Logger):
         Raises:
             RunFailure: there is no room, or the run is another process' by now.
         """
-        self._refuse_takeover()
+        self._ownership.check()
         try:
-            self._spool.write()
+            self._outbox.write()
         except OSError as error:
-            raise RunFailure(f"{self._spool.folder} cannot be written ({error.strerror})") from error
+            raise RunFailure(f"{self._outbox.folder} cannot be written ({error.strerror})") from error
 
     def deliver(self) -> None:
         """Sends what is logged now; when the store is away, warns once."""
         with self._delivery:
             try:
-                if not self._is_taken_over():
+                if not self._ownership.ask():
                     self.store.client.set_tag(self.run_id, "heartbeat", str(time.time()))
-                    self.store.deliver(self.run_id, self._spool)
+                    delivery.deliver(self.store.client, self.run_id, self._outbox)
             except (MlflowException, OSError) as error:
                 self._warn(error)
                 with suppress(OSError):  # the disk is full: training will notice when it writes a checkpoint
-                    self._spool.write()
+                    self._outbox.write()
 
     def close(self, status: str, tags: Mapping[str, str] | None = None) -> None:
         """Ends the run, if it has begun, with its true status: FINISHED, FAILED or KILLED.
@@ -182,16 +176,16 @@ class Tracker(Logger):
             return
         self._ended.set()
         tags = dict(tags or {})
-        if self._is_lost_here():
+        if self._ownership.is_lost_here():
             raise TakenOver(self.run_id)
         with suppress(OSError):  # what does not fit on the disk may still reach the store
-            self._spool.note(status=status, tags=tags)
+            self._outbox.note(status=status, tags=tags)
         with suppress(OSError):
-            self._spool.write()
-        self._refuse_takeover()
+            self._outbox.write()
+        self._ownership.check()
         with self._delivery:
             try:
-                self.store.finish(self.run_id, self._spool, status, tags)
+                delivery.finish(self.store.client, self.run_id, self._outbox, status, tags)
             except MlflowException as error:
                 self._warn(error)
             except OSError as error:
@@ -201,39 +195,12 @@ class Tracker(Logger):
 
     def _attach(self, run: Run, parameters: Mapping[str, Any]) -> None:
         """Takes a run for this process; its parameters wait for delivery."""
-        self._spool = self.store.spool(run.info.run_id)
-        self._artifacts = self.store.artifacts(run)
+        self._outbox = self.store.outbox(run.info.run_id)
+        self._ownership = Ownership(self.store.client, run.info.run_id, self._outbox)
+        self._artifacts = artifact_folder(self.store, run)
         self._run = run
         remove_unfinished(self._artifacts)
-        self._spool.note(store=self.store.uri, parameters=dict(parameters), **process_tags())
-
-    def _is_taken_over(self) -> bool:
-        """Whether the run is another process' by now, which has believed this one dead.
-
-        Raises:
-            MlflowException, OSError: the store is away, and no other process of this machine has taken the run.
-        """
-        if not self._is_lost_here():
-            self._asked = time.time()
-            self._lost = self.store.is_taken_over(self.run_id)
-        return self._lost
-
-    def _is_lost_here(self) -> bool:
-        """Whether another process of this machine has taken the run, or any as far as is known."""
-        facts = self._spool.metadata()
-        self._lost = self._lost or (bool(facts) and taken_over(facts, process_tags()))
-        return self._lost
-
-    def _refuse_takeover(self) -> None:
-        """Raises TakenOver if the run is another process'; a store that is away has not said so.
-
-        The store was asked in these seconds, as a rule, by the thread that delivers; a process that was stopped and
-        goes on asks again.
-        """
-        with suppress(MlflowException, OSError):
-            recently = time.time() - self._asked < _DELIVERY_SECONDS
-            if self._is_lost_here() or (not recently and self._is_taken_over()):
-                raise TakenOver(self.run_id)
+        self._outbox.note(store=self.store.uri, parameters=dict(parameters), **process_tags())
 
     def _begin_delivery(self) -> None:
         self.deliver()
@@ -245,7 +212,7 @@ class Tracker(Logger):
 
     def _write(self, name: str, content: bytes) -> None:
         """Writes an artifact, if the run is still this process'."""
-        self._refuse_takeover()
+        self._ownership.check()
         self._put(name, content)
 
     def _put(self, name: str, content: bytes) -> None:
@@ -254,12 +221,6 @@ class Tracker(Logger):
         except OSError as error:
             raise RunFailure(f"{self._artifacts / name} cannot be written ({error.strerror})") from error
 
-    def _image_name(self, key: str) -> str:
-        """A picture's name in the form of `MlflowClient.log_image`; always the same, so that a new one replaces it."""
-        assert self._run is not None
-        own = uuid5(NAMESPACE_URL, f"{self.run_id}/{key}")
-        return f"images/{key.replace('/', '~')}+step+0+timestamp+{self._run.info.start_time}+{own}"
-
     def _warn(self, error: Exception) -> None:
         if not self._away:
             log.warning(
@@ -267,18 +228,9 @@ class Tracker(Logger):
                 "It is delivered when the store is back, by the next command or by: python -m lit_anndl.deliver",
                 self.store.uri,
                 self.store.redact(error),
-                self._spool.folder,
+                self._outbox.folder,
             )
         self._away = True
-
-
-def thumbnail(png: io.BytesIO) -> bytes:
-    """A picture in small, as WebP."""
-    small = io.BytesIO()
-    with Image.open(png) as image:
-        image.thumbnail(_THUMBNAIL)
-        image.save(small, format="webp")
-    return small.getvalue()
 
 
 def user() -> str:

@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from lit_anndl.tracking.artifacts import last_checkpoint
 from lit_anndl.tracking.store import TrackingStore
 from tests.support.processes import finish, runs
 from tests.support.servers import free_port, serve, stop
@@ -60,7 +61,7 @@ def test_killed_right_after_the_run_was_created(store):
 
 
 def test_killed_before_the_parameters_arrived(store):
-    killed_in("store", "TrackingStore.deliver", *SHORT, store=store)
+    killed_in("delivery", "deliver", *SHORT, store=store)
     client = MlflowClient(store)
     (run,) = runs(client)
     assert run.data.params == {}
@@ -74,7 +75,7 @@ def test_killed_before_the_parameters_arrived(store):
 
 
 def test_parameters_that_another_machine_kept_are_recorded_on_resuming(store):
-    killed_in("store", "TrackingStore.deliver", *SHORT, store=store)
+    killed_in("delivery", "deliver", *SHORT, store=store)
     client = MlflowClient(store)
     (run,) = runs(client)
     waiting = Path(store.removeprefix("sqlite:///")).parent / "spool" / run.info.run_id
@@ -117,7 +118,7 @@ def test_a_store_that_was_moved_with_its_folder(store, tmp_path):
 
 
 def test_what_waits_in_a_store_that_was_moved_is_delivered(store, tmp_path):
-    killed_in("store", "TrackingStore.finish", *SHORT, store=store)
+    killed_in("delivery", "finish", *SHORT, store=store)
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
     moved = f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}"
     assert deliver(moved) == (0, f"1 runs delivered to {moved}\n", "")
@@ -143,11 +144,11 @@ def test_checkpoints_that_were_just_fetched_are_left_alone(server, tmp_path, mon
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     store = TrackingStore()
     run = next(run for run in runs(store.client) if run.info.status == "FINISHED")
-    path = store.last_checkpoint(run)
+    path = last_checkpoint(store, run)
     assert path is not None
     assert deliver(address)[0] == 0  # before the run is this process', as its tags tell
     assert path.exists()
-    store.spool(run.info.run_id).remove()
+    store.outbox(run.info.run_id).remove()
 
 
 class Forgetful(BaseHTTPRequestHandler):

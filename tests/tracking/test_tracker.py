@@ -46,14 +46,14 @@ def test_a_run_that_is_just_ending_is_ended_once(tracker, client, monkeypatch):
 @pytest.mark.parametrize("how", ["deleted in the UI", "torn facts", "torn metrics", "configuration gone"])
 def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch):
     client.set_tag(tracker.run_id, "process", "1@1")  # its process has died
-    spool = tracker.store.spool(tracker.run_id)
-    spool.note(process="1@1", parameters={"seed": 1} if how == "configuration gone" else {})
+    outbox = tracker.store.outbox(tracker.run_id)
+    outbox.note(process="1@1", parameters={"seed": 1} if how == "configuration gone" else {})
     if how == "deleted in the UI":
         client.delete_run(tracker.run_id)
     elif how == "torn facts":
-        (spool.folder / "facts.json").write_text("")
+        (outbox.folder / "facts.json").write_text("")
     elif how == "torn metrics":
-        (spool.folder / "metrics.jsonl").write_text(
+        (outbox.folder / "metrics.jsonl").write_text(
             '["train/m["train/mse", 0.5, 1000, 3]\n["train/mse", 0.25, 1000, 4]\n'
         )
     else:
@@ -61,7 +61,7 @@ def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch
     open_store()
     if how == "torn metrics":
         assert client.get_run(tracker.run_id).data.metrics == {"train/mse": 0.25}
-    assert not spool.folder.exists()
+    assert not outbox.folder.exists()
 
 
 def test_of_two_that_resume_one_is_refused(tracker, client):
