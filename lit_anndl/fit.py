@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         return DONE
     with raising_on_signals():
         try:
-            return fit(_exercise_named(argv[0]), argv[1:], started)
+            return fit(_exercise_named(argv[0]), argv[1:], started, bool(launched))
         except InputError as error:
             return ended(str(error), WRONG_INPUT)
         except RunFailure as error:
@@ -88,8 +88,10 @@ def _exercise_named(word: str) -> str:
     raise InputError(f"there is no exercise {word}; {hint}")
 
 
-def fit(exercise: str, argv: Sequence[str], started: float) -> int:
+def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
+    if "torch" not in sys.modules and not launched and not _only_prints(argv):  # importing it takes seconds
+        print(f"{exercise}: {presets.summary(exercise)}", flush=True)
     from lightning.pytorch.utilities import rank_zero_only
 
     from lit_anndl.config.configuration import print_help
@@ -110,17 +112,22 @@ def fit(exercise: str, argv: Sequence[str], started: float) -> int:
     return DONE
 
 
+def _only_prints(argv: Sequence[str]) -> bool:
+    """Whether a command asks for help or for its configuration, which may be the content of a file."""
+    return any(word in ("-h", "--help") or word.startswith("--print_config") for word in argv)
+
+
 def report(result: "Result") -> None:
     """Prints the metrics, and where the run is to be seen."""
-    print(table(result.metrics))
+    from lit_anndl.runs.metrics_table import metrics_table
+
+    print(f"\n{metrics_table(result.metrics)}")
     if result.run_id:
-        print(f"\nrun {result.run_id}\nsee it: python -m lit_anndl.ui")
-
-
-def table(metrics: dict[str, float]) -> str:
-    """Metrics, one a line, names sorted."""
-    width = max(len(name) for name in metrics)
-    return "\n".join(f"{name:{width}}  {value:.6g}" for name, value in sorted(metrics.items()))
+        print(f"\nrun {result.run_id}")
+        for folder in [result.artifacts / name for name in ("checkpoints", "figures")] if result.artifacts else []:
+            if files := sorted(path.name for path in folder.glob("*")):
+                print(f"{folder.name}: {folder} ({', '.join(files)})")
+        print(f"see it: python -m lit_anndl.ui {result.run_id}")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,26 @@
-"""Look at runs: python -m lit_anndl.ui [STUDY] opens MLflow where it compares them."""
+"""Look at runs: python -m lit_anndl.ui [STUDY | RUN_ID] opens MLflow where it compares them."""
 
 import argparse
 import os
-import socket
-import subprocess
+import re
 import sys
-import time
 import webbrowser
 from collections.abc import Sequence
-from urllib.request import urlopen
+from typing import TYPE_CHECKING
 
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.interruption import Interruption, raising_on_signals
 from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT
 
-_LONGEST_START_SECONDS = 60.0
+if TYPE_CHECKING:
+    from lit_anndl.tracking.store import TrackingStore
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m lit_anndl.ui", description=__doc__)
-    parser.add_argument("study", nargs="?", help="compare the runs of this study (default: all runs)")
-    parser.add_argument("--port", type=int, default=5000, help="of the server (default: 5000)")
+    parser.add_argument("name", nargs="?", metavar="STUDY | RUN_ID", help="show this (default: the latest experiment)")
+    parser.add_argument("--port", type=int, help="of the server (default: 5000, or the next free one)")
     parser.add_argument("--host", default="127.0.0.1", help="who may look: this machine alone (default), or 0.0.0.0")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     asked = parser.parse_args(argv)
@@ -36,57 +35,40 @@ def main(argv: Sequence[str]) -> int:
 
 
 def show(asked: argparse.Namespace) -> int:
-    """Serves the store until it is interrupted; a store that is a server already is only opened."""
-    from lit_anndl.tracking.comparison import address
+    """Serves the store until it is interrupted; one that is served already is only opened."""
+    print("MLflow starts …", flush=True)
     from lit_anndl.tracking.leftovers import open_store
+    from lit_anndl.tracking.server import running_server, serving
 
     store = open_store()
-    experiment = store.experiment_of_study(asked.study) if asked.study else store.latest_experiment()
-    if store.uri.startswith("http"):
-        _open_page(address(store.uri.rstrip("/"), experiment, asked.study), asked)
+    page = _page(store, asked.name)
+    if server := running_server(store, asked.host, asked.port):
+        _open(page.format(server=server), asked)
         return DONE
-    _refuse_busy(asked.host, asked.port)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", asked.host, "--port", str(asked.port)]
-    # In the environment, where no list of processes shows a password.
-    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address}
-    server = subprocess.Popen([*command, "--workers", "1"], env=environment, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
-    try:
-        _wait_for(f"http://{asked.host}:{asked.port}/health", server)
-        _open_page(address(f"http://{asked.host}:{asked.port}", experiment, asked.study), asked)
-        return FAILURE if server.wait() else DONE
-    finally:
-        server.terminate()
-        server.wait()
+    with serving(store, asked.host, asked.port) as (server, process):
+        _open(page.format(server=server), asked)
+        print("(Ctrl-C ends it)", flush=True)
+        return FAILURE if process.wait() else DONE
 
 
-def _open_page(page: str, asked: argparse.Namespace) -> None:
+def _page(store: "TrackingStore", name: str | None) -> str:
+    """The page that shows what is asked for, on a {server} to be filled in.
+
+    Raises:
+        InputError: there is no such run or study, or no runs at all.
+    """
+    from lit_anndl.tracking.comparison import charts_page, run_page
+
+    if name and re.fullmatch("[0-9a-f]{32}", name):
+        return run_page("{server}", store.run(name).info.experiment_id, name)
+    return charts_page("{server}", store.experiment_of_study(name) if name else store.latest_experiment(), name)
+
+
+def _open(page: str, asked: argparse.Namespace) -> None:
     """Prints the address, and opens it where there is a screen."""
-    print(f"{page}\n(Ctrl-C ends it)", flush=True)
+    print(page, flush=True)
     if not asked.no_browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
         webbrowser.open(page)
-
-
-def _refuse_busy(host: str, port: int) -> None:
-    """Refuses an address that cannot be served."""
-    try:
-        with socket.create_server((host, port)):
-            pass
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{host}:{port} cannot be served ({reason}); give others with --port and --host") from error
-
-
-def _wait_for(page: str, server: "subprocess.Popen[bytes]") -> None:
-    """Waits until a server answers."""
-    end = time.monotonic() + _LONGEST_START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urlopen(page, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise InputError("MLflow's server did not start")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lit_anndl.config import presets
-from tests.support.recorded import artifacts, read_artifact
+from tests.support.recorded import artifacts, printed_metrics, read_artifact
 
 FIT = [sys.executable, "-m", "lit_anndl.fit"]
 QUICK = ["surface", "--trainer.max_epochs", "3"]
@@ -50,8 +50,10 @@ def test_mistyped_exercise_as_a_process():
 def test_a_process_leaves_a_clean_terminal(tmp_path):
     done = subprocess.run([*FIT, *QUICK], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stderr == ""
-    names = [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()]
-    assert names == sorted(names) and "test/mse" in names
+    first, second, *_ = done.stdout.splitlines()
+    assert first.startswith("surface: ") and second.startswith("training begins with epoch 1 of ")
+    assert list(printed_metrics(done.stdout))[:2] == ["test/mse", "train/mse"]
+    assert "seconds/fit" in done.stdout and " s\n" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

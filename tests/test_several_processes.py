@@ -327,7 +327,10 @@ REFUSED = [
     ),
     (["surface", "--threads", "100000"], f"threads: 100000 was given, expected {len(os.sched_getaffinity(0))} at most"),
     *(
-        (["surface", *TWO, "--trainer.strategy", name], f"trainer.strategy: {name} was given, expected auto or ddp")
+        (
+            ["surface", *TWO, "--trainer.strategy", name],
+            f"trainer.strategy: {name} was given, expected auto or ddp",
+        )
         for name in (
             *("ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true", "fsdp", "deepspeed", "ddpp"),
             *("lightning.pytorch.strategies.FSDPStrategy", "lightning.pytorch.strategies.ModelParallelStrategy"),

@@ -67,6 +67,7 @@ def page(tmp_path, digits, monkeypatch) -> Iterator[str]:
     command = [sys.executable, "-m", "lit_anndl.ui", "compared_optimizers", "--no-browser", "--port", str(free_port())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     assert process.stdout is not None
+    assert process.stdout.readline() == "MLflow starts …\n"
     yield process.stdout.readline().strip()
     process.terminate()
     process.communicate(timeout=30)
@@ -118,6 +119,26 @@ def test_the_comparison_of_a_study_over_optimizers(page, browser):
     save_screenshot(browser, "compared_optimizers")
 
 
+def test_a_store_that_is_served_is_only_opened(page, browser, client, capsys):
+    experiment = client.get_experiment_by_name("mnist_cnn").experiment_id
+    (run, *_) = client.search_runs([experiment], "tags.study = 'compared_optimizers' and tags.row = 'Adam'")
+    assert ui.main(["--no-browser"]) == 0
+    everything = capsys.readouterr().out.splitlines()[-1]
+    assert ui.main([run.info.run_id, "--no-browser"]) == 0
+    one = capsys.readouterr().out.splitlines()[-1]
+    assert everything.partition("#")[0] == one.partition("#")[0] == page.partition("#")[0]
+    browser.get(everything)
+    expected = [f"{name} seed=0" for name in OPTIMIZERS] + ["val/accuracy"]
+    text = shows(browser, expected)
+    save_screenshot(browser, "latest_experiment")
+    assert [word for word in expected if word not in text] == []
+    browser.get(one)
+    expected = ["Adam seed=0", "test/accuracy", "model.optimizer.lr"]
+    text = shows(browser, expected)
+    save_screenshot(browser, "one_run")
+    assert [word for word in expected if word not in text] == []
+
+
 def test_the_pictures_of_a_run(page, browser, client):
     experiment = client.get_experiment_by_name("mnist_cnn").experiment_id
     (run, *_) = client.search_runs([experiment], "tags.study = 'compared_optimizers' and tags.row = 'Adam'")
@@ -129,7 +150,12 @@ def test_the_pictures_of_a_run(page, browser, client):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"), [(["nothing"], "there are no runs of a study nothing"), (["--port", "{port}"], "in use")]
+    ("words", "message"),
+    [
+        (["nothing"], "there are no runs of a study nothing"),
+        (["0" * 32], "there is no run"),
+        (["--port", "{port}"], "in use"),
+    ],
 )
 def test_wrong_words(words, message, capsys, command):
     command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
@@ -140,3 +166,13 @@ def test_wrong_words(words, message, capsys, command):
         code = ui.main([word.format(port=port) for word in words])
     err = capsys.readouterr().err
     assert code == 2 and message in err and err.count("\n") == 1
+
+
+def test_why_a_server_did_not_start(monkeypatch, capsys, command, tmp_path):
+    command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
+    broken = tmp_path / "mlflow" / "__main__.py"
+    broken.parent.mkdir()
+    broken.write_text("import sys; sys.exit('no room for a server')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert ui.main(["--no-browser", "--port", str(free_port())]) == 2
+    assert capsys.readouterr().err == "ui: MLflow's server did not start: no room for a server\n"

@@ -155,8 +155,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
 
 
-def check_checkpoint(path: Path, exercise: str, model: LightningModule, processes: int | None = None) -> None:
-    """Reads a checkpoint to the end, executing nothing that is in it.
+def read_checkpoint(path: Path, exercise: str, model: LightningModule, processes: int | None = None) -> dict[str, Any]:
+    """A checkpoint, read to the end, with nothing executed that is in it.
 
     Args:
         path: the file.
@@ -184,6 +184,7 @@ def check_checkpoint(path: Path, exercise: str, model: LightningModule, processe
         raise InputError(f"{path} is a checkpoint of another network: its parameters differ in name or shape")
     if processes and (before := content.get("processes", 1)) != processes:
         raise InputError(f"{path} is a checkpoint of a run on {before} devices, which {processes} cannot go on with")
+    return content
 
 
 def shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:

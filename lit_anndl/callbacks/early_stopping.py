@@ -61,10 +61,15 @@ class EarlyStopping(lightning.EarlyStopping):
         self._keep_if_better(before, trainer)
 
     def best(self) -> dict[str, torch.Tensor]:
-        """What validation says of the best weights, and their epoch; nothing if it was never measured."""
+        """What validation says of the best weights, and their epoch; nothing if it was never measured.
+
+        It stands under the metrics' own names, for these weights are tested, and as `best/val/…`, for the store has the
+        learning curves under those.
+        """
         if not self.best_weights:
             return {}
-        return {**self.best_metrics, _BEST_EPOCH: torch.tensor(float(self.best_epoch))}
+        copies = {f"best/{name}": value for name, value in self.best_metrics.items()}
+        return {**self.best_metrics, **copies, _BEST_EPOCH: torch.tensor(float(self.best_epoch))}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the best weights in place."""

@@ -63,6 +63,9 @@ class CommandLine(LightningCLI):
         if not 0 <= (seed := self.config.seed_everything) < 2**32:
             raise ValueError(f"seed_everything: {seed} was given, expected a whole number from 0 to {2**32 - 1}")
 
+    def _set_seed(self) -> None:
+        """Leaves the random numbers alone: reading a configuration changes nothing, and `run` seeds."""
+
     def instantiate_classes(self) -> None:
         """Nothing yet: `run` seeds first."""
 

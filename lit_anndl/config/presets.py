@@ -5,7 +5,11 @@ torch is loaded.
 """
 
 import ast
+import pkgutil
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from lit_anndl import exercises
 
@@ -29,6 +33,12 @@ def summary(name: str) -> str:
     return comment.removeprefix("#").strip()
 
 
+def model_class(name: str) -> Any:
+    """An exercise's LightningModule, as its preset has it; imports it."""
+    content = yaml.safe_load(preset(name).read_text(encoding="utf-8"))
+    return pkgutil.resolve_name(content["model"]["class_path"])
+
+
 def by_session() -> dict[str, list[str]]:
     """The exercises of each session, under what its folder says of it."""
     folders = {path.parent for path in FOLDER.glob("*/*.yaml")}
@@ -38,5 +48,6 @@ def by_session() -> dict[str, list[str]]:
 
 def _title(folder: Path) -> str:
     """The first line of a package's docstring."""
-    package = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    file = folder / "__init__.py"
+    package = ast.parse(file.read_text(encoding="utf-8") if file.exists() else "")
     return (ast.get_docstring(package) or folder.name).partition("\n")[0].rstrip(".")

@@ -10,7 +10,7 @@ ADVICE = "try a smaller learning rate (--model.optimizer.lr) or larger batches"
 
 
 class EpochMeans:
-    """What the batches of an epoch have measured."""
+    """What the batches of an epoch have measured, each all of it or a part."""
 
     def __init__(self) -> None:
         self.batches: list[dict[str, Tensor]] = []
@@ -22,23 +22,28 @@ class EpochMeans:
     def reset(self) -> dict[str, Tensor]:
         """The means over the batches, with which the next epoch begins anew."""
         batches, self.batches = self.batches, []
-        return {name: torch.stack([metrics[name] for metrics in batches]).mean() for name in batches[0]}
+        return {name: values.mean() for name, (_, values) in _by_name(batches).items()}
 
     def refuse_divergence(self, module: LightningModule, latest: int) -> None:
         """Ends a run when a metric of the latest batches, the mean over its processes, is no number any more.
 
         Raises:
-            RunFailure: says at which step, and what to try.
+            RunFailure: says at which step, the epoch's batches counted from 0, and what to try.
         """
-        batches = self.batches[-latest:]
-        for name in batches[0]:
-            values = mean_over_processes(module.trainer, torch.stack([metrics[name] for metrics in batches]))
+        before = len(self.batches) - latest
+        for name, (steps, own) in _by_name(self.batches[before:]).items():
+            values = mean_over_processes(module.trainer, own)
             if not (finite := values.isfinite()).all():
                 first = int(finite.int().argmin())
-                step = module.global_step - len(batches) + first
-                raise RunFailure(
-                    f"{name} is {float(values[first])} at step {step} (epoch {module.current_epoch}): {ADVICE}"
-                )
+                where = f"at step {before + steps[first]} of epoch {module.current_epoch}"
+                raise RunFailure(f"{name} is {float(values[first])} {where}: {ADVICE}")
+
+
+def _by_name(batches: list[dict[str, Tensor]]) -> dict[str, tuple[list[int], Tensor]]:
+    """For each metric the numbers of the batches that have measured it, and what."""
+    names = dict.fromkeys(name for metrics in batches for name in metrics)
+    steps = {name: [step for step, metrics in enumerate(batches) if name in metrics] for name in names}
+    return {name: (own, torch.stack([batches[step][name] for step in own])) for name, own in steps.items()}
 
 
 def refuse_infinite_weights(module: LightningModule) -> None:

@@ -58,25 +58,25 @@ class Exercise(LightningModule, Generic[Data]):
         return ()
 
     def build(self, data: Data) -> None:
-        """Makes what depends on how many and how large the data are; their values are not read yet."""
+        """Builds the layers whose sizes depend on the data, which are not read yet."""
 
     def check(self, data: Data) -> None:
         """Refuses data that do not fit the model, with InputError."""
 
     @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
-        """The setting, among these arguments, that the number of epochs is part of, so that it cannot grow; or None."""
+        """The setting, among these arguments, that fixes the number of epochs; None if training may be extended."""
         return None
 
     def flops_per_step(self, batch: Any) -> int:
-        """Floating-point operations of a training batch, by which the number of threads is chosen."""
+        """Floating-point operations of a training batch, by which the number of threads is chosen; 0 for one thread."""
         return 0
 
     # What one batch does
 
     @abstractmethod
     def train_batch(self, batch: Any) -> Metrics:
-        """Learns from a batch; returns what it measured before, the first of it what training is about."""
+        """One training step on a batch; returns its metrics, taken before the update, the loss first."""
 
     @abstractmethod
     def evaluate_batch(self, batch: Any, stage: str) -> Metrics:

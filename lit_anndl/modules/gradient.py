@@ -19,9 +19,6 @@ from lit_anndl.modules.exercise import Data, Exercise, Metrics, parameters_per_l
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
-Differentiate = Callable[[Batch], tuple[Tensor, Metrics]]
-"""From a batch to its loss and metrics, leaving the loss's gradient in the parameters' `grad`."""
-
 
 class GradientExercise(Exercise[Data]):
     """A network trained by gradients of a loss. A batch is a tuple of tensors, inputs first.
@@ -32,8 +29,9 @@ class GradientExercise(Exercise[Data]):
     Args:
         optimizer: makes the optimizer from the parameters.
         net: maps a batch of inputs to outputs; where it depends on the data, `build` makes it.
-        manual_gradients: takes the place of automatic differentiation on a single device, for nets so small that
-            differentiating costs more than computing.
+        backpropagate: the mean error of a batch's tensors, with the loss's gradient left in the parameters' `grad`; it
+            takes the place of automatic differentiation on a single device, for nets so small that differentiating
+            costs more than computing.
 
     Raises:
         InputError: the optimizer cannot take a step.
@@ -43,13 +41,16 @@ class GradientExercise(Exercise[Data]):
     """The names that `measure` returns; the first is the loss."""
 
     def __init__(
-        self, optimizer: OptimizerCallable, net: nn.Module | None = None, manual_gradients: Differentiate | None = None
+        self,
+        optimizer: OptimizerCallable,
+        net: nn.Module | None = None,
+        backpropagate: Callable[..., Tensor] | None = None,
     ) -> None:
         super().__init__()
         if net is not None:
             self.net = net
         self.make_optimizer = optimizer
-        self.manual_gradients = manual_gradients
+        self.backpropagate = backpropagate
         self.test_outputs: list[Tensor] = []
 
     @classmethod
@@ -68,19 +69,16 @@ class GradientExercise(Exercise[Data]):
     def make_optimizers(self) -> Any:
         """The optimizer over all parameters."""
         optimizer = self.make_optimizer(self.parameters())
-        _refuse_lame_line_search(optimizer)
+        _check_line_search(optimizer)
         return optimizer
 
     def on_train_start(self) -> None:
         """Chooses how steps are taken: without Lightning's wrappers where they would do nothing."""
         self.bypass_lightning = self._may_bypass_lightning()
         self.optimizer: Any = self.optimizers(use_pl_optimizer=not self.bypass_lightning)
-        if self.bypass_lightning and self.manual_gradients:
-            self.differentiate = self.manual_gradients
-        else:
-            self.differentiate = partial(
-                self._differentiate, Tensor.backward if self.bypass_lightning else self.manual_backward
-            )
+        backward = Tensor.backward if self.bypass_lightning else self.manual_backward
+        written_out = self.bypass_lightning and self.backpropagate
+        self.differentiate = self._backpropagate if written_out else partial(self._differentiate, backward)
 
     def train_batch(self, batch: Batch) -> Metrics:
         """One optimizer step; returns the metrics before it."""
@@ -88,7 +86,7 @@ class GradientExercise(Exercise[Data]):
             self._count_step()
         if isinstance(self.optimizer, torch.optim.LBFGS):
             return self._take_closure_step(batch)
-        _, metrics = self.differentiate(batch)
+        metrics = self.differentiate(batch)
         self.clip(self.optimizer)
         self.optimizer.step()
         return metrics
@@ -107,8 +105,8 @@ class GradientExercise(Exercise[Data]):
 
     def flops_per_step(self, batch: Batch) -> int:
         """Three times those of the forward pass: gradients for inputs and weights cost as much each."""
-        self.eval()  # no dropout, which would draw random numbers, and no change of running statistics
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        self.eval()  # no change of running statistics
+        with torch.random.fork_rng(), torch.no_grad(), FlopCounterMode(display=False) as counter:
             self(batch[0])
         self.train()
         return int(3 * counter.get_total_flops())
@@ -117,13 +115,17 @@ class GradientExercise(Exercise[Data]):
         """The parameters per layer."""
         yield "parameters", parameters_per_layer(self.net)
 
-    def _differentiate(self, backward: Callable[[Tensor], None], batch: Batch) -> tuple[Tensor, Metrics]:
-        """Gradients by automatic differentiation."""
+    def _differentiate(self, backward: Callable[[Tensor], None], batch: Batch) -> Metrics:
+        """A batch's metrics, with the loss's gradient left in the parameters' `grad` by automatic differentiation."""
         self.optimizer.zero_grad()
         metrics = self.measure(self(batch[0]), batch)
-        loss = self.loss(metrics)
-        backward(loss)
-        return loss, metrics
+        backward(self.loss(metrics))
+        return metrics
+
+    def _backpropagate(self, batch: Batch) -> Metrics:
+        """The same, by backpropagation that is written out."""
+        assert self.backpropagate is not None
+        return {self.metric_names[0]: self.backpropagate(*batch)}
 
     def _take_closure_step(self, batch: Batch) -> Metrics:
         """A step of an optimizer that evaluates the loss several times; its first evaluation counts.
@@ -134,10 +136,10 @@ class GradientExercise(Exercise[Data]):
         evaluations: list[Metrics] = []
 
         def closure() -> Tensor:
-            loss, metrics = self.differentiate(batch)
+            metrics = self.differentiate(batch)
             self.clip(self.optimizer)
             evaluations.append(metrics)
-            return mean_over_processes(self.trainer, loss.detach())
+            return mean_over_processes(self.trainer, self.loss(metrics).detach())
 
         self.optimizer.step(closure)
         return evaluations[0]
@@ -155,7 +157,7 @@ class GradientExercise(Exercise[Data]):
         progress.completed += 1
 
 
-def _refuse_lame_line_search(optimizer: Optimizer) -> None:
+def _check_line_search(optimizer: Optimizer) -> None:
     """Refuses an L-BFGS whose line search may not look anywhere: at its first failure it would stand still for good.
 
     torch gives the search `max_eval` - 1 evaluations (earlier versions always 25), and `max_eval` is 1.25 `max_iter`

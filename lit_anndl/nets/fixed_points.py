@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lit_anndl.nets.hopfield import Hopfield
-from lit_anndl.runtime.errors import InputError
 
 MOST_UNITS = 8
 """There are 3^N patterns of saturation to try."""
@@ -47,11 +46,11 @@ def fixed_points(net: Hopfield, tolerance: float = 1e-9) -> list[FixedPoint]:
         tolerance: of the comparisons.
 
     Raises:
-        InputError: the network is larger.
+        ValueError: the network is larger.
     """
     weights, bias = net.weights.double().cpu(), net.bias.double().cpu()
     if (units := len(bias)) > MOST_UNITS:
-        raise InputError(f"fixed points are found exactly up to {MOST_UNITS} units; the network has {units}")
+        raise ValueError(f"fixed points are found exactly up to {MOST_UNITS} units; the network has {units}")
     values = (-1, 0, 1) if net.transfer == "satlins" else (-1, 1)
     threshold = 1.0 if net.transfer == "satlins" else 0.0
     candidates = (torch.tensor(pattern, dtype=torch.float64) for pattern in product(values, repeat=units))

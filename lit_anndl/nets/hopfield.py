@@ -6,8 +6,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lit_anndl.runtime.errors import InputError
-
 _Transfer = Literal["satlins", "sign"]
 
 
@@ -29,11 +27,11 @@ def lssm(patterns: Tensor, tau: float = 10.0, step: float = 0.15) -> tuple[Tenso
         W (N, N), symmetric, and b (N,), both float64.
 
     Raises:
-        InputError: there are fewer than two patterns; a value is not ±1.
+        ValueError: there are fewer than two patterns; a value is not ±1.
     """
     _check_binary(patterns)
     if len(patterns) < 2:
-        raise InputError(f"LSSM stores differences of patterns: {len(patterns)} was given, expected two or more")
+        raise ValueError(f"LSSM stores differences of patterns: {len(patterns)} was given, expected two or more")
     patterns = patterns.double()
     last = patterns[-1]
     differences = (patterns[:-1] - last).T
@@ -56,7 +54,7 @@ def hebb(patterns: Tensor) -> tuple[Tensor, Tensor]:
         W (N, N) and b (N,), both float64.
 
     Raises:
-        InputError: a value is not ±1.
+        ValueError: a value is not ±1.
     """
     _check_binary(patterns)
     patterns = patterns.double()
@@ -67,7 +65,7 @@ def hebb(patterns: Tensor) -> tuple[Tensor, Tensor]:
 def _check_binary(patterns: Tensor) -> None:
     """Refuses patterns of other values than ±1."""
     if (other := patterns[patterns.abs() != 1]).numel():
-        raise InputError(
+        raise ValueError(
             f"patterns: a value of {other[0]:g} was given, expected ±1: memories are corners of the hypercube"
         )
 
@@ -159,7 +157,7 @@ class DenseAssociativeMemory(nn.Module):
         """Takes over patterns of values ±1.
 
         Raises:
-            InputError: a value is another.
+            ValueError: a value is another.
         """
         _check_binary(patterns)
         self.patterns.copy_(patterns)

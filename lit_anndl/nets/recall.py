@@ -11,7 +11,7 @@ from lit_anndl.nets.hopfield import Update
 
 @dataclass(frozen=True)
 class Recall:
-    """Where states have gone.
+    """The result of a recall: final states, and how long each took to stand still.
 
     Args:
         states: (B, N), each as it was when it stood still, or after the last iteration.

@@ -9,8 +9,8 @@ from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_anndl.callbacks.checkpoint import AtomicCheckpointIO, check_checkpoint
-from lit_anndl.callbacks.progress_bar import ProgressBar
+from lit_anndl.callbacks.checkpoint import AtomicCheckpointIO, read_checkpoint
+from lit_anndl.callbacks.progress import progress
 from lit_anndl.callbacks.ranks import OwnSignals, RankStream
 from lit_anndl.callbacks.threads import ThreadChoice, check_threads
 from lit_anndl.callbacks.timing import Timing
@@ -80,6 +80,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.data.prepare_data()
     objects.data.setup("fit")
     objects.model.check(objects.data)
+    _check_epochs(objects)
     _check_monitor(objects)
     return objects
 
@@ -103,6 +104,13 @@ def check_data(configuration: Configuration) -> bool:
         return bool(build(configuration).data.has_validation)
 
 
+def _check_epochs(objects: Namespace) -> None:
+    """Refuses training without an end where something depends on how many epochs there are."""
+    tie, epochs = objects.model.tied_to_epochs(objects.model.arguments), objects.trainer.max_epochs
+    if tie and epochs == -1:
+        raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
+
+
 def _check_monitor(objects: Namespace) -> None:
     """Refuses a metric for the best checkpoint that is not measured, or that the test set is measured by."""
     monitor, metrics = objects.checkpoint.monitor, objects.model.metrics()
@@ -124,7 +132,7 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
     if objects.early_stopping.wanted:
         callbacks.append(objects.early_stopping)
     if options["enable_progress_bar"]:
-        callbacks.append(ProgressBar())
+        callbacks += progress()
     if checkpoints := options["enable_checkpointing"] and _is_recorded(objects):
         callbacks.append(objects.checkpoint)
     options = {
@@ -167,7 +175,7 @@ def _checkpoint_of(run_id: str, store: TrackingStore, model: Exercise[Any], trai
     """The checked checkpoint of the run to go on with, None if it has written none yet; each rank needs it."""
     path = last_checkpoint(store, store.run(run_id))
     if path:
-        check_checkpoint(path, model.exercise, model, trainer.world_size)
+        read_checkpoint(path, model.exercise, model, trainer.world_size)
     return path
 
 

@@ -14,6 +14,7 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.yaml_files import read_yaml
 from lit_anndl.tracking.artifacts import CONFIGURATION, fetch
 from lit_anndl.tracking.leftovers import open_store
+from lit_anndl.tracking.store import TrackingStore
 
 MAY_GROW = "trainer.max_epochs"
 _WHOLE = {
@@ -35,7 +36,7 @@ def parse_command(exercise: str, argv: Sequence[str]) -> Configuration:
         return parse(exercise, argv)
     files, options = split_argv(argv)
     own = words_of([word for option in options for word in option], [read_yaml(Path(file)) for file in files])
-    run, record = recorded_run(exercise, run_id, own)
+    run, record = recorded_run(open_store(), exercise, run_id, own)
     recorded, configuration = parse(exercise, [], record), parse(exercise, argv, record)
     refuse_changes(recorded, configuration)
     if run.info.status == "FINISHED" and configuration.settings() == recorded.settings():
@@ -55,13 +56,14 @@ def continuation(exercise: str, run_id: str, own: Sequence[str] = ()) -> Configu
     Raises:
         InputError: the run is unknown, or of another exercise; its record cannot be used.
     """
-    _, record = recorded_run(exercise, run_id, words_of(own, []))
+    _, record = recorded_run(open_store(), exercise, run_id, words_of(own, []))
     return parse(exercise, [f"--resume={run_id}"], record)
 
 
-def recorded_run(exercise: str, run_id: str, own: Collection[str] = ()) -> tuple[Any, dict[str, Any]]:
+def recorded_run(
+    store: TrackingStore, exercise: str, run_id: str, own: Collection[str] = ()
+) -> tuple[Any, dict[str, Any]]:
     """A run of the store, and the configuration that it was begun with, checked to be one."""
-    store = open_store()
     run = store.run(run_id)
     _refuse_other(run.data.tags, exercise, run_id)
     whose = f"{CONFIGURATION} of run {run_id}"

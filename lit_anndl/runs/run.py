@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -25,11 +26,15 @@ from lit_anndl.tracking.tracker import Tracker
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run leaves: its metrics, and where the tracker keeps it (None without one)."""
+    """What a finished run leaves: its metrics, and where the tracker keeps it (None without one).
+
+    The folder of its artifacts is None, too, where the store keeps them elsewhere.
+    """
 
     metrics: dict[str, float]
-    run_id: str | None
-    tracking_uri: str | None
+    run_id: str | None = None
+    tracking_uri: str | None = None
+    artifacts: Path | None = None
 
 
 def run(
@@ -67,7 +72,7 @@ def execute(
     """Trains and tests what was composed; a recorded run is begun or gone on with, and ended with its true status."""
     tracker = parts.tracker
     if tracker is None:
-        return Result(_train_and_test(parts), None, None)
+        return Result(_train_and_test(parts))
     try:
         begin(parts, tracker, configuration, tags, varied)
         metrics = record_results(parts, tracker, _train_and_test(parts))
@@ -81,7 +86,8 @@ def execute(
         raise
     with deferring():  # half ended, it would be neither finished nor interrupted
         tracker.close("FINISHED")
-    return Result(metrics, tracker.run_id, tracker.store.uri)
+    artifacts = tracker.checkpoint_directory().parent
+    return Result(metrics, tracker.run_id, tracker.store.uri, artifacts if artifacts.is_dir() else None)
 
 
 def begin(
@@ -128,7 +134,8 @@ def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) ->
     metrics, whole = {**earlier, **metrics}, _sees_whole_test_set(parts.trainer)
     if whole:
         metrics |= parts.model.summary(parts.data, tracker.history)
-    final = {name: value for name, value in metrics.items() if name not in tracker.history}
+    curves = {name for name in tracker.history if name.startswith(("train/", "val/", "test/"))}
+    final = {name: value for name, value in metrics.items() if name not in curves}  # anew, where a run is longer now
     tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
     tracker.log_table(ELAPSED, parts.timing.table())
     if whole:

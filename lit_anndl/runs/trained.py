@@ -1,13 +1,12 @@
 """The trained exercise of a run, back from the store."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lit_anndl.callbacks.checkpoint import check_checkpoint
+from lit_anndl.callbacks.checkpoint import read_checkpoint
 from lit_anndl.config import presets
 from lit_anndl.config.configuration import parse
 from lit_anndl.modules.exercise import Exercise
@@ -20,7 +19,9 @@ from lit_anndl.tracking.store import TrackingStore
 
 
 def load(run_id: str) -> Exercise[Any]:
-    """The exercise as it was tested, its weights in place, on the CPU, in evaluation mode.
+    """The trained exercise of a run, on the CPU, in evaluation mode.
+
+    Its weights are those that were tested, or the last ones of a run that was interrupted.
 
     No code of the store's is run: the class is the exercise's own, the weights are read as tensors.
 
@@ -30,23 +31,22 @@ def load(run_id: str) -> Exercise[Any]:
     store = TrackingStore()
     run = store.run(run_id)
     exercise = run.data.tags.get("exercise", "")
-    if exercise not in presets.names():
-        raise InputError(f"run {run_id} is no run of an exercise")
-    _, record = recorded_run(exercise, run_id)
+    if exercise not in presets.names() or "seed" not in run.data.tags:
+        raise InputError(f"run {run_id} is no run of an exercise; a study has trained in the runs below its own")
+    _, record = recorded_run(store, exercise, run_id)
     with refusing(), torch.random.fork_rng():
         configuration = parse(exercise, [], record)
         module: Exercise[Any] = assemble(configuration).model
     path = last_checkpoint(store, run)
     if path is None:
         raise InputError(f"run {run_id} has no checkpoint yet")
-    check_checkpoint(path, exercise, module)
-    module.load_state_dict(_tested_weights(path), assign=True)  # in the precision that they were trained in
+    content = read_checkpoint(path, exercise, module)
+    module.load_state_dict(_tested_weights(content), assign=True)  # in the precision that they were trained in
     return module.eval().requires_grad_(False)
 
 
-def _tested_weights(path: Path) -> Mapping[str, Tensor]:
+def _tested_weights(content: Mapping[str, Any]) -> Mapping[str, Tensor]:
     """The weights of a checkpoint that were tested: the best, if early stopping has kept them, or else the last."""
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     kept = [state["best_weights"] for state in content["callbacks"].values() if state.get("best_weights")]
     weights: Mapping[str, Tensor] = kept[0] if kept else content["state_dict"]
     return weights

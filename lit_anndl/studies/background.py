@@ -1,4 +1,4 @@
-"""Work beside the work."""
+"""A background thread for the length of a context."""
 
 import threading
 from collections.abc import Callable, Iterator

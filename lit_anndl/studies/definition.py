@@ -135,6 +135,12 @@ class Definition:
         return {*(domain.key for domain in self.domains), *(key for row in self.table.values() for key in row)}
 
     @property
+    def stops_early(self) -> bool:
+        """Whether each trial is stopped early, as far as the study file says."""
+        key = "early_stopping.patience"
+        return key in self.fixed or (bool(self.table) and all(key in row for row in self.table.values()))
+
+    @property
     def budget(self) -> int | None:
         """How many trials the study has, None without a limit."""
         return len(self.rows) or len(self.planned) or self.trials

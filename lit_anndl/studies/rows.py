@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.config.configuration import parse
+from lit_anndl.config import presets
 from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.records import Table
 from lit_anndl.studies import row_figures as plots
@@ -88,7 +88,7 @@ def values_by_row(definition: Definition, trials: list[FrozenTrial]) -> dict[str
 
 def _curve_metrics(definition: Definition) -> list[str]:
     """The metrics that are measured at each epoch."""
-    names = parse(definition.exercise, []).model_class.metrics()
+    names = presets.model_class(definition.exercise).metrics()
     return [name for name in names if name.startswith(("train/", "val/"))]
 
 

@@ -11,7 +11,7 @@ from optuna import Study
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.config.configuration import parse
+from lit_anndl.config import presets
 from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
@@ -64,10 +64,11 @@ class OpenStudy:
     def lay_out(self, figures: Sequence[str] = ()) -> None:
         """Prepares MLflow's view that compares the runs, and the figures that they are known to have."""
         definition = self.definition
-        metrics = parse(definition.exercise, []).model_class.metrics()
+        metrics = presets.model_class(definition.exercise).metrics()
+        tested = definition.stops_early and definition.metric.startswith(("train/", "val/"))
         self.parent.set_view(
             definition.name,
-            definition.metric,
+            f"best/{definition.metric}" if tested else definition.metric,  # of the weights that were tested
             ascending=definition.direction == "minimize",
             parameters=definition.varied,
             finals=[*(name for name in metrics if name.startswith("test/")), "seconds/fit"],

@@ -117,5 +117,5 @@ def _check_plan(definition: Definition) -> None:
 
 
 def tried(definition: Definition) -> Iterator[Overrides]:
-    """Settings that show everything there is to refuse."""
+    """The settings that a study is validated by: every row, or each choice and bound of its space."""
     yield from definition.table.values() if definition.rows else examples(definition.domains)

@@ -10,16 +10,23 @@ from urllib.parse import urlencode
 COMPARISON = {"workflowType": "machine_learning", "compareRunsMode": "CHART"}
 SHARED_VIEW = "mlflow.sharedViewState."
 """An experiment's tags of this prefix are views that MLflow's own "share" button has saved."""
+_EVERY_RUN = {"searchFilter": "tags.seed != ''", "orderByKey": "tags.`mlflow.runName`", "orderByAsc": "true"}
+"""Only what has trained, by name: in the order of time MLflow would fold the runs of studies under their parents."""
 _LARGEST_PICTURE = 100
 """Runs in one picture of parallel coordinates."""
 _CARD = {"runsCountToCompare": _LARGEST_PICTURE, "deleted": False, "isGenerated": False}
 """What all charts have."""
 
 
-def address(server: str, experiment: str, study: str | None = None) -> str:
+def charts_page(server: str, experiment: str, study: str | None = None) -> str:
     """Where a server shows the charts of an experiment's runs, or of a study's alone."""
-    view = {"viewStateShareKey": study} if study else {}
+    view = {"viewStateShareKey": study} if study else _EVERY_RUN
     return f"{server}/#/experiments/{experiment}/runs?{urlencode({**COMPARISON, **view})}"
+
+
+def run_page(server: str, experiment: str, run_id: str) -> str:
+    """Where a server shows a run."""
+    return f"{server}/#/experiments/{experiment}/runs/{run_id}"
 
 
 def _parallel_card(metric: str, parameters: Sequence[str]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Ownership:
         self._asked = 0.0
 
     def is_lost_here(self) -> bool:
-        """Whether another process of this machine has taken the run, or any as far as is known."""
+        """Whether the run is known to be another process' by now, without asking the store."""
         facts = self._outbox.metadata()
         self.is_lost = self.is_lost or (bool(facts) and taken_over(facts, process_tags()))
         return self.is_lost

@@ -124,7 +124,7 @@ class TrackingStore:
         return Outbox(self.outboxes() / run_id)
 
     def changing(self) -> FileLock:
-        """Held by whoever takes a run over that another process has left."""
+        """The lock that is held while a run of a dead process is taken over."""
         self.outboxes().mkdir(parents=True, exist_ok=True)
         return FileLock(self.outboxes() / ".lock")
 

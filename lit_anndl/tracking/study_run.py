@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class StudyRun:
-    """A run without training of its own: many processes' common one, so each only notes that it lives.
+    """The parent run of a study, shared by all its workers, each of which only notes that it lives.
 
     What cannot be noted while the store is away is noted by whoever is next; a warning says so.
 

@@ -49,6 +49,7 @@ class Tracker(Logger):
         self.exercise = exercise
         self.store = store
         self.history: dict[str, list[tuple[int, float]]] = {}
+        self._tables: set[str] = set()
         self._known: set[tuple[str, int]] = set()
         self._run: Run | None = None
         self._away = False
@@ -139,6 +140,7 @@ class Tracker(Logger):
             RunFailure: there is no room, or the run is another process' by now.
         """
         rows = [list(row) for row in zip(*table.values(), strict=True)]
+        self._tables.add(f"tables/{name}.json")
         self._write(f"tables/{name}.json", json.dumps({"columns": list(table), "data": rows}).encode())
 
     @rank_zero_only
@@ -175,7 +177,8 @@ class Tracker(Logger):
         if self._run is None:
             return
         self._ended.set()
-        tags = dict(tags or {})
+        listed = json.dumps([{"path": path, "type": "table"} for path in sorted(self._tables)])
+        tags = {**(tags or {}), **({"mlflow.loggedArtifacts": listed} if self._tables else {})}  # for mlflow.load_table
         if self._ownership.is_lost_here():
             raise TakenOver(self.run_id)
         with suppress(OSError):  # what does not fit on the disk may still reach the store

@@ -8,6 +8,7 @@ import torch
 from lit_anndl.data.surface import SurfaceData
 from lit_anndl.exercises.supervised.surface import Surface
 from tests.support.processes import checkpoint, training_history
+from tests.support.recorded import printed_metrics
 
 STOPPING = [
     "surface",
@@ -34,13 +35,14 @@ def errors(state: dict[str, torch.Tensor]) -> tuple[float, float]:
 def test_stops_after_patience_and_tests_the_best_weights(command):
     code, out, err = command(*STOPPING)
     assert code == 0, err
-    printed = dict(line.split() for line in out.split("\n\n")[0].splitlines())
+    printed = printed_metrics(out)
     run = command.runs()[0]
     validation = dict(training_history(command.client, run.info.run_id)["val/mse"])
     best = min(validation, key=validation.__getitem__)
     assert max(validation) == best + 6 < 199
     assert float(printed["val/mse"]) == pytest.approx(validation[best], rel=1e-4)
     assert run.data.metrics["best/epoch"] == best
+    assert run.data.metrics["best/val/mse"] == validation[best]
     last = checkpoint(run)
     assert errors(weights(last.with_name("best.ckpt"))) == pytest.approx(
         (validation[best], run.data.metrics["test/mse"]), rel=1e-5
@@ -56,7 +58,7 @@ def test_metrics_of_training_are_looked_at_every_epoch(command):
     monitored += ["--trainer.max_epochs", "13"]
     code, out, err = command(*STOPPING, *monitored)
     assert code == 0, err
-    printed = dict(line.split() for line in out.split("\n\n")[0].splitlines())
+    printed = printed_metrics(out)
     curve = [value for _, value in training_history(command.client, command.runs()[0].info.run_id)["train/mse"]]
     assert float(printed["train/mse"]) == pytest.approx(min(curve), rel=1e-4)
 

@@ -12,6 +12,7 @@ from lit_anndl.callbacks.checkpoint import Checkpoint
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.runtime.errors import RunFailure
 
 EPOCHS, STEPS = 3, 4
 
@@ -145,3 +146,35 @@ def test_without_optimizers_the_last_epoch_is_saved(every: int, tmp_path: Any) -
     for name in ("last", "best"):
         saved = torch.load(tmp_path / f"{name}.ckpt", weights_only=True)
         assert saved["state_dict"]["mean"].item() == pytest.approx(EPOCHS * 7.5)
+
+
+class Seldom(Mean):
+    """Measures a second thing at every other batch."""
+
+    def train_batch(self, batch: Batch) -> Metrics:
+        metrics = super().train_batch(batch)
+        first = batch[0][0, 0]
+        return {**metrics, "first": first} if first % 8 == 0 else metrics
+
+
+def test_what_some_batches_alone_measure_is_averaged_over_those() -> None:
+    data = Points(4, None, seed=0)
+    data.shuffle = False
+    trainer = make_trainer(max_epochs=1)
+    trainer.fit(Seldom(), datamodule=data)
+    assert float(trainer.callback_metrics["train/first"]) == 4.0  # of 0 and 8
+
+
+class Diverging(Mean):
+    """Is no number from the third batch on."""
+
+    def train_batch(self, batch: Batch) -> Metrics:
+        return {"mean": super().train_batch(batch)["mean"] if batch[0][0, 0] < 8 else torch.tensor(torch.nan)}
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2, None])
+def test_divergence_is_told_by_the_batch(steps_per_execution: int | None) -> None:
+    data = Points(4, steps_per_execution, seed=0)
+    data.shuffle = False
+    with pytest.raises(RunFailure, match="mean is nan at step 2 of epoch 0: "):
+        make_trainer().fit(Diverging(), datamodule=data)

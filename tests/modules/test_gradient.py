@@ -109,13 +109,7 @@ def train(
 ) -> Regression:
     """A trained module; options are the Trainer's."""
     net = make_net()
-    backpropagate = SquaredErrorBackpropagation(net)
-
-    def by_hand(batch: Batch) -> tuple[Tensor, Metrics]:
-        error = backpropagate(*batch)
-        return error, {"loss": error}
-
-    module = Regression(optimizer, net, by_hand if explicit else None)
+    module = Regression(optimizer, net, SquaredErrorBackpropagation(net) if explicit else None)
     module.gradient_clipping = gradient_clipping
     data = Points(batch_size, steps_per_execution, seed=0)
     make_trainer(**options).fit(module, datamodule=data)

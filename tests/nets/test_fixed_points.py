@@ -6,7 +6,6 @@ import torch
 from lit_anndl.nets.fixed_points import fixed_points
 from lit_anndl.nets.hopfield import hebb, lssm
 from lit_anndl.nets.recall import recall
-from lit_anndl.runtime.errors import InputError
 from tests.nets.test_hopfield import THREE, network, random_patterns
 
 
@@ -63,5 +62,5 @@ def test_a_field_of_nothing_is_marginal():
 
 
 def test_refuses_large_networks():
-    with pytest.raises(InputError, match="up to 8 units; the network has 9"):
+    with pytest.raises(ValueError, match="up to 8 units; the network has 9"):
         fixed_points(network(torch.eye(9), torch.zeros(9)))

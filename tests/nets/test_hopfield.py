@@ -6,7 +6,6 @@ import torch
 
 from lit_anndl.nets.hopfield import DenseAssociativeMemory, Hopfield, asynchronous, hebb, lssm
 from lit_anndl.nets.recall import Recall, recall, trajectory
-from lit_anndl.runtime.errors import InputError
 
 THREE = [[1, 1, 1], [-1, -1, 1], [1, -1, -1]]
 
@@ -141,7 +140,7 @@ def test_recall_tells_what_has_not_converged():
 
 
 def test_refuses_what_cannot_be_stored():
-    with pytest.raises(InputError, match="1 was given, expected two or more"):
+    with pytest.raises(ValueError, match="1 was given, expected two or more"):
         lssm(torch.ones(1, 4))
-    with pytest.raises(InputError, match=r"a value of 0\.5 was given"):
+    with pytest.raises(ValueError, match=r"a value of 0\.5 was given"):
         hebb(torch.tensor([[1, 0.5]]))

@@ -1,5 +1,7 @@
 """A trained network, back from the store."""
 
+import random
+
 import pytest
 import torch
 
@@ -47,3 +49,11 @@ def test_loading_changes_nothing(command):
     load(run.info.run_id)
     assert torch.equal(torch.get_rng_state(), state)
     assert command.client.get_run(run.info.run_id).data.to_dictionary() == run.data.to_dictionary()
+
+
+def test_loading_draws_no_random_numbers(command):
+    run = command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
+    before = (random.getstate(), torch.get_rng_state())
+    load(run.info.run_id)
+    assert random.getstate() == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])

@@ -25,3 +25,9 @@ def table(client: MlflowClient, run: Run, name: str, folder: Path) -> list[dict[
     """The lines of a table of a run."""
     content = json.loads(read_artifact(client, run.info.run_id, f"tables/{name}.json", folder))
     return [dict(zip(content["columns"], line, strict=True)) for line in content["data"]]
+
+
+def printed_metrics(out: str) -> dict[str, float]:
+    """The table of metrics that a command has printed, by name."""
+    (table,) = [block for block in out.split("\n\n") if "seconds/fit" in block]
+    return {line.split()[0]: float(line.split()[1]) for line in table.strip().splitlines()}

@@ -72,3 +72,9 @@ def test_of_two_that_resume_one_is_refused(tracker, client):
     again.resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
     again.close("FINISHED")
     assert client.get_run(tracker.run_id).info.status == "FINISHED"
+
+
+def test_tables_are_those_of_mlflow(command):
+    run = command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
+    table = command.client.load_table(run.info.experiment_id, "tables/parameters.json", [run.info.run_id])
+    assert list(table["layer"])[-1] == "total"

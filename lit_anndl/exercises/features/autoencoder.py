@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
@@ -131,4 +132,4 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
     def test_codes(self, data: MNISTData) -> Tensor:
         """The codes of the test images, on the CPU."""
         like = next(self.parameters())
-        return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(1000)])
+        return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(EVALUATION_BATCH_SIZE)])

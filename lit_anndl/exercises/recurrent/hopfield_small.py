@@ -64,6 +64,7 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         tolerance: NonNegativeFloat = 1e-9,
     ) -> None:
         super().__init__(Rule(storage, tau, step), 0, units, update, iterations, tolerance)
+        self._points: list[tuple[FixedPoint, str]] | None = None
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
@@ -81,10 +82,17 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         return same(ended, self.patterns.to(ended)).any(dim=1)
 
     def points(self) -> list[tuple[FixedPoint, str]]:
-        """The fixed points with what they are to the user; the stored ones first."""
+        """The fixed points with what they are to the user, the stored ones first; found once."""
         assert isinstance(self.net, Hopfield)
-        found = [(point, self.role(point)) for point in fixed_points(self.net)]
-        return sorted(found, key=lambda each: _ROLES.index(each[1]))
+        if self._points is None:
+            found = [(point, self.role(point)) for point in fixed_points(self.net)]
+            self._points = sorted(found, key=lambda each: _ROLES.index(each[1]))
+        return self._points
+
+    def on_test_start(self) -> None:
+        """Drops those of an earlier test."""
+        super().on_test_start()
+        self._points = None
 
     def role(self, point: FixedPoint) -> str:
         """Whether a fixed point is a stored pattern, an attractor that is none, unstable, or marginal."""

@@ -20,7 +20,7 @@ from lit_anndl.nets.forecaster import Forecaster
 from lit_anndl.nets.lstm_backpropagation import LSTMStepBackpropagation
 from lit_anndl.nets.population import Activation, Population, PopulationLSTM, PopulationMLP
 from lit_anndl.plots.learning import curves
-from lit_anndl.runtime.errors import InputError, RunFailure
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
 
@@ -89,7 +89,7 @@ class SantaFe(GradientExercise[SantaFeData]):
         self.sizes = {name: int(size) for name, size in sizes.items()}  # plain numbers, for checkpoints
         self.make_networks(**self.sizes)
         if self.network == "lstm" and data.batch_size == 1:
-            self.manual_gradients = self.written_gradients(LSTMStepBackpropagation(self.net))
+            self.backpropagate = LSTMStepBackpropagation(self.net)
 
     def make_networks(self, folds: int, origins: int, lag: int, steps_ahead: int) -> None:
         """One for each fold and origin, for windows of `lag` values."""
@@ -101,15 +101,6 @@ class SantaFe(GradientExercise[SantaFeData]):
         if self.network == "lstm":
             return PopulationLSTM(size, lag, self.hidden)
         return PopulationMLP(size, lag, self.hidden, self.activation, self.gain)
-
-    def written_gradients(self, backpropagate: LSTMStepBackpropagation) -> Any:
-        """Backpropagation without automatic differentiation."""
-
-        def differentiate(batch: Batch) -> tuple[Tensor, Metrics]:
-            metrics = {"mse": backpropagate(*batch)}
-            return self.loss(metrics), metrics
-
-        return differentiate
 
     def check(self, data: SantaFeData) -> None:
         """Refuses data that a network with a state makes no sense of."""
@@ -145,11 +136,6 @@ class SantaFe(GradientExercise[SantaFeData]):
     def rate(self, epoch: int) -> float:
         """What is left of the learning rate after some epochs; at first there is no trainer that knows how many."""
         return 0.5 * (1 + math.cos(math.pi * epoch / (self.trainer.max_epochs or 1))) if epoch else 1.0
-
-    def on_fit_start(self) -> None:
-        """Refuses to lower the learning rate towards an end that is not known."""
-        if self.anneal and (self.trainer.max_epochs or 0) < 1:
-            raise RunFailure(f"model.anneal needs a number of epochs: trainer.max_epochs is {self.trainer.max_epochs}")
 
     def on_train_epoch_start(self) -> None:
         """Begins the series anew."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.modules.exercise import Metrics
-from lit_anndl.modules.gradient import Differentiate, GradientExercise
+from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
 from lit_anndl.nets.ensemble import Ensemble
 from lit_anndl.nets.mlp import MLP, Activation
@@ -89,7 +89,7 @@ class BivariateRegression(GradientExercise[Points]):
             for _ in range(members)
         ]
         net = nets[0] if members == 1 else Ensemble(nets)
-        super().__init__(optimizer, net, None if l1 or l2 else manual_gradients(net))
+        super().__init__(optimizer, net, None if l1 or l2 else written_out(net))
         self.penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
         self.members = members
         self.batch_norm = batch_norm
@@ -145,14 +145,8 @@ class BivariateRegression(GradientExercise[Points]):
         return float(self.measure(self.net(batch[0]), batch)["mse"])
 
 
-def manual_gradients(net: nn.Module) -> Differentiate | None:
+def written_out(net: nn.Module) -> SquaredErrorBackpropagation | None:
     """Backpropagation without automatic differentiation, for nets that it is written out for."""
     if not isinstance(net, MLP) or not all(isinstance(layer, nn.Linear | nn.ReLU) for layer in net):
         return None
-    backpropagate = SquaredErrorBackpropagation(net)
-
-    def differentiate(batch: Batch) -> tuple[Tensor, Metrics]:
-        error = backpropagate(*batch)
-        return error, {"mse": error}
-
-    return differentiate
+    return SquaredErrorBackpropagation(net)

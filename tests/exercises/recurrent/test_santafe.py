@@ -8,7 +8,7 @@ import torch
 
 from lit_anndl.exercises.recurrent.santafe import SantaFe
 from tests.support.processes import checkpoint, training_history
-from tests.support.recorded import artifacts, table
+from tests.support.recorded import artifacts, printed_metrics, table
 
 FEW = ["--data.train_size", "200", "--data.lag", "10", "--data.validation_size", "20", "--data.folds", "2"]
 MLP = ["santafe_mlp", *FEW, "--trainer.max_epochs", "4", "--model.hidden", "8"]
@@ -87,7 +87,7 @@ def test_early_stopping_reports_the_folds_of_the_tested_weights(command):
     words = ["--trainer.max_epochs", "60", "--model.optimizer.lr", "0.3", "--early_stopping.patience", "3"]
     code, out, err = command(*MLP, *words)
     assert code == 0, err
-    printed = {line.split()[0]: float(line.split()[1]) for line in out.split("\n\n")[0].splitlines()}
+    printed = printed_metrics(out)
     assert printed["val/mse"] == pytest.approx((printed["val/mse_1"] + printed["val/mse_2"]) / 2, rel=1e-4)
     run_id = next(line.split()[1] for line in out.splitlines() if line.startswith("run "))
     curve = training_history(command.client, run_id)["val/log_mse"]
