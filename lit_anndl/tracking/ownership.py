@@ -45,8 +45,9 @@ class Ownership:
             MlflowException, OSError: the store is away, and no other process of this machine has taken the run.
         """
         if not self.is_lost_here():
-            self._asked = time.time()
+            now = time.time()
             self.is_lost = taken_over(self._client.get_run(self._run_id).data.tags, process_tags())
+            self._asked = now  # not before there is an answer, which another thread would believe to be no
         return self.is_lost
 
     def check(self) -> None:
