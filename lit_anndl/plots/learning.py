@@ -17,7 +17,7 @@ def curves(history: History, names: Sequence[str], ylabel: str, *, log: bool = F
             epochs, values = zip(*points, strict=True)
             axes.plot(epochs, values, label=name, marker="." if len(points) <= 50 else None)
     axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3, which="both" if log else "major")
     axes.legend()
     return figure

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and the like as an exception, at a moment that suits."""
 
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """Ctrl-C, and what clusters send before they take the machine away."""
 GRACE_SECONDS = 10.0
 """How long training may go on to a good place to stop; clusters kill half a minute after SIGTERM."""
+_STDERR = 2
 
 
 class Interruption(Stopped):
@@ -104,6 +106,12 @@ def ignoring_signals() -> Iterator[None]:
         yield
 
 
+def acknowledge(message: str) -> None:
+    """Tells who sits at a terminal that a signal was heard; safe within a handler."""
+    if os.isatty(_STDERR):
+        os.write(_STDERR, f"\n{message}\n".encode())
+
+
 class Deferral:
     """Notes signals instead of raising, so that training can end where it can be resumed exactly.
 
@@ -133,5 +141,6 @@ class Deferral:
         if self.pending is None:
             self.pending = Interruption(signum)
             signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+            acknowledge(f"{self.pending}; the epoch is finished first, once more ends it now")
         else:
             _raise_once(self.pending)

@@ -11,7 +11,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
-from lit_anndl.config.explain import explain
+from lit_anndl.config.explain import explain, unknown_key
 from lit_anndl.config.merge import flatten
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.yaml_files import read_yaml
@@ -176,6 +176,10 @@ def read_definition(path: Path, argv: Sequence[str] = ()) -> Definition:
 
 def parse_definition(content: dict[str, Any], argv: Sequence[str] = ()) -> Definition:
     """The study that a file's content describes, with options laid over it."""
+    known = [each.name for each in fields(Definition)]
+    for key in content:
+        if isinstance(key, str) and key not in known:
+            raise InputError(unknown_key(key, known))
     parser = make_parser()
     try:
         values = parser.parse_args(list(argv), namespace=parser.parse_object(content))

@@ -11,7 +11,7 @@ import torch
 
 from lit_anndl.runtime.cores import available_cores
 from lit_anndl.runtime.errors import InputError, RunFailure
-from lit_anndl.runtime.interruption import Interruption, deferring, ignoring_signals
+from lit_anndl.runtime.interruption import Interruption, acknowledge, deferring, ignoring_signals
 from lit_anndl.studies.database import VARIABLE, retry
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.process import arguments
@@ -77,6 +77,7 @@ def started(argv: Sequence[str], environments: Sequence[dict[str, str]]) -> Iter
 
 def _terminate_workers(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:
     """Passes a signal on, and waits for the workers to put their trials back."""
+    acknowledge("the workers put their trials back")
     for worker in workers:
         worker.send_signal(signum)
     end = time.monotonic() + _LONGEST_GOODBYE_SECONDS

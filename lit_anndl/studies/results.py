@@ -199,7 +199,7 @@ def summary(opened: OpenStudy) -> str:
     if best := retry(opened.best):
         settings = overrides(definition, best)
         kind = f"median of seeds {definition.seeds}, " if len(definition.seeds) > 1 else ""
-        lines += [f"best {definition.metric} {best.value:.6g} ({kind}trial {best.number}):"]
+        lines += [f"best {definition.metric} {best.value:.4g} ({kind}trial {best.number}):"]
         lines += [f"  {key} {value}" for key, value in best.params.items()]
         lines += [f"again{', the first seed' if kind else ''}: {fit_command(definition, settings)}"]
     return "\n".join(lines)
@@ -216,6 +216,6 @@ def _rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
     values: Mapping[str, list[float]] = rows.values_by_row(definition, trials)
     failures = {t.user_attrs["row"]: failure(t) for t in trials if t.state is TrialState.FAIL}
     width = max(map(len, definition.rows))
-    lines = [f"  {row:{width}}  {rows.spread(values[row])}" for row in values]
+    lines = [f"  {row:{width}}  {rows.spread(values[row], 4)}" for row in values]
     lines += [f"  {row:{width}}  failed: {why}" for row, why in failures.items()]
     return [f"{definition.metric}, median (lowest–highest) of seeds {definition.seeds}:", *lines]

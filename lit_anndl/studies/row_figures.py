@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from lit_anndl.runtime.records import Table
@@ -67,7 +67,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> F
     timed = any(curve.seconds is not None for curves in panels.values() for curve in curves.values())
     height = max(3.6, *(0.27 * len(curves) for curves in panels.values()))
     figure = Figure(figsize=(13 if timed else 8.5, height * len(panels)), layout="constrained")
-    grid = figure.subplots(len(panels), 2 if timed else 1, squeeze=False, sharey="row")
+    grid = figure.subplots(len(panels), 2 if timed else 1, squeeze=False, sharex="col", sharey=True)
     scale = _scale_of(np.concatenate([c.median for curves in panels.values() for c in curves.values()]))
     for (title, curves), axes in zip(panels.items(), grid, strict=True):
         for number, (row, curve) in enumerate(curves.items()):
@@ -75,6 +75,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> F
             if curve.seconds is not None:
                 _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {curve.seconds[-1]:.3g} s")
         axes[0].set(ylabel=metric, title=title, yscale=scale, xlabel="epoch")
+        axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if timed:
             axes[1].set(xlabel="seconds of training", title=title)
             _use_log_scale(axes[1])

@@ -104,11 +104,13 @@ def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:
     return dict(table.reset_index().to_dict("list"))
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], digits: int = 6) -> str:
     """Median (lowest–highest); infinite ones were never reached, and of unknown ones nothing is said."""
     if not values or any(map(math.isnan, values)):
         return ""
-    shown = ["never" if math.isinf(each) else f"{each:.6g}" for each in (median(values), min(values), max(values))]
+    shown = [
+        "never" if math.isinf(each) else f"{each:.{digits}g}" for each in (median(values), min(values), max(values))
+    ]
     return f"{shown[0]} ({shown[1]}–{shown[2]})" if len(set(shown)) > 1 else shown[0]
 
 

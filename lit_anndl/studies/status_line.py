@@ -27,13 +27,14 @@ def progress(opened: OpenStudy) -> Iterator[None]:
 
 def show(opened: OpenStudy, done: threading.Event) -> None:
     """Draws the bar again and again."""
-    with tqdm(total=opened.definition.budget, unit="trial", leave=False) as bar:
+    budget, seeds = opened.definition.budget, len(opened.definition.seeds)
+    with tqdm(total=budget and budget * seeds, unit="run", leave=False) as bar:
         while not done.wait(REFRESH_SECONDS):
             try:
-                counts, best = opened.counts(), opened.best()
+                trials, counts, best = opened.trials(), opened.counts(), opened.best()
             except UNREACHABLE:
                 continue
-            bar.n = counts["COMPLETE"] + counts["PRUNED"] + counts["FAIL"]
+            bar.n = sum(seeds if t.state.is_finished() else len(t.user_attrs.get("metrics", {})) for t in trials)
             states = {"running": counts["RUNNING"], "pruned": counts["PRUNED"], "failed": counts["FAIL"]}
             shown = {name: count for name, count in states.items() if count}
             bar.set_postfix({**shown, **({opened.definition.metric: f"{best.value:.4g}"} if best else {})})

@@ -106,10 +106,12 @@ def _run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
 
 def line(trial: FrozenTrial, metric: str) -> str:
     """What a log says of a trial that has ended."""
-    said = {TrialState.COMPLETE: f"{metric} {trial.value}", TrialState.FAIL: f"failed: {error_of(trial)}"}
+    complete = f"{metric} {trial.value:.4g}" if trial.value is not None else ""
+    said = {TrialState.COMPLETE: complete, TrialState.FAIL: f"failed: {error_of(trial)}"}
+    row = f" ({trial.user_attrs['row']})" if "row" in trial.user_attrs else ""
     history = retry_history(trial)
     since = f" (begun as trial {history[0]})" if history else ""
-    return f"trial {trial.number}: {said.get(trial.state, 'pruned')}{since}"
+    return f"trial {trial.number}{row}: {said.get(trial.state, 'pruned')}{since}"
 
 
 def _classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) -> tuple[TrialState, float | None]:

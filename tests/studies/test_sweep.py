@@ -345,3 +345,9 @@ def test_what_a_study_varies_is_a_parameter_of_each_run(study_file, run_sweep, c
         "trainer.check_val_every_n_epoch",
         "trainer.max_epochs",
     }
+
+
+def test_a_mistyped_key_above_others_is_told_itself(tmp_path, run_sweep):
+    (tmp_path / "typo.yaml").write_text("exercise: surface\nrowz: {Adam: {model.optimizer: Adam}}\nmetric: train/mse\n")
+    code, _, err = run_sweep(tmp_path / "typo.yaml")
+    assert (code, err) == (2, "sweep: rowz: there is no such setting; did you mean rows?\n")
