@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
        python -m lit_anndl.fit EXERCISE --resume RUN_ID [--trainer.max_epochs MORE]
-       python -m lit_anndl.fit EXERCISE --help | --print_config[=skip_default]
+       python -m lit_anndl.fit EXERCISE --help[=all] | --print_config[=skip_default]
        python -m lit_anndl.fit --list
 
 Trains an exercise, tests it, and records the run in MLflow. Keys are dotted as in the printed configuration:
@@ -94,14 +94,17 @@ def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> i
         print(f"{exercise}: {presets.summary(exercise)}", flush=True)
     from lightning.pytorch.utilities import rank_zero_only
 
-    from lit_anndl.config.configuration import print_help
+    from lit_anndl.config.help import help_text, print_all
     from lit_anndl.runs.compose import compose
     from lit_anndl.runs.resume import parse_command
     from lit_anndl.runs.run import execute
 
     quieten()
+    if "--help=all" in argv:
+        print_all(exercise)
+        return DONE
     if {"--help", "-h"} & set(argv):
-        print_help(exercise)
+        print(help_text(exercise))
         return DONE
     configuration = parse_command(exercise, argv)
     parts = compose(configuration, started)
@@ -114,7 +117,7 @@ def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> i
 
 def _only_prints(argv: Sequence[str]) -> bool:
     """Whether a command asks for help or for its configuration, which may be the content of a file."""
-    return any(word in ("-h", "--help") or word.startswith("--print_config") for word in argv)
+    return any(word == "-h" or word.startswith(("--help", "--print_config")) for word in argv)
 
 
 def report(result: "Result") -> None:

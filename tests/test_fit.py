@@ -238,7 +238,16 @@ def test_print_config_is_a_config(command, tmp_path):
 def test_help_of_an_exercise_names_its_settings(command):
     code, out, _ = command("surface", "--help")
     assert code == 0
-    for setting in ("hidden", "noise", "grid_size", "--trainer.max_epochs", "--checkpoint.monitor"):
+    for setting in ("--model.hidden 50", "--data.noise", "--trainer.max_epochs", "--model.optimizer.lr"):
+        assert setting in out
+    assert "units in each hidden layer" in out and "lit_anndl.fit surface --help=all" in out
+    assert "val_check_interval" not in out and len(out.splitlines()) < 90
+
+
+def test_help_on_everything(command):
+    code, out, _ = command("surface", "--help=all")
+    assert code == 0
+    for setting in ("hidden", "noise", "--trainer.val_check_interval", "--checkpoint.every_n_epochs"):
         assert setting in out
 
 

@@ -119,18 +119,6 @@ def parse(exercise: str, argv: Sequence[str], base: Mapping[str, Any] | None = N
     return configuration
 
 
-def print_help(exercise: str) -> None:
-    """Prints the exercise's own settings with what they mean, then those that all exercises share."""
-    preset = read_yaml(preset_file(exercise))
-    for argv in (
-        [f"--model.help={preset['model']['class_path']}"],
-        [f"--data.help={preset['data']['class_path']}"],
-        ["--help"],
-    ):
-        with contextlib.suppress(SystemExit):
-            CommandLine(preset, argv)
-
-
 def _interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = ()) -> Configuration:
     """The configuration that options give on top of a base; raises what the parser raises."""
     command_line = CommandLine(base, [word for option in options for word in option])

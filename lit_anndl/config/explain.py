@@ -18,6 +18,18 @@ _EXPECTATIONS = {
     "list": "a list in brackets",
 }
 
+_SYNONYMS = {
+    "learning_rate": "lr",
+    "epochs": "max_epochs",
+    "batch": "batch_size",
+    "seed": "seed_everything",
+    "optim": "optimizer",
+    "device": "accelerator",
+}
+"""Other names that a setting goes by."""
+_MOST_MEANT = 3
+"""Settings that a name may stand for in a suggestion."""
+
 
 def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str:
     """One line for the text of a parser's error.
@@ -63,15 +75,24 @@ def _invalid_value(path: str, error: str) -> str:
 
 
 def unknown_key(key: str, keys: Iterable[str]) -> str:
-    """The line for a key that does not exist; suggests a neighbour where the key's parent exists."""
+    """The line for a key that does not exist.
+
+    Suggested is a neighbour where the key's parent exists, or else what has this name, or means it, anywhere.
+    """
+    keys = list(keys)
     parent, _, name = key.rpartition(".")
-    siblings = [other.rpartition(".")[2] for other in keys if other.rpartition(".")[0] == parent]
-    if parent and siblings:
-        return f"{key}: there is no such setting{suggestion(name, siblings, prefix=parent + '.')}"
-    return f"{key}: there is no such setting{suggestion(key, keys)}"
+    siblings = [other.rpartition(".")[2] for other in keys if parent and other.rpartition(".")[0] == parent]
+    near = suggestion(name, siblings, prefix=f"{parent}.")
+    meant = [other for other in keys if other.rpartition(".")[2] == _SYNONYMS.get(name, name)]
+    if not near and meant:
+        near = f"; did you mean {' or '.join(meant[:_MOST_MEANT])}?"
+    if not near and not siblings:
+        near = suggestion(key, keys)
+    return f"{key}: there is no such setting{near}"
 
 
 def suggestion(word: str, candidates: Iterable[str], prefix: str = "") -> str:
-    """The nearest candidate as a question, or nothing."""
-    nearest = get_close_matches(word, list(candidates), n=1, cutoff=0.6)
-    return f"; did you mean {prefix}{nearest[0]}?" if nearest else ""
+    """The nearest candidate as a question, capitals aside, or nothing."""
+    known = {candidate.casefold(): candidate for candidate in candidates}
+    nearest = get_close_matches(word.casefold(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {prefix}{known[nearest[0]]}?" if nearest else ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 _STAGES = ("test", "val", "train")
-_UNITS = {"seconds": " s", "bytes": " B", "psnr": " dB"}
+_UNITS = {"seconds": " s", "bytes": " B", "psnr": " dB", "snr": " dB"}
 """By a word of a metric's name; the others have none, or that of the data."""
 _OVER_ORIGINS = ("median", "mean", "lower", "upper")
 

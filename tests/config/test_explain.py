@@ -102,3 +102,21 @@ def test_siblings_are_preferred_to_distant_keys() -> None:
 def test_no_suggestion_is_better_than_a_far_one() -> None:
     assert suggestion("zzz", KEYS) == ""
     assert suggestion("noise", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("lr", "model.optimizer.lr"),
+        ("learning_rate", "model.optimizer.lr"),
+        ("model.optimizer.learning_rate", "model.optimizer.lr"),
+        ("epochs", "trainer.max_epochs"),
+    ],
+)
+def test_a_name_is_found_wherever_it_belongs(key: str, meant: str) -> None:
+    keys = ["model.optimizer", "model.optimizer.lr", "trainer.max_epochs", "data.batch_size"]
+    assert unknown_key(key, keys) == f"{key}: there is no such setting; did you mean {meant}?"
+
+
+def test_capitals_are_no_difference() -> None:
+    assert suggestion("Sgd", ["SGD", "Adam"]) == "; did you mean SGD?"
