@@ -10,7 +10,7 @@ from lit_anndl.config import presets
 from lit_anndl.runs.launcher import LOST_CONNECTION, ProcessGroup, join_group
 from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure
 from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, quieten
+from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce, quieten
 
 if TYPE_CHECKING:
     from lit_anndl.runs.run import Result
@@ -90,8 +90,8 @@ def _exercise_named(word: str) -> str:
 
 def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
-    if "torch" not in sys.modules and not launched and not _only_prints(argv):  # importing it takes seconds
-        print(f"{exercise}: {presets.summary(exercise)}", flush=True)
+    if not launched and not _only_prints(argv):
+        announce(f"{exercise}: {presets.summary(exercise)}")
     from lightning.pytorch.utilities import rank_zero_only
 
     from lit_anndl.config.help import help_text, print_all
@@ -124,7 +124,7 @@ def report(result: "Result") -> None:
     """Prints the metrics, and where the run is to be seen."""
     from lit_anndl.runs.metrics_table import metrics_table
 
-    print(f"\n{metrics_table(result.metrics)}")
+    print(metrics_table(result.metrics))
     if result.run_id:
         print(f"\nrun {result.run_id}")
         for folder in [result.artifacts / name for name in ("checkpoints", "figures")] if result.artifacts else []:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT
+from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce
 
 if TYPE_CHECKING:
     from lit_anndl.tracking.store import TrackingStore
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
 
 def show(asked: argparse.Namespace) -> int:
     """Serves the store until it is interrupted; one that is served already is only opened."""
-    print("MLflow starts …", flush=True)
+    announce("MLflow is loaded …")
     from lit_anndl.tracking.leftovers import open_store
     from lit_anndl.tracking.server import running_server, serving
 

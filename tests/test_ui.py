@@ -67,7 +67,6 @@ def page(tmp_path, digits, monkeypatch) -> Iterator[str]:
     command = [sys.executable, "-m", "lit_anndl.ui", "compared_optimizers", "--no-browser", "--port", str(free_port())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     assert process.stdout is not None
-    assert process.stdout.readline() == "MLflow starts …\n"
     yield process.stdout.readline().strip()
     process.terminate()
     process.communicate(timeout=30)
@@ -175,4 +174,4 @@ def test_why_a_server_did_not_start(monkeypatch, capsys, command, tmp_path):
     broken.write_text("import sys; sys.exit('no room for a server')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert ui.main(["--no-browser", "--port", str(free_port())]) == 2
-    assert capsys.readouterr().err == "ui: MLflow's server did not start: no room for a server\n"
+    assert capsys.readouterr().err.endswith("ui: MLflow's server did not start: no room for a server\n")

@@ -7,6 +7,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
+from lit_anndl.runtime.terminal import announce
+
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 10.0
 _SHOWN_METRICS = 2
@@ -26,7 +28,7 @@ class Beginning(Callback):
             epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else "without end"
             run = f"run {trainer.logger.version}" if trainer.logger else "not recorded"
             goes_on = "goes on" if trainer.current_epoch else "begins"
-            print(f"training {goes_on} with epoch {trainer.current_epoch + 1} of {epochs} ({run})", flush=True)
+            announce(f"training {goes_on} with epoch {trainer.current_epoch + 1} of {epochs} ({run})")
 
 
 class ProgressBar(Callback):
@@ -95,11 +97,12 @@ class ProgressLines(Callback):
 
     def _line(self, trainer: Trainer, done: float, seconds: float) -> str:
         """What the log says after so many epochs and seconds."""
+        run = [f"run {trainer.logger.version}"] if trainer.logger else []
         parts = [f"{name} {value}" for name, value in latest_metrics(trainer).items()]
         if (epochs := trainer.max_epochs) and epochs > 0:
             left = seconds * (epochs - done) / (done - self.began_at)
-            return ", ".join([f"epoch {done:.1f} of {epochs}", *parts, f"{left:.0f} s left"])
-        return ", ".join([f"epoch {done:.1f}", *parts])
+            return ", ".join([f"epoch {done:.1f} of {epochs}", *parts, f"{left:.0f} s left", *run])
+        return ", ".join([f"epoch {done:.1f}", *parts, *run])
 
 
 def latest_metrics(trainer: Trainer) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What all commands have in common at a terminal: exit codes, and silence of the libraries."""
 
 import logging
+import sys
 import warnings
 
 DONE, FAILURE, WRONG_INPUT = 0, 1, 2
@@ -12,3 +13,9 @@ def quieten() -> None:
     for library in ("lightning.pytorch", "lightning.fabric", "alembic"):
         logging.getLogger(library).setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the tracker, which tells them
+
+
+def announce(message: str) -> None:
+    """Says at once what takes a while, to who sits at a terminal; logs and pipes get results alone."""
+    if sys.stderr.isatty():
+        print(message, file=sys.stderr, flush=True)

@@ -51,6 +51,7 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
     """
     port = _free_port(host) if port is None else port
     _refuse_busy(host, port)
+    print("MLflow's server starts …", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     # In the environment, where no list of processes shows a password.
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address}
