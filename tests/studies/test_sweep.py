@@ -155,7 +155,7 @@ def test_rows_and_seeds(study_file, run_sweep, client, storage, load_study):
         }
         values = [run.data.metrics["test/mse"] for run in runs]
         assert trial.value == pytest.approx(statistics.median(values))
-        assert f"{statistics.median(values):.6g} ({min(values):.6g}–{max(values):.6g})" in out
+        assert f"{statistics.median(values):.4g} ({min(values):.4g}–{max(values):.4g})" in out
     parent = study.user_attrs["mlflow_run"]
     assert artifacts(client, parent, "tables") == {"rows.json", "trials.json"}
     assert artifacts(client, parent, "figures") == {"rows.png", "curves_train_mse.png", "curves_val_mse.png"}
