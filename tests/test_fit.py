@@ -233,7 +233,8 @@ def test_print_config_is_a_config(command, tmp_path):
     assert run.data.params["model.hidden"] == "9"
 
 
-def test_help_of_an_exercise_names_its_settings(command):
+def test_help_of_an_exercise_names_its_settings(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     code, out, _ = command("surface", "--help")
     assert code == 0
     for setting in ("--model.hidden 50", "--data.noise", "--trainer.max_epochs", "--model.optimizer.lr"):
