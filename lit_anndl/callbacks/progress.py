@@ -20,7 +20,7 @@ def progress() -> list[Callback]:
 
 
 class Beginning(Callback):
-    """Says which run trains, where it is kept and at which epoch it begins or goes on, before the first step."""
+    """Says which run trains, and at which epoch it begins or goes on, before the first step."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the line."""

@@ -65,7 +65,7 @@ class OpenStudy:
         """Prepares MLflow's view that compares the runs, and the figures that they are known to have."""
         definition = self.definition
         metrics = presets.model_class(definition.exercise).metrics()
-        tested = definition.stops_early and definition.metric.startswith(("train/", "val/"))
+        tested = definition.stops_early and definition.metric.startswith("val/")
         self.parent.set_view(
             definition.name,
             f"best/{definition.metric}" if tested else definition.metric,  # of the weights that were tested
