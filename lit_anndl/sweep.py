@@ -5,19 +5,24 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.interruption import Interruption, raising_on_signals
 from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, quieten
 
+if TYPE_CHECKING:
+    from lit_anndl.studies.definition import Definition
+
 USAGE = """\
 usage: python -m lit_anndl.sweep STUDY.yaml [--trials N] [--workers K] [--storage URL] [--launcher local|slurm]
+       python -m lit_anndl.sweep STUDY             goes on with the study of that name
        python -m lit_anndl.sweep --status STUDY [--storage URL]
-       python -m lit_anndl.sweep STUDY.yaml --help
+       python -m lit_anndl.sweep STUDY.yaml --help   what a study file holds, and how a space is written
 
 Runs a study: many runs of one exercise, over a search space or over the rows of a table. The same command goes on
-with a study that was interrupted, and adds workers to one that is running, on this or on other machines. Whatever
-stands in the file can be given as --key value too.
+with a study that was interrupted, and adds workers to one that is running, on this or on other machines; more
+--trials or further --seeds make it longer. Whatever stands in the file can be given as --key value too.
 """
 
 
@@ -50,12 +55,9 @@ def sweep(file: str, argv: Sequence[str]) -> int:
     """Begins a study, or goes on with it."""
     if file.startswith("-"):
         raise InputError(f"the study file comes first, before {file}")
-    from lit_anndl.studies.definition import make_parser, read_definition
-
     if {"--help", "-h"} & set(argv):
-        make_parser().print_help()
-        return DONE
-    definition = read_definition(Path(file), argv)
+        return print_help()
+    definition = definition_of(file, argv)
     from lit_anndl.studies import local, slurm
     from lit_anndl.studies.database import StudyDatabase, retry
     from lit_anndl.studies.results import summary
@@ -81,6 +83,40 @@ def sweep(file: str, argv: Sequence[str]) -> int:
     return DONE
 
 
+def print_help() -> int:
+    """Prints what a study file holds, and how its space is written."""
+    from lit_anndl.studies import space
+    from lit_anndl.studies.definition import make_parser
+
+    make_parser().print_help()
+    print(f"\n{space.__doc__}")
+    return DONE
+
+
+def definition_of(study: str, argv: Sequence[str]) -> "Definition":
+    """A study file's, or that of the study of a name, with options laid over it."""
+    from lit_anndl.studies.definition import changed_by, read_definition
+
+    if is_file(study):
+        return read_definition(Path(study), argv)
+    from lit_anndl.config.options import option_value
+    from lit_anndl.studies.database import StudyDatabase
+    from lit_anndl.studies.study import load
+
+    try:
+        kept = load(study, StudyDatabase(option_value(argv, "storage"))).definition
+    except InputError as error:
+        file = Path("sweeps", f"{study}.yaml")
+        hint = f"; begin it with its file, {file}" if file.is_file() else "; the file of a study ends in .yaml"
+        raise InputError(f"{error}{hint}") from error
+    return changed_by(kept, argv)
+
+
+def is_file(study: str) -> bool:
+    """Whether a study is given by its file, and not by its name."""
+    return study.endswith((".yaml", ".yml")) or Path(study).is_file()
+
+
 def status(argv: Sequence[str]) -> int:
     """Prints how a study stands."""
     parts = [word.split("=", 1) if word.startswith("--") else [word] for word in argv]
@@ -93,7 +129,7 @@ def status(argv: Sequence[str]) -> int:
     from lit_anndl.studies.study import load
 
     address = options[1] if options else None
-    if name.endswith((".yaml", ".yml")):
+    if is_file(name):
         definition = read_definition(Path(name))
         name, address = definition.name, address or definition.storage
     print(summary(load(name, StudyDatabase(address))))

@@ -72,7 +72,8 @@ def test_a_process_leaves_a_clean_terminal(tmp_path):
         (["--model.hidden", f"{10**24}"], "these sizes do not fit into memory (Overflow)"),
         (["--data.grid_size", f"{10**7}"], "these sizes do not fit into memory (allocate 400000000000000 bytes)"),
         (["--model.optimizer", "SGDD"], "model.optimizer: there is no class SGDD; did you mean SGD?"),
-        (["--model.optimizer.momentum", "0.9"], "model.optimizer.momentum: there is no such setting"),
+        (["--model.optimizer.momentum", "0.9"], "model.optimizer.momentum: Adam has no momentum"),
+        (["--model.optimizer", "SGD", "--model.optimizer.betas", "[0.9, 0.99]"], "optimizer.betas: SGD has no betas"),
         (["--checkpoint.every_n_epochs", "0"], "checkpoint.every_n_epochs: 0 was given, expected a whole number > 0"),
         (["--checkpoint.mode", "least"], "checkpoint.mode: least was given, expected min or max"),
         (["--threads", "0"], "threads: 0 was given, expected a whole number > 0"),
@@ -81,7 +82,7 @@ def test_a_process_leaves_a_clean_terminal(tmp_path):
         (["0.3"], "0.3: not expected here; settings are given as --key value"),
         (["--seed_everything", "-1"], "seed_everything: -1 was given, expected a whole number from 0 to 4294967295"),
         (["--config", "nowhere.yaml"], "--config nowhere.yaml: No such file or directory"),
-        (["--trainer.accelerator", "abacus"], "abacus"),
+        (["--trainer.accelerator", "abacus"], "trainer.accelerator: abacus was given, expected one that is here: auto"),
         (["--trainer.accumulate_grad_batches", "2"], "trainer.accumulate_grad_batches has no effect here"),
         (
             ["--trainer.gradient_clip_val", "1", "--trainer.gradient_clip_algorithm", "nrm"],
@@ -89,7 +90,7 @@ def test_a_process_leaves_a_clean_terminal(tmp_path):
         ),
         (["--data.validation_size", "1600"], "fit: data.validation_size 1600 leaves nothing to train on"),
         (["--checkpoint.monitor", "test/mse"], "checkpoint.monitor test/mse: expected a metric of train/ or val/"),
-        (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse needs validation data"),
+        (["--checkpoint.monitor", "val/mse"], "needs validation data: hold some out with data.validation_size, or"),
     ],
 )
 def test_wrong_input_gets_one_line_and_leaves_no_run(words, message, command):

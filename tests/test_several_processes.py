@@ -353,7 +353,7 @@ def test_what_processes_cannot_do_is_refused_before_a_run_is_recorded(words, mes
 def test_a_gpu_that_is_not_there(command):
     code, out, err = command("surface", "--trainer.accelerator", "gpu")
     assert (code, out) == (2, "")
-    assert "gpu" in err and err.count("\n") == 1
+    assert "trainer.accelerator: gpu was given, expected one that is here: auto" in err and err.count("\n") == 1
 
 
 def test_a_run_keeps_its_number_of_processes(command):

@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 
 from lit_anndl import sweep, ui
 from lit_anndl.runtime.paths import run_store
+from lit_anndl.tracking import server
 from tests.support.servers import free_port
 
 OPTIMIZERS = {
@@ -118,7 +119,8 @@ def test_the_comparison_of_a_study_over_optimizers(page, browser):
     save_screenshot(browser, "compared_optimizers")
 
 
-def test_a_store_that_is_served_is_only_opened(page, browser, client, capsys):
+def test_a_store_that_is_served_is_only_opened(page, browser, client, capsys, monkeypatch):
+    monkeypatch.setattr(server, "serving", lambda *_: pytest.fail("a second server is started"))
     experiment = client.get_experiment_by_name("mnist_cnn").experiment_id
     (run, *_) = client.search_runs([experiment], "tags.study = 'compared_optimizers' and tags.row = 'Adam'")
     assert ui.main(["--no-browser"]) == 0
@@ -141,8 +143,8 @@ def test_a_store_that_is_served_is_only_opened(page, browser, client, capsys):
 def test_the_pictures_of_a_run(page, browser, client):
     experiment = client.get_experiment_by_name("mnist_cnn").experiment_id
     (run, *_) = client.search_runs([experiment], "tags.study = 'compared_optimizers' and tags.row = 'Adam'")
-    server = page.partition("#")[0]
-    browser.get(f"{server}#/experiments/{experiment}/runs/{run.info.run_id}/model-metrics")
+    served = page.partition("#")[0]
+    browser.get(f"{served}#/experiments/{experiment}/runs/{run.info.run_id}/model-metrics")
     shows(browser, ["figures/confusion_matrix", "figures/filters"])
     assert_pictures_arrive(browser, 4)
     save_screenshot(browser, "a_run")

@@ -57,6 +57,10 @@ class Configuration:
         classes = [key for key in flat if is_class(look_up(self.content, key))]
         return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
 
+    def keys_under(self, prefix: str) -> list[str]:
+        """The settings whose names begin with a prefix."""
+        return [key for key in self.settings() if key.startswith(prefix)]
+
     def parameters(self, varied: Collection[str] = ()) -> dict[str, Any]:
         """The settings that runs are compared by: what is the project's own, and what was chosen of the libraries'.
 
@@ -111,7 +115,7 @@ def parse(exercise: str, argv: Sequence[str], base: Mapping[str, Any] | None = N
         configuration = replace(_interpret(exercise, base, options), name=name)
     except _PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
-        raise InputError(explain(str(error), _known_keys(exercise, base, preset), optimizers)) from error
+        raise InputError(explain(str(error), _known_settings(exercise, base, preset), optimizers)) from error
     for part in ("model", "data"):
         given, expected = configuration.values[part].class_path, preset[part]["class_path"]
         if given != expected:
@@ -125,9 +129,9 @@ def _interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = 
     return Configuration(exercise, command_line.parser, command_line.config)
 
 
-def _known_keys(exercise: str, *bases: dict[str, Any]) -> list[str]:
-    """The keys of the first of the bases that is valid."""
+def _known_settings(exercise: str, *bases: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the first of the bases that is valid."""
     for base in bases:
         with contextlib.suppress(*_PARSER_ERRORS):
-            return list(_interpret(exercise, base).settings())
-    return []
+            return _interpret(exercise, base).settings()
+    return {}

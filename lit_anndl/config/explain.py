@@ -1,7 +1,7 @@
 """jsonargparse's page-long errors as one line: what was given, what was expected, the nearest valid name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 _LONGEST = 300
@@ -36,7 +36,7 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
 
     Args:
         error: the text.
-        keys: valid keys, to suggest the nearest.
+        keys: valid keys, to suggest the nearest; with their values, a class that lacks an argument is named.
         classes: valid class names, likewise.
     """
     path = ".".join(re.findall(r'Parser key "([^"]+)"', error))
@@ -79,6 +79,7 @@ def unknown_key(key: str, keys: Iterable[str]) -> str:
 
     Suggested is a neighbour where the key's parent exists, or else what has this name, or means it, anywhere.
     """
+    values = keys if isinstance(keys, Mapping) else {}
     keys = list(keys)
     parent, _, name = key.rpartition(".")
     siblings = [other.rpartition(".")[2] for other in keys if parent and other.rpartition(".")[0] == parent]
@@ -88,6 +89,8 @@ def unknown_key(key: str, keys: Iterable[str]) -> str:
         near = f"; did you mean {' or '.join(meant[:_MOST_MEANT])}?"
     if not near and not siblings:
         near = suggestion(key, keys)
+    if parent.count(".") and parent in values:  # model.optimizer: SGD
+        return f"{key}: {values[parent]} has no {name}{near}"
     return f"{key}: there is no such setting{near}"
 
 

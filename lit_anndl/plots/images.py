@@ -1,6 +1,6 @@
 """Images, filters and confusion matrices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,29 +12,56 @@ from torchvision.utils import make_grid
 
 def confusion(matrix: NDArray[np.int64]) -> Figure:
     """A confusion matrix, true classes in rows, with its counts; the colours show the mistakes alone."""
-    figure = Figure(figsize=(6, 5.5), layout="constrained")
+    figure = Figure(figsize=(6, 5.8), layout="constrained")
     axes = figure.subplots()
-    draw_confusion(axes, matrix)
+    draw_confusion(axes, matrix, most_mistakes(matrix))
     axes.set(xlabel="predicted class", ylabel="true class", xticks=range(len(matrix)), yticks=range(len(matrix)))
+    axes.set_title(f"{matrix.sum()} test images, {matrix.sum() - np.trace(matrix)} mistaken (red)")
     return figure
 
 
-def draw_confusion(axes: Axes, matrix: NDArray[np.int64]) -> None:
-    """The cells of a confusion matrix; what lies right of the classes is a mistake too."""
-    mistakes = matrix * (1 - np.eye(*matrix.shape, dtype=matrix.dtype))
-    axes.imshow(mistakes, cmap="Reds")
+def draw_confusion(axes: Axes, matrix: NDArray[np.int64], most: int) -> None:
+    """The cells of a confusion matrix, darkest where as many are mistaken; right of the classes all are mistakes."""
+    mistakes = _mistakes(matrix)
+    axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=max(most, 1))
     for (row, column), count in np.ndenumerate(matrix):
         if not count:
             continue
-        dark = mistakes[row, column] > 0.6 * mistakes.max()
+        dark = mistakes[row, column] > 0.6 * most
         axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color="white" if dark else "black")
+
+
+def most_mistakes(*matrices: NDArray[np.int64]) -> int:
+    """The largest number off the diagonals: the end of a scale that several confusion matrices share."""
+    return max(int(_mistakes(matrix).max()) for matrix in matrices)
+
+
+def _mistakes(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A confusion matrix without its diagonal."""
+    return matrix * (1 - np.eye(*matrix.shape, dtype=matrix.dtype))
+
+
+def image_rows(rows: Mapping[str, NDArray[np.float32]], title: str) -> Figure:
+    """Grey images, a row (n, height, width) of them for each name, which stands at its left."""
+    columns = max(map(len, rows.values()))
+    figure = Figure(figsize=(0.9 * columns + 1.2, 0.95 * len(rows) + 0.5), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for (name, images), line in zip(rows.items(), grid, strict=True):
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        for axes, image in zip(line, images, strict=False):
+            axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    return figure
 
 
 def image_grid(pixels: NDArray[np.float32], captions: Sequence[str], title: str, columns: int = 5) -> Figure:
     """Grey images (n, height, width) in rows of at most so many, each under its caption."""
     rows = max(1, -(-len(pixels) // columns))
     figure = Figure(figsize=(1.6 * columns, 1.9 * rows + 0.5), layout="constrained")
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title, fontsize=10)
     for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
         axes.axis("off")
     for axes, image, caption in zip(grid.flat, pixels, captions, strict=False):
@@ -43,13 +70,14 @@ def image_grid(pixels: NDArray[np.float32], captions: Sequence[str], title: str,
     return figure
 
 
-def filters(weights: torch.Tensor) -> Figure:
+def filters(weights: torch.Tensor, title: str) -> Figure:
     """Filters (n, 1, height, width) as a grid of images, positive red and negative blue, on one scale."""
     limit = float(weights.abs().max())
     grid = make_grid(weights, nrow=8, padding=1, pad_value=float("nan"))[0]
-    figure = Figure(figsize=(6, 0.75 * -(-len(weights) // 8) + 0.5), layout="constrained")
+    figure = Figure(figsize=(6.6, 0.7 * -(-len(weights) // 8) + 0.8), layout="constrained")
     axes = figure.subplots()
     shown = axes.imshow(grid.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
     axes.axis("off")
-    figure.colorbar(shown, ax=axes, label="weight")
+    axes.set_title(title, fontsize=10)
+    figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.03, 1)), label="weight")  # as high as the grid
     return figure

@@ -16,7 +16,7 @@ def curves(history: History, names: Sequence[str], ylabel: str, *, log: bool = F
         if points := history.get(name):
             epochs, values = zip(*points, strict=True)
             axes.plot(epochs, values, label=name, marker="." if len(points) <= 50 else None)
-    axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
+    axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear", title="learning curves")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3, which="both" if log else "major")
     axes.legend()

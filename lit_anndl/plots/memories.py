@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lit_anndl.plots.images import draw_confusion
+from lit_anndl.plots.images import draw_confusion, most_mistakes
 
 Points = Mapping[str, NDArray[np.float64]]
 """Fixed points (n, N) by what they are: stored, spurious, unstable."""
@@ -117,10 +117,11 @@ def capacity(
 def confusions(matrices: Mapping[str, NDArray[np.int64]], columns: Sequence[str]) -> Figure:
     """What was recalled (columns) from each pattern (rows), a panel per title."""
     figure = Figure(figsize=(4.4 * len(matrices), 4.4), layout="constrained")
+    most = most_mistakes(*matrices.values())  # one scale, so that panels may be compared
     for axes, (title, matrix) in zip(
         figure.subplots(1, len(matrices), squeeze=False).flat, matrices.items(), strict=True
     ):
-        draw_confusion(axes, matrix)
+        draw_confusion(axes, matrix, most)
         axes.set(title=title, xlabel="recalled", ylabel="shown", yticks=range(len(matrix)))
         axes.set_xticks(range(len(columns)), columns)
     figure.suptitle("off the diagonal: mistakes; –: none of the digits", fontsize=9)

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.tri import LinearTriInterpolator, TriAnalyzer, Triangulation
 from numpy.typing import NDArray
+
+_GRID = 60
+"""Grid points along each axis, where values are interpolated."""
+_FLATTEST = 0.05
+"""Border triangles whose inscribed circle is smaller, as a share of the one around them, are left out."""
 
 
 def surfaces(panels: Mapping[str, NDArray[np.float32]], extent: float) -> Figure:
@@ -16,16 +22,16 @@ def surfaces(panels: Mapping[str, NDArray[np.float32]], extent: float) -> Figure
         axes = figure.add_subplot(1, len(panels), number, projection="3d")
         x, y = np.meshgrid(*(np.linspace(-extent, extent, n) for n in z.shape), indexing="ij")
         axes.plot_surface(x, y, z, cmap="viridis", vmin=low, vmax=high, rstride=1, cstride=1, linewidth=0)
-        axes.set(title=title, xlabel="x", ylabel="y", zlim=(low, high))
+        axes.set(title=title, xlabel="x", ylabel="y", zlabel="z", zlim=(low, high))
     return figure
 
 
-def heatmap(values: NDArray[np.float32], extent: float, title: str) -> Figure:
-    """An array (x, y) over [-extent, extent]² as colours."""
+def heatmap(values: NDArray[np.float32], extent: float, title: str, label: str) -> Figure:
+    """An array (x, y) over [-extent, extent]² as colours, whose bar says what they are."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(values.T, origin="lower", extent=(-extent, extent, -extent, extent), cmap="magma")
-    figure.colorbar(image, ax=axes)
+    figure.colorbar(image, ax=axes, label=label)
     axes.set(title=title, xlabel="x", ylabel="y")
     return figure
 
@@ -37,19 +43,33 @@ def scattered_surfaces(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[n
     low, high = min(z.min() for _, z in panels.values()), max(z.max() for _, z in panels.values())
     for number, (title, (points, z)) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), number, projection="3d")
-        axes.plot_trisurf(*points.T, z, cmap="viridis", vmin=low, vmax=high, linewidth=0)
-        axes.set(title=f"{title} ({len(z)} points)", xlabel="x₁", ylabel="x₂", zlim=(low, high))
+        axes.plot_surface(*on_grid(points, z), cmap="viridis", vmin=low, vmax=high, rstride=1, cstride=1, linewidth=0)
+        axes.set(title=f"{title} ({len(z)} points)", xlabel="x₁", ylabel="x₂", zlabel="target", zlim=(low, high))
     return figure
 
 
-def scattered(points: NDArray[np.float64], z: NDArray[np.float64], title: str, *, diverging: bool = False) -> Figure:
+def scattered(
+    points: NDArray[np.float64], z: NDArray[np.float64], title: str, label: str, *, diverging: bool = False
+) -> Figure:
     """Values (n,) at scattered points (n, 2) as colours; diverging: positive red, negative blue."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     limit = float(np.abs(z).max())
-    shown = axes.tripcolor(points[:, 0], points[:, 1], z, shading="gouraud", cmap="RdBu_r" if diverging else "magma")
+    shown = axes.pcolormesh(*on_grid(points, z), cmap="RdBu_r" if diverging else "magma")
     if diverging:
         shown.set_clim(-limit, limit)
-    figure.colorbar(shown, ax=axes)
+    figure.colorbar(shown, ax=axes, label=label)
     axes.set(title=title, xlabel="x₁", ylabel="x₂", aspect="equal")
     return figure
+
+
+def on_grid(points: NDArray[np.float64], z: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Values (n,) at scattered points (n, 2), linearly between them, on a regular grid: x, y and z of shape (m, m).
+
+    Outside the hull of the points, and in the flat triangles along its border, which would look like cliffs, z is NaN.
+    """
+    triangles = Triangulation(points[:, 0], points[:, 1])
+    triangles.set_mask(TriAnalyzer(triangles).get_flat_tri_mask(_FLATTEST))
+    low, high = points.min(axis=0), points.max(axis=0)
+    x, y = np.meshgrid(*np.linspace(low, high, _GRID).T, indexing="ij")
+    return x, y, np.ma.filled(LinearTriInterpolator(triangles, z)(x, y), np.nan)

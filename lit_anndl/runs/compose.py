@@ -17,7 +17,7 @@ from lit_anndl.callbacks.timing import Timing
 from lit_anndl.config.configuration import Configuration
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.modules.exercise import Exercise
-from lit_anndl.runs.parallel import check_processes, check_strategy, processes_to_start
+from lit_anndl.runs.parallel import check_accelerator, check_processes, check_strategy, processes_to_start
 from lit_anndl.runs.refusals import refusing
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.tracking.artifacts import last_checkpoint
@@ -57,6 +57,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
     values = configuration.values
     seed_everything(values.seed_everything, workers=True, verbose=False)
     with refusing():
+        check_accelerator(values.trainer.accelerator)
         check_strategy(values.trainer.strategy)
         check_threads(values.threads)
         objects = build(configuration)
@@ -81,7 +82,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.data.setup("fit")
     objects.model.check(objects.data)
     _check_epochs(objects)
-    _check_monitor(objects)
+    _check_monitor(objects, configuration.keys_under("data.validation"))
     return objects
 
 
@@ -111,7 +112,7 @@ def _check_epochs(objects: Namespace) -> None:
         raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
 
 
-def _check_monitor(objects: Namespace) -> None:
+def _check_monitor(objects: Namespace, validation: Sequence[str]) -> None:
     """Refuses a metric for the best checkpoint that is not measured, or that the test set is measured by."""
     monitor, metrics = objects.checkpoint.monitor, objects.model.metrics()
     if monitor not in metrics:
@@ -122,7 +123,8 @@ def _check_monitor(objects: Namespace) -> None:
             f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"
         )
     if monitor.startswith("val/") and not objects.data.has_validation:
-        raise InputError(f"checkpoint.monitor {monitor} needs validation data: hold some out, or monitor train/…")
+        how = f"hold some out with {' or '.join(validation)}" if validation else "there are none"
+        raise InputError(f"checkpoint.monitor {monitor} needs validation data: {how}, or monitor train/…")
 
 
 def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:

@@ -4,6 +4,7 @@ from jsonargparse import Namespace
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -29,6 +30,14 @@ def processes_to_start(trainer: Trainer) -> int:
 def cluster(trainer: Trainer) -> ClusterEnvironment | None:
     """What starts the processes of data parallelism: Lightning, Slurm, torchrun, …; None on a single device."""
     return trainer.strategy.cluster_environment if isinstance(trainer.strategy, DDPStrategy) else None
+
+
+def check_accelerator(given: str | Namespace) -> None:
+    """Refuses hardware that this machine does not have."""
+    here = [name for name, entry in AcceleratorRegistry.items() if entry["accelerator"].is_available()]
+    names = ["auto", *here, *(["gpu"] if {"cuda", "mps"} & set(here) else [])]
+    if isinstance(given, str) and given not in names:
+        raise InputError(f"trainer.accelerator: {given} was given, expected one that is here: {', '.join(names)}")
 
 
 def check_strategy(given: str | Namespace) -> None:

@@ -193,6 +193,11 @@ def parse_definition(content: dict[str, Any], argv: Sequence[str] = ()) -> Defin
     return definition
 
 
+def changed_by(definition: Definition, argv: Sequence[str]) -> Definition:
+    """A study that is kept, with options laid over it."""
+    return parse_definition(yaml.safe_load(definition.text), argv)
+
+
 def _refuse_nulls(kind: type[Definition | Slurm], values: Mapping[str, Any], above: str = "") -> None:
     """Raises InputError at the first null that is no default; the parser lets them pass."""
     for each in fields(kind):

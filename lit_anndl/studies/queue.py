@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.runtime.liveness import has_died, is_own, process_tags
 from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.row_trials import row_distributions, row_trial
 
 MAX_DEATHS = 3
 """A trial that so many workers died of is not tried again."""
@@ -37,19 +38,29 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
     idle = all(trial.state.is_finished() for trial in trials)
     for name, row in definition.table.items():
         if name not in rows:
-            study.enqueue_trial({}, user_attrs={"row": name, "overrides": row})
+            study.add_trial(row_trial(name, row, row_distributions(definition.table, trials)))
         elif idle and rows[name].state is TrialState.FAIL:
             failed = copy.deepcopy(rows[name])
             failed.user_attrs = {"row": name, "overrides": row}
             copy_into_queue(study, failed)
     for settings in definition.planned:
         study.enqueue_trial(settings, skip_if_exists=True)
+    enqueue_further_seeds(study, definition)
+
+
+def enqueue_further_seeds(study: Study, definition: Definition) -> None:
+    """Puts a copy of each complete trial that lacks a seed in the queue; the seeds that are done stay done."""
+    for trial in current(study):
+        lacking = set(map(str, definition.seeds)) - set(trial.user_attrs.get("metrics", {}))
+        if trial.state is TrialState.COMPLETE and lacking:
+            copy_into_queue(study, trial)
 
 
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
     """The next trial, this process' own from now on; None when none is to be begun. It must not be at any other."""
     give_back(study)  # it may have taken one and not been told
     _requeue_lost(study, has_died)
+    enqueue_further_seeds(study, definition)  # of trials that a worker with fewer seeds has ended since
     while (place := _next_place(study, definition)) is not None:
         study.sampler = make_sampler(definition, place)
         trial = study.ask()

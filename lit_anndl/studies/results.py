@@ -2,22 +2,11 @@
 
 import logging
 import shlex
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
 import yaml
-from matplotlib import pyplot
-from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
-from optuna.visualization.matplotlib import (
-    plot_optimization_history,
-    plot_parallel_coordinate,
-    plot_param_importances,
-    plot_slice,
-)
 
 from lit_anndl.config.merge import merge, nest
 from lit_anndl.runtime.errors import Unreachable
@@ -25,6 +14,7 @@ from lit_anndl.runtime.records import Table
 from lit_anndl.studies import rows
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import PRESENTATION, Definition
+from lit_anndl.studies.search_figures import search_figures
 from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.tracking.run_records import figure_names
@@ -112,7 +102,7 @@ def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
 def _record_search(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the pictures of a search, once there is something to see."""
     complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    return complete < 2 or opened.parent.log_figures(_search_figures(opened))
+    return complete < 2 or opened.parent.log_figures(search_figures(opened.definition, opened.trials()))
 
 
 def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
@@ -148,7 +138,8 @@ def fit_command(definition: Definition, settings: Overrides) -> str:
 
 def _trials_table(trials: list[FrozenTrial]) -> Table:
     """A line per trial: state, value, seconds, settings."""
-    keys = sorted({key for trial in trials for key in trial.params})
+    settings = [trial.user_attrs.get("overrides", trial.params) for trial in trials]
+    keys = sorted({key for each in settings for key in each})
     seconds = [trial.duration.total_seconds() if trial.duration else None for trial in trials]
     named = {"row": [trial.user_attrs["row"] for trial in trials]} if all("row" in t.user_attrs for t in trials) else {}
     return {
@@ -157,33 +148,8 @@ def _trials_table(trials: list[FrozenTrial]) -> Table:
         "state": [trial.state.name for trial in trials],
         "value": [trial.value for trial in trials],
         "seconds": seconds,
-        **{key: [trial.params.get(key) for trial in trials] for key in keys},
+        **{key: [each.get(key) for each in settings] for key in keys},
     }
-
-
-def _search_figures(opened: OpenStudy) -> Iterator[tuple[str, Figure]]:
-    """Optuna's pictures of a search."""
-    study, metric = opened.study, opened.definition.metric
-    # Optuna would judge all settings by those trials alone that have the conditional ones.
-    options: dict[str, dict[str, Any]] = {"importance": {"params": opened.definition.varied}}
-    pictures: dict[str, Callable[..., Any]] = {
-        "history": plot_optimization_history,
-        "slices": plot_slice,
-        "parallel_coordinates": plot_parallel_coordinate,
-        "importance": plot_param_importances,
-    }
-    with mpl.rc_context({"backend": "Agg"}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are marked experimental
-        pyplot.switch_backend("Agg")
-        for name, draw in pictures.items():
-            try:
-                axes: Any = draw(study, **options.get(name, {"target_name": metric}))
-            except (ValueError, RuntimeError):  # all values alike, or nothing varied
-                continue
-            figure = np.ravel(axes)[0].figure
-            figure.set_size_inches(max(8.0, 3.4 * len(np.ravel(axes))), 5)
-            yield name, figure
-            pyplot.close(figure)
 
 
 def summary(opened: OpenStudy) -> str:

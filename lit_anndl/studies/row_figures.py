@@ -42,42 +42,44 @@ def summarise(records: Sequence[Record], metric: str) -> Curve | None:
     return Curve(np.array(epochs), np.median(values, axis=0), values.min(axis=0), values.max(axis=0), seconds)
 
 
-def rows(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
+def rows(values: Mapping[str, Sequence[float]], xlabel: str, title: str) -> Figure:
     """Measured values, a line per row of a table: a dot per seed, a bar at the median; logarithmic if they spread."""
     figure = Figure(figsize=(7, 0.45 * len(values) + 1.2), layout="constrained")
     axes = figure.subplots()
     for position, measured in enumerate(values.values()):
         axes.plot(measured, [position] * len(measured), "o", alpha=0.5, color="C0")
         axes.plot([np.median(measured)] * 2, [position - 0.3, position + 0.3], color="C1", linewidth=2)
-    scale = _scale_of([value for measured in values.values() for value in measured])
+    scale = scale_of([value for measured in values.values() for value in measured])
     axes.set(xlabel=xlabel, xscale=scale, yticks=range(len(values)), yticklabels=list(values))
+    axes.set_title(f"{title}: a dot per seed, a bar at the median", fontsize=10)
     axes.invert_yaxis()
     axes.grid(alpha=0.3)
     return figure
 
 
-def _scale_of(values: Sequence[float] | NDArray[np.float64]) -> str:
+def scale_of(values: Sequence[float] | NDArray[np.float64]) -> str:
     """Logarithmic for positive values over more than an order of magnitude, else linear."""
     wide = len(values) > 0 and min(values) > 0 and max(values) > 20 * min(values)
     return "log" if wide else "linear"
 
 
-def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str) -> Figure:
+def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str, title: str) -> Figure:
     """A metric by epoch and by wall time: medians over the seeds as lines, ranges as bands; a row of axes per panel."""
     timed = any(curve.seconds is not None for curves in panels.values() for curve in curves.values())
     height = max(3.6, *(0.27 * len(curves) for curves in panels.values()))
     figure = Figure(figsize=(13 if timed else 8.5, height * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 2 if timed else 1, squeeze=False, sharex="col", sharey=True)
-    scale = _scale_of(np.concatenate([c.median for curves in panels.values() for c in curves.values()]))
-    for (title, curves), axes in zip(panels.items(), grid, strict=True):
+    figure.suptitle(f"{title}: {metric}, median and range over the seeds", fontsize=11)
+    scale = scale_of(np.concatenate([c.median for curves in panels.values() for c in curves.values()]))
+    for (settings, curves), axes in zip(panels.items(), grid, strict=True):
         for number, (row, curve) in enumerate(curves.items()):
             _draw_band(axes[0], curve.epochs, curve, number, row)
             if curve.seconds is not None:
                 _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {curve.seconds[-1]:.3g} s")
-        axes[0].set(ylabel=metric, title=title, yscale=scale, xlabel="epoch")
+        axes[0].set(ylabel=metric, title=settings, yscale=scale, xlabel="epoch")
         axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if timed:
-            axes[1].set(xlabel="seconds of training", title=title)
+            axes[1].set(xlabel="seconds of training", title=settings)
             _use_log_scale(axes[1])
         for each in axes:
             each.grid(alpha=0.3)
@@ -106,7 +108,9 @@ def _draw_band(axes: Axes, x: NDArray[Any], curve: Curve, number: int, label: st
 def convergence(found: Mapping[str, Mapping[float, Arrival]], metric: str) -> Figure:
     """When each row stays below each threshold, by epochs and by seconds: median, range, place by the median."""
     thresholds = list(next(iter(found.values()), {}))
-    figure = Figure(figsize=(12, 0.28 * len(found) * max(1, len(thresholds)) + 1.6), layout="constrained")
+    height = 0.28 * len(found) * max(1, len(thresholds)) + 1.6 + 0.2 * len(thresholds)
+    figure = Figure(figsize=(12, height), layout="constrained")
+    figure.suptitle("\n".join(first_to_arrive(found, metric, each) for each in thresholds), fontsize=10)
     panels = figure.subplots(1, 2, sharey=True)
     for unit, axes in zip(("epochs", "seconds"), panels, strict=True):
         for number, threshold in enumerate(thresholds):
@@ -118,8 +122,20 @@ def convergence(found: Mapping[str, Mapping[float, Arrival]], metric: str) -> Fi
             _use_log_scale(axes)
         axes.grid(alpha=0.3)
     panels[0].set_ylim(len(found) - 0.5, -0.5)
-    panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, title="number: place")
+    panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, title="median, range, place")
     return figure
+
+
+def first_to_arrive(found: Mapping[str, Mapping[float, Arrival]], metric: str, threshold: float) -> str:
+    """In words, which row stays below a threshold first."""
+    at = {row: each[threshold] for row, each in found.items()}
+    said = []
+    for unit in ("epochs", "seconds"):
+        counts = {row: getattr(arrival, unit) for row, arrival in at.items()}
+        if first := [row for row, place in ranks(counts).items() if place == 1]:
+            median = float(np.median(counts[first[0]]))
+            said.append(f"{' and '.join(first)} by {unit} ({median:.3g})")
+    return f"first to stay below {metric} {threshold:g}: {', '.join(said) or 'none'}"
 
 
 def _draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: float, color: str, label: str) -> None:
@@ -131,7 +147,7 @@ def _draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: fl
             end = (max(finite), y)
             axes.plot([min(finite), max(finite)], [y, y], color=color, linewidth=1)
             axes.plot(float(np.median(each)), y, "o", color=color, markersize=4)
-            axes.annotate(str(place), end, (4, 0), textcoords="offset points", va="center", fontsize=7)
+            axes.annotate(_ordinal(place), end, (4, 0), textcoords="offset points", va="center", fontsize=7)
         else:
             never = f"{len(finite)} of {len(each)}" if finite else "never"
             said = "unknown" if any(map(math.isnan, each)) else never
@@ -139,12 +155,18 @@ def _draw_arrivals(axes: Axes, values: Mapping[str, Sequence[float]], offset: fl
     axes.plot([], [], "o-", color=color, label=label)
 
 
+def _ordinal(place: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    suffix = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{suffix}"
+
+
 def reached(values: Sequence[float]) -> list[float]:
     """Those that are finite."""
     return [value for value in values if math.isfinite(value)]
 
 
-def overlay(tables: Mapping[str, Sequence[Table]]) -> Figure:
+def overlay(tables: Mapping[str, Sequence[Table]], title: str) -> Figure:
     """Tables of several runs of each row: the third column against the first, the second in black; an axes per row."""
     figure = Figure(figsize=(9, 2.4 * len(tables) + 0.5), layout="constrained")
     grid = figure.subplots(len(tables), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -159,14 +181,16 @@ def overlay(tables: Mapping[str, Sequence[Table]]) -> Figure:
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="upper left", ncols=2)
     grid[-1].set(xlabel=x)
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
-def gallery(pictures: Mapping[str, Sequence[Picture | None]]) -> Figure:
+def gallery(pictures: Mapping[str, Sequence[Picture | None]], title: str) -> Figure:
     """Figures of several runs: a line of pictures per row, under its name; what is None stays empty."""
     shapes = [[picture.shape if picture is not None else (1, 0) for picture in line] for line in pictures.values()]
     widths = [max(shape[1] / shape[0] for shape in column) or 1.0 for column in zip(*shapes, strict=True)]
     figure = Figure(figsize=(2.6 * sum(widths), 2.9 * len(pictures)), layout="constrained")
+    figure.suptitle(title, fontsize=12)
     grid = figure.subplots(len(pictures), len(widths), squeeze=False, width_ratios=widths)
     for axes in grid.flat:
         axes.axis("off")

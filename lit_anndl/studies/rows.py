@@ -39,17 +39,17 @@ def figures(
     definition: Definition, trials: list[FrozenTrial], records: _Records, store: TrackingStore
 ) -> Iterator[tuple[str, Figure]]:
     """Names and figures."""
-    yield "rows", plots.rows(values_by_row(definition, trials), definition.metric)
+    yield "rows", plots.rows(values_by_row(definition, trials), definition.metric, definition.name)
     for metric in _curve_metrics(definition):
         if panels := _facets(definition, records, metric):
-            yield f"curves_{as_name(metric)}", plots.learning_curves(panels, metric)
+            yield f"curves_{as_name(metric)}", plots.learning_curves(panels, metric, definition.name)
     for metric, thresholds in definition.thresholds.items():
         yield f"convergence_{as_name(metric)}", plots.convergence(_arrivals(records, metric, thresholds), metric)
     for name in definition.overlays:
         if found := overlay(definition, trials, store, name):
-            yield f"overlay_{name}", plots.overlay(found)
+            yield f"overlay_{name}", plots.overlay(found, f"{definition.name}: {name}")
     if definition.gallery and (pictures := gallery(definition, trials, store)):
-        yield "gallery", plots.gallery(pictures)
+        yield "gallery", plots.gallery(pictures, f"{definition.name}: {', '.join(definition.gallery)}, first seed")
 
 
 def read_records(definition: Definition, trials: list[FrozenTrial], store: TrackingStore) -> _Records:

@@ -23,7 +23,7 @@ def make_sampler(definition: Definition, place: int) -> samplers.BaseSampler:
         InputError: the package that it needs is not installed.
     """
     seed = definition.sampler_seed
-    match definition.sampler:
+    match "random" if definition.rows else definition.sampler:
         case "tpe":
             return samplers.TPESampler(seed=seed + place)
         case "gp":
@@ -34,7 +34,7 @@ def make_sampler(definition: Definition, place: int) -> samplers.BaseSampler:
             if find_spec("cmaes") is None:
                 raise InputError("sampler cmaes needs the package cmaes: pip install cmaes")
             return samplers.CmaEsSampler(seed=seed + place, warn_independent_sampling=False)
-        case _:  # random; a grid's trials are in the queue, nothing is drawn
+        case _:  # random; the trials of a grid and of rows are in the queue, nothing is drawn
             return samplers.RandomSampler(seed=seed + place)
 
 

@@ -1,5 +1,6 @@
 """A study as it is kept: opened, begun, and what it says of itself."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,9 +23,11 @@ from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun
 
-_MAY_CHANGE = {"trials", "rows", *PRESENTATION}
-"""What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, and it may
-be shown in another way."""
+_MAY_CHANGE = {"trials", "rows", "seeds", *PRESENTATION}
+"""What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, each trial
+more seeds, and it may be shown in another way."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ class OpenStudy:
         """The study with its definition as another command may have changed it since."""
         latest = _kept_definition(self.study, self.storage)
         shown = {key: getattr(latest, key) for key in PRESENTATION}
-        definition = replace(self.definition, rows=latest.rows, trials=self.study.user_attrs["trials"], **shown)
-        return OpenStudy(self.storage, self.study, definition)
+        longer = {"rows": latest.rows, "seeds": latest.seeds, "trials": self.study.user_attrs["trials"]}
+        return OpenStudy(self.storage, self.study, replace(self.definition, **longer, **shown))
 
     def counts(self) -> dict[str, int]:
         """How many trials are in which state."""
@@ -93,10 +96,9 @@ class OpenStudy:
 
     def best(self) -> FrozenTrial | None:
         """The best of the complete trials."""
-        try:
-            return self.study.best_trial
-        except ValueError:  # none is complete
-            return None
+        complete = [trial for trial in self.trials() if trial.state is TrialState.COMPLETE]
+        choose = min if self.definition.direction == "minimize" else max
+        return choose(complete, key=lambda trial: trial.value, default=None)
 
 
 def begin(definition: Definition, storage: StudyDatabase) -> OpenStudy:
@@ -120,8 +122,7 @@ def _begin_in(connection: RDBStorage, definition: Definition, storage: StudyData
         if "definition" in study.user_attrs:
             before = _kept_definition(study, storage)
             refuse_changes(yaml.safe_load(before.text), yaml.safe_load(definition.text), definition.name)
-        trials = [each for each in (study.user_attrs.get("trials"), definition.trials) if each is not None]
-        definition = replace(definition, trials=max(trials, default=None))
+            definition = longer_of(replace(before, trials=study.user_attrs["trials"]), definition)
         opened = OpenStudy(storage, study, definition)
         opened.lay_out()
         study.set_user_attr("trials", definition.trials)
@@ -188,6 +189,25 @@ def refuse_changes(before: Mapping[str, Any], now: Mapping[str, Any], name: str)
         raise InputError(
             f"study {name} was begun with another {changed[0]}; go on with the file as it was, or give it a new --name"
         )
+
+
+def longer_of(before: Definition, now: Definition) -> Definition:
+    """The study as it goes on: with all trials and seeds that it was ever given; fewer take nothing away.
+
+    Raises:
+        InputError: the seeds are others, not more.
+    """
+    if not (set(before.seeds) <= set(now.seeds) or set(now.seeds) <= set(before.seeds)):
+        raise InputError(
+            f"seeds: {now.seeds} was given, but study {now.name} was begun with {before.seeds}; "
+            "expected these and further ones"
+        )
+    fewer = {"trials": now.trials is not None and before.trials is not None and now.trials < before.trials}
+    fewer["seeds"] = len(now.seeds) < len(before.seeds)
+    for key in (key for key, less in fewer.items() if less):
+        log.warning("%s: %s was given; study %s keeps %s", key, getattr(now, key), now.name, getattr(before, key))
+    trials = max((each for each in (before.trials, now.trials) if each is not None), default=None)
+    return replace(now, trials=trials, seeds=list(dict.fromkeys([*before.seeds, *now.seeds])))
 
 
 def quieten() -> None:

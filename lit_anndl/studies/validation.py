@@ -40,13 +40,15 @@ def validate(definition: Definition) -> None:
     """
     configuration = check_settings(definition)
     if definition.metric.startswith("val/") and not check_data(configuration):
-        keys = [key for key in configuration.settings() if key.startswith("data.validation")]
+        keys = configuration.keys_under("data.validation")
         raise InputError(f"metric: {definition.metric} needs validation data: hold some out with {' or '.join(keys)}")
 
 
 def check_settings(definition: Definition) -> Configuration:
     """Refuses what can be told without data; returns the configuration of one of the runs."""
     check_exercise(definition.exercise)
+    model = presets.model_class(definition.exercise)
+    _check_metric("metric", definition.metric, (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL))
     _check_plan(definition)
     make_sampler(definition, 0)
     for key in sorted(
@@ -56,8 +58,6 @@ def check_settings(definition: Definition) -> Configuration:
             raise InputError(f"{key}: {RESERVED[key]}")
     make_pruner(definition)
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
-    model = configurations[0].model_class
-    _check_metric("metric", definition.metric, (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL))
     if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
     _check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -15,9 +16,11 @@ from urllib.request import urlopen
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.liveness import has_died, process_tags
+from lit_anndl.runtime.terminal import announce
 from lit_anndl.tracking.store import TrackingStore
 
 _LONGEST_START_SECONDS = 60.0
+_LONGEST_END_SECONDS = 10.0
 _FIRST_PORT, _PORTS = 5000, 100
 
 
@@ -37,7 +40,7 @@ def running_server(store: TrackingStore, host: str, port: int | None) -> str | N
         if not same or has_died(facts):
             return None
         address = _address(host, facts["port"])
-        return address if _answers(address) else None
+        return address if _wait_for(address, lambda: not has_died(facts)) else None  # it may be busy, or just starting
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none has been started, or its note is damaged
         return None
 
@@ -51,7 +54,7 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
     """
     port = _free_port(host) if port is None else port
     _refuse_busy(host, port)
-    print("MLflow's server starts …", file=sys.stderr, flush=True)
+    announce("MLflow's server starts …")
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     # In the environment, where no list of processes shows a password.
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address}
@@ -59,7 +62,7 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said,
                                    start_new_session=True)  # fmt: skip
         try:
-            if not _wait_for(_address(host, port), process):
+            if not _wait_for(_address(host, port), lambda: process.poll() is None):
                 said.seek(0)
                 reason = store.redact(RuntimeError(_last_line(said.read())))
                 raise InputError(f"MLflow's server did not start: {reason}")
@@ -67,8 +70,17 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
             write_atomically(_note(store), json.dumps(facts).encode())
             yield _address(host, port), process
         finally:
-            process.terminate()
-            process.wait()
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ends a server, by force if it takes long."""
+    process.terminate()
+    try:
+        process.wait(_LONGEST_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _note(store: TrackingStore) -> Path:
@@ -102,10 +114,10 @@ def _refuse_busy(host: str, port: int) -> None:
         raise InputError(f"{host}:{port} cannot be served ({reason}); give others with --port and --host") from error
 
 
-def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> bool:
-    """Waits until a server answers; returns whether it does."""
+def _wait_for(address: str, is_alive: Callable[[], bool]) -> bool:
+    """Waits until a server that is alive answers; returns whether it does."""
     end = time.monotonic() + _LONGEST_START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
+    while time.monotonic() < end and is_alive():
         if _answers(address):
             return True
         time.sleep(0.2)

@@ -64,6 +64,7 @@ def artifacts(client: Any, run_id: str, folder: str) -> set[str]:
         ({"slurm": {"partitoin": "gpu"}}, "partition"),
         ({"storage": "mysql://host/db"}, "expected sqlite:///FILE or postgresql://"),
         ({"launcher": "slurm"}, "no sbatch"),
+        ({"metric": "test/mes", "space": None}, "metric: there is no test/mes; did you mean test/mse?"),
         ({"rows": {"a": {"model.hidden": 3}}, "space": None, "pruner": "median"}, "leave it out"),
     ],
 )
@@ -122,22 +123,6 @@ def test_a_search(study_file, run_sweep, command, client, storage, load_study, t
     best = client.download_artifacts(parent, "best.yaml", str(tmp_path))
     same = command.run("surface", "--config", best)
     assert same.data.params == run.data.params
-
-
-def test_a_study_goes_on(study_file, run_sweep, client, storage, load_study):
-    file = study_file("longer", trials=3)
-    assert run_sweep(file)[0] == 0
-    study = load_study("longer", storage)
-    values = [trial.value for trial in study.trials]
-    assert run_sweep(file)[0] == 0
-    assert [trial.value for trial in study.trials] == values
-    assert client.get_run(study.user_attrs["mlflow_run"]).info.status == "FINISHED"
-    assert run_sweep(file, "--trials", "5")[0] == 0
-    assert run_sweep(file)[0] == 0  # it does not get shorter again
-    assert [trial.value for trial in study.trials][:3] == values
-    assert_complete(study, client, 5)
-    code, _, err = run_sweep(study_file("longer", trials=3, seeds=[1]))
-    assert code == 2 and "begun with another seeds" in err and err.count("\n") == 1
 
 
 def test_rows_and_seeds(study_file, run_sweep, client, storage, load_study):

@@ -17,7 +17,7 @@ from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
 from lit_anndl.nets.mlp import Activation
-from lit_anndl.plots.images import filters, image_grid
+from lit_anndl.plots.images import filters, image_rows
 from lit_anndl.plots.latent import code_map
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
@@ -115,18 +115,20 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         yield "reconstructions", self.reconstructions(data)
         first, *_, last = (parameter.detach() for parameter in self.net.parameters() if parameter.dim() == 2)
         for name, weights in (("encoder", first), ("decoder", last.T)):
-            yield f"weights_{name}", filters(weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE))
+            images = weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE)
+            yield f"weights_{name}", filters(images, f"{name}: weights of {len(images)} of {len(weights)} units")
         if self.code == 2:
             yield "code_map", code_map(self.test_codes(data).numpy(), data.test[1].numpy())
 
     def reconstructions(self, data: MNISTData) -> Figure:
         """Some test images, what comes back through the code, and through principal components."""
-        rows = (data.test[0], torch.cat(self.test_outputs), self.pca(data))
-        captions = ["original", f"code of {self.code}", f"PCA {self.code}"]
-        pixels = torch.cat([images[:SHOWN, 0] for images in rows])
-        shown = len(pixels) // len(rows)
+        rows = {
+            "original": data.test[0],
+            f"code of {self.code}": torch.cat(self.test_outputs),
+            f"PCA, {self.code}": self.pca(data),
+        }
         title = "test images, and what comes back through the code and through principal components"
-        return image_grid(pixels.numpy(), [each for each in captions for _ in range(shown)], title, shown)
+        return image_rows({name: images[:SHOWN, 0].numpy() for name, images in rows.items()}, title)
 
     @torch.no_grad()
     def test_codes(self, data: MNISTData) -> Tensor:

@@ -57,7 +57,8 @@ class MNISTCNN(GradientExercise[MNISTData]):
         matrix = confusion_matrix(scores, labels, task="multiclass", num_classes=CLASSES)
         yield "confusion_matrix", confusion(matrix.numpy())
         yield "worst_mistakes", worst_mistakes(images, labels, scores)
-        yield "filters", filters(self.net.get_parameter("0.weight").detach().cpu())
+        weights = self.net.get_parameter("0.weight").detach().cpu()
+        yield "filters", filters(weights, f"first layer: {len(weights)} filters")
 
 
 def worst_mistakes(images: Tensor, labels: Tensor, scores: Tensor) -> Figure:

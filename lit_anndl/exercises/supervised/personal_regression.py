@@ -26,5 +26,6 @@ class PersonalRegression(BivariateRegression[RegressionData]):
                 {"training set": (train, given), "test set": (test, true), "prediction": (test, predicted)}
             ),
         )
-        yield "difference", scattered(test, predicted - true, "prediction – test set", diverging=True)
-        yield "squared_residuals", scattered(test, (predicted - true) ** 2, "(prediction – test set)²")
+        error = predicted - true
+        yield "difference", scattered(test, error, "prediction – test set", "difference", diverging=True)
+        yield "squared_residuals", scattered(test, error**2, "(prediction – test set)²", "squared residual")

@@ -43,7 +43,7 @@ class Surface(BivariateRegression[SurfaceData]):
         clean, noisy, fit = (z.view(shape).numpy() for z in (data.test[1], data.noisy, torch.cat(self.test_outputs)))
         yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error", log=True)
         yield "surfaces", surfaces({"clean": clean, f"noisy (σ = {data.noise:g})": noisy, "fit": fit}, EXTENT)
-        yield "squared_residuals", heatmap((fit - clean) ** 2, EXTENT, "(fit – clean surface)²")
+        yield "squared_residuals", heatmap((fit - clean) ** 2, EXTENT, "(fit – clean surface)²", "squared residual")
 
 
 def power(signal: torch.Tensor) -> float:
