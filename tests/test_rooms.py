@@ -19,6 +19,7 @@ ROOMS = (
     ("config",),
     ("runs",),
     ("studies",),
+    ("reports",),
 )
 """From the ground up: a room imports those of the floors below, and itself."""
 FLOORS = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}

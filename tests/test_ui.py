@@ -173,6 +173,7 @@ def test_why_a_server_did_not_start(monkeypatch, capsys, command, tmp_path):
     command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
     broken = tmp_path / "mlflow" / "__main__.py"
     broken.parent.mkdir()
+    (broken.parent / "__init__.py").touch()
     broken.write_text("import sys; sys.exit('no room for a server')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert ui.main(["--no-browser", "--port", str(free_port())]) == 2

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from lit_anndl.data.streams import random_state
 from lit_anndl.runtime.errors import InputError
 
 Batch = tuple[Tensor, ...]
@@ -102,12 +102,6 @@ class TensorBatches:
         for indices in self.order(self.epoch).split(self.batch_size * self.steps_per_execution):
             pieces = (tensor[indices].split(self.batch_size) for tensor in self.tensors)
             yield list(zip(*pieces, strict=True))
-
-
-def random_state(*entropy: int) -> int:
-    """The seed of a generator, a function of some numbers."""
-    (state,) = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
-    return int(state)
 
 
 class EvaluationBatches:

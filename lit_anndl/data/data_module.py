@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule
 
+from lit_anndl.data.streams import stream
+
 
 class DataModule(LightningDataModule):
     """A LightningDataModule whose draws are a function of a seed.
@@ -27,6 +29,10 @@ class DataModule(LightningDataModule):
     def seed(self) -> int:
         """The seed for drawing data: given, or else the one that the run was seeded with."""
         return self.run_seed if self.given_seed is None else self.given_seed
+
+    def stream(self, purpose: str) -> torch.Generator:
+        """The generator of one kind of draws: independent of the others', and of the initial weights."""
+        return stream(self.seed, purpose)
 
     @property
     def has_validation(self) -> bool:

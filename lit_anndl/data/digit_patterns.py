@@ -93,7 +93,7 @@ class DigitPatternData(InMemoryData):
             return
         digits = idx.read(self.directory or dataset_files.fetch(self.dataset))
         patterns = first_of_each(digits.train_images, digits.train_labels)
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = self.stream("corruption")
         copies = [
             corruption.apply(patterns, self.draws if corruption.kind == "noise" else 1, generator)
             for corruption in self.corruptions

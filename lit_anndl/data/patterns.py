@@ -42,14 +42,13 @@ class PatternData(InMemoryData):
     def setup(self, stage: str) -> None:
         """Draws the random starts."""
         self.train = (self.patterns,)
-        generator = torch.Generator().manual_seed(self.seed)
         shape = (self.random_starts, self.patterns.shape[1])
-        self.test = (2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1,)
+        self.test = (2 * torch.rand(shape, generator=self.stream("starts"), dtype=torch.float64) - 1,)
 
     def perturbed(self, state: Tensor) -> Tensor:
         """`repeats` copies of a state (N,) with noise, on the hypercube still."""
-        generator = torch.Generator().manual_seed(self.seed)
-        noise = torch.randn((self.repeats, len(state)), generator=generator, dtype=torch.float64)
+        shape = (self.repeats, len(state))
+        noise = torch.randn(shape, generator=self.stream("perturbations"), dtype=torch.float64)
         perturbed: Tensor = (state + self.perturbation * noise).clamp(-1, 1)
         return perturbed
 

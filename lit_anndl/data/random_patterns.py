@@ -48,7 +48,7 @@ class RandomPatternData(DataModule):
         """Draws the patterns: for each load a tensor (sets, K, N), and the same with flipped units for each share."""
         if hasattr(self, "patterns"):
             return
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = self.stream("patterns")
         shapes = [(self.sets, round(load * self.units), self.units) for load in self.loads]
         self.patterns = [2.0 * torch.randint(2, shape, generator=generator) - 1 for shape in shapes]
         self.starts = [

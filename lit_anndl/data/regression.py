@@ -81,8 +81,7 @@ class RegressionData(InMemoryData):
         """Draws or reads the points, their targets and the split."""
         if hasattr(self, "train"):
             return
-        generator = torch.Generator().manual_seed(self.seed)
-        points, functions = _read_csv(Path(self.csv).expanduser()) if self.csv else draw(generator)
+        points, functions = _read_csv(Path(self.csv).expanduser()) if self.csv else draw(self.stream("points"))
         if (wanted := self.train_size + self.test_size) > len(points):
             raise InputError(
                 f"data.train_size {self.train_size} and data.test_size {self.test_size} make {wanted} points; "
@@ -90,9 +89,9 @@ class RegressionData(InMemoryData):
             )
         coefficients = torch.tensor(self.coefficients, dtype=torch.float64)
         targets = (functions @ coefficients / coefficients.sum()).unsqueeze(1)
-        chosen = torch.randperm(len(points), generator=generator)[:wanted]
+        chosen = torch.randperm(len(points), generator=self.stream("split"))[:wanted]
         train, test = chosen[: self.train_size], chosen[self.train_size :]
-        noise = self.noise * torch.randn((self.train_size, 1), generator=generator, dtype=torch.float64)
+        noise = self.noise * torch.randn((self.train_size, 1), generator=self.stream("noise"), dtype=torch.float64)
         self.test = (points[test], targets[test])
         self.train, self.validation = self._split((points[train], targets[train] + noise))
 

@@ -63,11 +63,10 @@ class SurfaceData(InMemoryData):
 
     def setup(self, stage: str) -> None:
         """Generates grid, noise and split."""
-        generator = torch.Generator().manual_seed(self.seed)
         points = grid(self.grid_size)
         clean = surface(points)
-        noisy = clean + self.noise * torch.randn(clean.shape, generator=generator)
-        chosen = torch.randperm(len(points), generator=generator)
+        noisy = clean + self.noise * torch.randn(clean.shape, generator=self.stream("noise"))
+        chosen = torch.randperm(len(points), generator=self.stream("split"))
         held_out, kept = chosen[: self.validation_size], chosen[self.validation_size :].sort().values
         self.train = (points[kept], noisy[kept])
         self.validation = (points[held_out], noisy[held_out]) if self.validation_size else ()

@@ -67,6 +67,12 @@ class Definition:
             below each.
         overlays: tables of the runs, such as forecast, that are drawn over each other: their third column against the
             first, median and range over the seeds for each row, and in black the second, the same for all.
+        question: what the study asks, in one line.
+        sources: who published numbers, by the short names that stand in `published`.
+        published: numbers by row, metric and source, `{SGD: {test/mse: {A: 0.0033}}}`.
+        slips: published numbers that are wrong, by row and source, and why.
+        remarks: what is to be said of a row, or where it differs from what was published.
+        headline: rows that the README shows, and by which metric, `{SGD: test/mse}`.
         trials: how many trials the whole study has, however many workers; a grid and rows have their own number.
         timeout: after so many seconds no worker begins another trial.
         max_failures: a worker gives up after so many failures in a row.
@@ -93,6 +99,12 @@ class Definition:
     gallery: list[str] = field(default_factory=list)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     overlays: list[str] = field(default_factory=list)
+    question: str = ""
+    sources: dict[str, str] = field(default_factory=dict)
+    published: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    slips: dict[str, dict[str, str]] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
+    headline: dict[str, str] = field(default_factory=dict)
     trials: PositiveInt | None = None
     timeout: PositiveFloat | None = None
     max_failures: PositiveInt = 10
@@ -161,7 +173,9 @@ _COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launc
 _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
 PRESENTATION = {"facet", "gallery", "thresholds", "overlays"}
-"""How a study is shown, which may change at any time."""
+"""How the rows of a study are shown, which may change at any time."""
+DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline"}
+"""What the report says of a study, which may change at any time."""
 KEYS = [each.name for each in fields(Definition)] + [f"slurm.{each.name}" for each in fields(Slurm)]
 
 

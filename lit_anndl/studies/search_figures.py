@@ -48,7 +48,7 @@ def search_figures(definition: Definition, trials: Sequence[FrozenTrial]) -> Ite
         pyplot.switch_backend("Agg")
         for name, draw in pictures.items():
             try:
-                drawn = np.ravel(draw(study, **options.get(name, {"target_name": definition.metric})))
+                drawn = list(np.ravel(draw(study, **options.get(name, {"target_name": definition.metric}))))
             except (ValueError, RuntimeError):  # all values alike, or nothing varied
                 continue
             yield name, _finished(drawn, name, definition.name, scale)

@@ -16,14 +16,14 @@ from lit_anndl.config import presets
 from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
-from lit_anndl.studies.definition import PRESENTATION, Definition, parse_definition
+from lit_anndl.studies.definition import DOCUMENTATION, PRESENTATION, Definition, parse_definition
 from lit_anndl.studies.queue import current, enqueue_planned
 from lit_anndl.studies.space import read_space
 from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun
 
-_MAY_CHANGE = {"trials", "rows", "seeds", *PRESENTATION}
+_MAY_CHANGE = {"trials", "rows", "seeds", *PRESENTATION, *DOCUMENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, each trial
 more seeds, and it may be shown in another way."""
 
@@ -85,7 +85,7 @@ class OpenStudy:
     def refreshed(self) -> "OpenStudy":
         """The study with its definition as another command may have changed it since."""
         latest = _kept_definition(self.study, self.storage)
-        shown = {key: getattr(latest, key) for key in PRESENTATION}
+        shown = {key: getattr(latest, key) for key in (*PRESENTATION, *DOCUMENTATION)}
         longer = {"rows": latest.rows, "seeds": latest.seeds, "trials": self.study.user_attrs["trials"]}
         return OpenStudy(self.storage, self.study, replace(self.definition, **longer, **shown))
 
@@ -97,8 +97,8 @@ class OpenStudy:
     def best(self) -> FrozenTrial | None:
         """The best of the complete trials."""
         complete = [trial for trial in self.trials() if trial.state is TrialState.COMPLETE]
-        choose = min if self.definition.direction == "minimize" else max
-        return choose(complete, key=lambda trial: trial.value, default=None)
+        sign = 1 if self.definition.direction == "minimize" else -1
+        return min(complete, key=lambda trial: sign * float(trial.value or 0.0), default=None)
 
 
 def begin(definition: Definition, storage: StudyDatabase) -> OpenStudy:

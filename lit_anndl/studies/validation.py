@@ -1,11 +1,12 @@
 """What is wrong with a study, before anything of it runs."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from lit_anndl.config import presets
 from lit_anndl.config.configuration import Configuration
+from lit_anndl.config.explain import suggestion
 from lit_anndl.runs.compose import check_data
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import PRESENTATION, Definition
@@ -46,9 +47,7 @@ def validate(definition: Definition) -> None:
 
 def check_settings(definition: Definition) -> Configuration:
     """Refuses what can be told without data; returns the configuration of one of the runs."""
-    check_exercise(definition.exercise)
-    model = presets.model_class(definition.exercise)
-    _check_metric("metric", definition.metric, (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL))
+    check_documentation(definition)
     _check_plan(definition)
     make_sampler(definition, 0)
     for key in sorted(
@@ -60,6 +59,7 @@ def check_settings(definition: Definition) -> Configuration:
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
+    model = configurations[0].model_class
     _check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])
     return configurations[0]
 
@@ -84,6 +84,39 @@ def _check_presentation(definition: Definition, curves: Sequence[str]) -> None:
         _check_metric("thresholds", metric, curves)
         if not thresholds:
             raise InputError(f"thresholds: {metric}: [] was given, expected one value or more")
+
+
+def check_documentation(definition: Definition) -> None:
+    """Refuses an exercise, metrics, and published numbers of rows, metrics or sources that there are none of.
+
+    Raises:
+        InputError: says what was given and what was expected.
+    """
+    check_exercise(definition.exercise)
+    model = presets.model_class(definition.exercise)
+    metrics = (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL)
+    _check_metric("metric", definition.metric, metrics)
+    for key in ("published", "slips", "remarks", "headline"):
+        for row in getattr(definition, key):
+            if row not in definition.rows:
+                raise InputError(f"{key}: there is no row {row}{suggestion(row, definition.rows)}")
+    for row, by_metric in definition.published.items():
+        for metric, by_source in by_metric.items():
+            _check_metric(f"published: {row}", metric, metrics)
+            _check_sources(f"published: {row}: {metric}", by_source, definition.sources)
+    for row, metric in definition.headline.items():
+        _check_metric(f"headline: {row}", metric, metrics)
+    for row, wrong in definition.slips.items():
+        _check_sources(f"slips: {row}", wrong, definition.sources)
+        given = {source for numbers in definition.published.get(row, {}).values() for source in numbers}
+        if unpublished := sorted(set(wrong) - given):
+            raise InputError(f"slips: {row}: {unpublished[0]} has published no number of this row")
+
+
+def _check_sources(where: str, named: Iterable[str], sources: Mapping[str, str]) -> None:
+    """Refuses sources that are not listed."""
+    if unknown := sorted(set(named) - set(sources)):
+        raise InputError(f"{where}: {unknown[0]} is none of the sources ({', '.join(sources) or 'there are none'})")
 
 
 def check_exercise(name: str) -> None:

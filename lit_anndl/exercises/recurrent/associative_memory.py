@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.in_memory import InMemoryData
+from lit_anndl.data.streams import stream
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.nets.hopfield import (
     DenseAssociativeMemory,
@@ -160,7 +161,7 @@ class AssociativeMemory(Exercise[Patterns]):
         """The update of a network, in an order of units that is the same in every call."""
         if self.update == "synchronous":
             return memory or self.net
-        return asynchronous(memory or self.net, torch.Generator().manual_seed(torch.initial_seed()))
+        return asynchronous(memory or self.net, stream(torch.initial_seed(), "order of updates"))
 
 
 def same(states: Tensor, others: Tensor) -> Tensor:

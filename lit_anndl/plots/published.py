@@ -1,0 +1,28 @@
+"""Published numbers among measured ones."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def measured_and_published(
+    measured: Mapping[str, Sequence[float]], published: Mapping[str, Mapping[str, float]], metric: str, *, log: bool
+) -> Figure:
+    """A line per row: a dot per seed, a bar at the median, and each source's number as its letter."""
+    names = list(dict.fromkeys([*measured, *published]))
+    figure = Figure(figsize=(7.5, 0.36 * len(names) + 1), layout="constrained")
+    axes = figure.subplots()
+    for position, name in enumerate(names):
+        if values := list(measured.get(name, [])):
+            axes.plot(values, [position] * len(values), "o", alpha=0.45, color="C0", markersize=5)
+            axes.plot([np.median(values)] * 2, [position - 0.3, position + 0.3], color="C0", linewidth=2)
+        for source, number in published.get(name, {}).items():
+            box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "C3", "linewidth": 1}
+            axes.plot(number, position, alpha=0)  # so that the axis reaches it
+            axes.text(number, position, source, ha="center", va="center", color="C3", fontsize=7, bbox=box)
+    axes.set(xlabel=metric, xscale="log" if log else "linear", yticks=range(len(names)), yticklabels=names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.margins(x=0.06)
+    axes.grid(alpha=0.3)
+    return figure

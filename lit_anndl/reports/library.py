@@ -1,0 +1,104 @@
+"""The studies of a folder with their measurements, and the pages that are kept beside them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lit_anndl.config.explain import suggestion
+from lit_anndl.reports.export import measured_in
+from lit_anndl.reports.headline import headline
+from lit_anndl.reports.measurements import read_measurements, write_measurements
+from lit_anndl.reports.rendering import markdown
+from lit_anndl.reports.study_page import StudyPage
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.files import write_atomically
+from lit_anndl.runtime.paths import project
+from lit_anndl.studies.definition import read_definition
+from lit_anndl.studies.validation import check_documentation
+from lit_anndl.tracking.store import TrackingStore
+from lit_anndl.tracking.study_results import study_figures
+
+_BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
+
+
+class Library:
+    """The folder `sweeps` of a project: a YAML file per study, `measured/NAME.csv`, and a README.
+
+    Args:
+        folder: where it is, by default that of the project or of the current directory.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or (project() or Path.cwd()) / "sweeps"
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder}: there is no such folder of studies")
+
+    @property
+    def names(self) -> list[str]:
+        """The studies' names."""
+        return sorted(path.stem for path in self.folder.glob("*.yaml"))
+
+    def page(self, study: str) -> StudyPage:
+        """A study, by its name or its file, with the measurements that are kept.
+
+        Raises:
+            InputError: there is none; it, or its measurements, are not valid.
+        """
+        name = Path(study).stem if study.endswith((".yaml", ".yml")) else study
+        if name not in self.names:
+            raise InputError(f"there is no study {name} in {self.folder}{suggestion(name, self.names)}")
+        definition = read_definition(self.folder / f"{name}.yaml")
+        check_documentation(definition)
+        return StudyPage(definition, read_measurements(self.measured(name), definition))
+
+    def pages(self, studies: Sequence[str] = ()) -> list[StudyPage]:
+        """Some studies, by default all."""
+        return [self.page(name) for name in studies or self.names]
+
+    def measured(self, study: str) -> Path:
+        """Where a study's measurements are kept."""
+        return self.folder / "measured" / f"{study}.csv"
+
+    def update(self, store: TrackingStore, studies: Sequence[str]) -> list[str]:
+        """Keeps what the store has measured of some studies; returns their names.
+
+        Measurements of the store replace those that are kept of the same row and seed; the others stay.
+        """
+        updated = []
+        for page in self.pages(studies):
+            if fresh := measured_in(store, page.definition):
+                rows = {row: place for place, row in enumerate(page.rows)}
+                kept = {(each.row, each.seed): each for each in (*page.committed, *fresh)}
+                ordered = sorted(kept.values(), key=lambda each: (rows[each.row], each.seed))
+                write_measurements(self.measured(page.name), ordered)
+                updated.append(page.name)
+        return updated
+
+    def generated(self) -> Iterator[tuple[Path, str]]:
+        """The pages that are kept, and what their data give."""
+        pages = self.pages()
+        yield self.folder / "README.md", markdown(pages)
+        readme = self.folder.parent / "README.md"
+        if readme.is_file() and _BEGIN in (text := readme.read_text(encoding="utf-8")):
+            block = f"{_BEGIN}\n{headline(pages)}\n{_END}"
+            yield readme, re.sub(rf"{_BEGIN}.*{_END}", lambda _: block, text, flags=re.DOTALL)
+
+    def write_pages(self) -> None:
+        """Brings the pages that are kept up to date."""
+        for path, text in self.generated():
+            write_atomically(path, text.encode())
+
+    def stale(self) -> list[Path]:
+        """The pages that are kept and are not what their data give."""
+        return [
+            path for path, text in self.generated() if not path.is_file() or path.read_text(encoding="utf-8") != text
+        ]
+
+
+def with_own(page: StudyPage, store: TrackingStore) -> StudyPage:
+    """A study with what the store has of it beside what is kept."""
+    return replace(page, own=measured_in(store, page.definition), figures=study_figures(store, page.name))

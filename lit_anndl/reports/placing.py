@@ -1,0 +1,94 @@
+"""A run of one's own among the published rows of its exercise."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from lit_anndl.reports.study_page import DIGITS, StudyPage
+from lit_anndl.reports.verdicts import group
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.studies.rows import spread
+from lit_anndl.tracking.run_records import ExerciseRun
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of a study, or the run itself, with one metric.
+
+    Args:
+        name: the row's, or the run's.
+        published: numbers by source.
+        measured: median and range over the seeds, or the run's own value.
+        value: what the lines are sorted by.
+        mark: whether it is the run, or a row with the run's settings.
+    """
+
+    name: str
+    published: Mapping[str, float]
+    measured: str
+    value: float
+    mark: str
+
+
+def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str], list[Place]]:
+    """For each study of the run's exercise and each published metric that the run has, its rows in order.
+
+    Raises:
+        InputError: no study has published numbers of the exercise.
+    """
+    found: dict[tuple[str, str], list[Place]] = {}
+    for page in pages:
+        if page.definition.exercise != run.exercise:
+            continue
+        published = page.definition.published.values()
+        for metric in dict.fromkeys(metric for by_metric in published for metric in by_metric):
+            if metric in run.metrics:
+                own = Place(
+                    f"run {run.run_id}", {}, f"{run.metrics[metric]:.{DIGITS}g}", run.metrics[metric], "this run"
+                )
+                lines = [own, *_rows(page, metric, run.params)]
+                reverse = page.definition.direction == "maximize"
+                found[page.name, metric] = sorted(lines, key=lambda each: each.value, reverse=reverse)
+    if not found:
+        raise InputError(f"nothing is published of what run {run.run_id} of {run.exercise} has measured")
+    return found
+
+
+def _rows(page: StudyPage, metric: str, params: Mapping[str, str]) -> Iterator[Place]:
+    """The rows that have a number, measured or published."""
+    measurements = group(page.measurements)
+    for row, settings in page.definition.table.items():
+        values = [each.metrics[metric] for each in measurements.get(row, []) if metric in each.metrics]
+        published = page.definition.published.get(row, {}).get(metric, {})
+        if values or published:
+            value = median(values) if values else median(published.values())
+            wanted = {**page.definition.fixed, **settings}
+            same = all(_equal(setting, params.get(key)) for key, setting in wanted.items())
+            yield Place(row, published, spread(values, DIGITS), value, "its settings" if same else "")
+
+
+def _equal(setting: Any, param: str | None) -> bool:
+    """Whether a run has a setting, as MLflow writes it."""
+    if param is None:
+        return setting is None or setting is False
+    try:
+        return float(setting) == float(param)
+    except (TypeError, ValueError):
+        return str(setting).rpartition(".")[2] == param.rpartition(".")[2] or str(setting) == param
+
+
+def placed(run: ExerciseRun, pages: Sequence[StudyPage]) -> str:
+    """The places as Markdown tables."""
+    return "\n\n".join(_table(*key, lines) for key, lines in places(run, pages).items())
+
+
+def _table(study: str, metric: str, lines: Sequence[Place]) -> str:
+    sources = sorted({source for each in lines for source in each.published})
+    cells = [["row", metric, *sources, ""]]
+    for each in lines:
+        numbers = [f"{each.published[source]:g}" if source in each.published else "" for source in sources]
+        cells.append([each.name, each.measured, *numbers, f"← {each.mark}" if each.mark else ""])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    shown = ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return "\n".join([f"{study}:", *(f"  {line}" for line in shown)])

@@ -1,0 +1,118 @@
+"""Pages from data: Markdown, and HTML that stands alone."""
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lit_anndl.plots.published import measured_and_published
+from lit_anndl.reports.study_page import StudyPage
+from lit_anndl.reports.verdicts import Verdict, group
+from lit_anndl.studies.row_figures import scale_of
+
+TITLE = "Published and measured"
+INTRODUCTION = (
+    "Each published number beside what was measured here: the median over the seeds, and the lowest and the highest. "
+    "A number is inside if these enclose it, to its own digits; how far outside it lies is said as a share of the "
+    "nearest measured one. Slips are published numbers that are known to be wrong, and why."
+)
+_WIDEST = 1400
+"""Pixels across that a picture has at most."""
+
+
+def markdown(pages: Sequence[StudyPage]) -> str:
+    """The Markdown page of some studies."""
+    template = _environment().get_template("report.md.jinja")
+    text = template.render(title=TITLE, introduction=INTRODUCTION, pages=pages, counts=_counts, totals=_totals(pages))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def html(pages: Sequence[StudyPage]) -> str:
+    """The HTML page of some studies, pictures within."""
+    template = _environment().get_template("report.html.jinja")
+    return template.render(
+        title=TITLE,
+        introduction=INTRODUCTION,
+        pages=pages,
+        counts=_counts,
+        totals=_totals(pages),
+        pictures=lambda page: list(_pictures(page)),
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lit_anndl.reports"), autoescape=select_autoescape(["html.jinja"]), trim_blocks=False
+    )
+    environment.filters.update(cell=_cell, mood=_mood, code=_code)
+    return environment
+
+
+def _cell(text: str) -> str:
+    """Text as it may stand in a Markdown table."""
+    return text.replace("|", "\\|")
+
+
+def _mood(verdict: str) -> str:
+    """The CSS class of a line's verdicts: the worst of them counts."""
+    if not verdict:
+        return ""
+    words = [part.rpartition(": ")[2] for part in verdict.split("; ")]
+    known = [word for word in words if word in {each.value for each in Verdict}]
+    if len(known) < len(words):
+        return "outside"
+    return "slip" if "slip" in words else "inside" if set(words) == {"inside"} else ""
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands in `backticks` as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _counts(page: StudyPage) -> list[int]:
+    tally = page.tally
+    return [tally[verdict] for verdict in Verdict]
+
+
+def _totals(pages: Sequence[StudyPage]) -> list[int]:
+    return [sum(counts) for counts in zip(*map(_counts, pages), strict=True)] if pages else [0] * len(Verdict)
+
+
+def _pictures(page: StudyPage) -> Iterator[tuple[str, str]]:
+    """Captions and addresses of a study's pictures: what was published among what was measured, then its own."""
+    if (figure := published_figure(page)) is not None:
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=110)
+        yield f"{page.definition.metric}, published and measured", _embedded(content.getvalue())
+    for name, picture in page.figures.items():
+        yield name.replace("_", " "), _embedded(picture)
+
+
+def published_figure(page: StudyPage) -> Figure | None:
+    """The study's metric by row, published and measured; None where there is nothing to show."""
+    metric = page.definition.metric
+    measured = {
+        row: [each.metrics[metric] for each in own if metric in each.metrics]
+        for row, own in group(page.measurements).items()
+    }
+    published = {row: by_metric[metric] for row, by_metric in page.definition.published.items() if metric in by_metric}
+    shown = {row: measured.get(row, []) for row in page.rows if measured.get(row) or row in published}
+    if not shown:
+        return None
+    values = [v for each in shown.values() for v in each] + [v for each in published.values() for v in each.values()]
+    return measured_and_published(shown, published, metric, log=scale_of(values) == "log")
+
+
+def _embedded(picture: bytes) -> str:
+    """A picture as an address that holds it."""
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        opaque = image.convert("RGB")
+        opaque.thumbnail((_WIDEST, 10 * _WIDEST))
+        opaque.save(small, format="webp", quality=80)
+    return f"data:image/webp;base64,{base64.b64encode(small.getvalue()).decode()}"

@@ -1,0 +1,170 @@
+"""What a page says of a study: its lines, its verdicts and what it cost, ready to be laid out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median
+
+from lit_anndl.reports.measurements import BEST, Measurement
+from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, group, tally
+from lit_anndl.studies.definition import Definition, spelled
+from lit_anndl.studies.rows import spread
+
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row and metric of a study: what was published, what was measured, and how the two compare.
+
+    Args:
+        row: the row's name.
+        metric: the metric's.
+        published: numbers by source.
+        measured: median and range of the committed measurements.
+        own: the same of the runs in the store, empty where they are the committed ones.
+        value: the median, to sort by; None if there is none.
+        verdict: of each published number.
+        seconds: of a fit, the median.
+    """
+
+    row: str
+    metric: str
+    published: Mapping[str, str]
+    measured: str
+    own: str
+    value: float | None
+    verdict: str
+    seconds: str
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """A study with its measurements.
+
+    Args:
+        definition: the study's.
+        committed: the measurements that are kept beside the studies.
+        own: those of the store.
+        figures: pictures of the study by name, PNG.
+    """
+
+    definition: Definition
+    committed: Sequence[Measurement]
+    own: Sequence[Measurement] = ()
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The study's."""
+        return self.definition.name
+
+    @property
+    def measurements(self) -> Sequence[Measurement]:
+        """What verdicts are about: the committed ones, or those of the store where there are none."""
+        return self.committed or self.own
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """Every published number beside its measurements."""
+        return list(comparisons(self.definition, self.measurements))
+
+    @property
+    def tally(self) -> Mapping[Verdict, int]:
+        """How many published numbers have which verdict."""
+        return tally(self.comparisons)
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows, or for a search its best trial."""
+        return list(self.definition.rows) or [BEST]
+
+    @property
+    def measured_rows(self) -> int:
+        """How many rows there are measurements of."""
+        return len(group(self.measurements))
+
+    @property
+    def protocol(self) -> str:
+        """Exercise, settings of all runs, seeds, in a line."""
+        settings = [f"{key} {spelled(value)}" for key, value in self.definition.fixed.items()]
+        seeds = self.definition.seeds
+        shown = f"seeds {seeds[0]}–{seeds[-1]}" if seeds == list(range(seeds[0], seeds[-1] + 1)) else f"seeds {seeds}"
+        searched = f"a search over {', '.join(self.definition.space)}" if self.definition.space else ""
+        parts = [f"`{self.definition.exercise}`", *settings, shown if len(seeds) > 1 else f"seed {seeds[0]}", searched]
+        return ", ".join(part for part in parts if part)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """The study's metric for each row, and every metric that was published."""
+        return list(self._lines())
+
+    def _lines(self) -> Iterator[Line]:
+        committed, own = group(self.committed), group(self.own)
+        found: dict[tuple[str, str], list[Comparison]] = {}
+        for each in self.comparisons:
+            found.setdefault((each.row, each.metric), []).append(each)
+        for row in self.rows:
+            metrics = dict.fromkeys([self.definition.metric, *self.definition.published.get(row, {})])
+            for metric in metrics:
+                values = _values(committed.get(row, []), metric)
+                ours = _values(own.get(row, []), metric)
+                compared = found.get((row, metric), [])
+                if not (values or ours or compared or metric == self.definition.metric):
+                    continue
+                yield Line(
+                    row,
+                    metric,
+                    {each.source: f"{each.published:g}" for each in compared},
+                    spread(values, DIGITS),
+                    spread(ours, DIGITS) if ours != values else "",
+                    median(values or ours) if values or ours else None,
+                    _said(compared, len(self.definition.sources)),
+                    _seconds(committed.get(row) or own.get(row, [])),
+                )
+
+    @property
+    def notes(self) -> list[str]:
+        """Remarks on rows, and what is known of wrong numbers."""
+        remarks = [f"{row}: {text}" for row, text in self.definition.remarks.items()]
+        slips = [
+            f"{row}, {source}: {why}"
+            for row, by_source in self.definition.slips.items()
+            for source, why in by_source.items()
+        ]
+        return [*remarks, *slips]
+
+    @property
+    def cost(self) -> str:
+        """How long all runs took, on what, when, and with what."""
+        if not self.measurements:
+            return "not yet run"
+        minutes = self.seconds / 60
+        known = {name: sorted({getattr(each, name) for each in self.measurements}) for name in _PROVENANCE}
+        took = f"{len(self.measurements)} runs, {minutes:.2g} minutes of fit" if minutes < 100 else (
+            f"{len(self.measurements)} runs, {minutes / 60:.3g} hours of fit"
+        )  # fmt: skip
+        return "; ".join([took, *(", ".join(known[name]) for name in _PROVENANCE)])
+
+    @property
+    def seconds(self) -> float:
+        """Of fit, all runs together; those that are not known count as the others' median."""
+        return sum(each.seconds for each in self.measurements if each.seconds == each.seconds)
+
+
+_PROVENANCE = ("processor", "date", "commit", "versions")
+
+
+def _values(measurements: Sequence[Measurement], metric: str) -> list[float]:
+    return [each.metrics[metric] for each in measurements if metric in each.metrics]
+
+
+def _said(compared: Sequence[Comparison], sources: int) -> str:
+    """The verdicts of a line, each with its source where there are several."""
+    said = [(each.source, each.distance or each.verdict.value) for each in compared]
+    return "; ".join(f"{source}: {verdict}" if sources > 1 else verdict for source, verdict in said)
+
+
+def _seconds(measurements: Sequence[Measurement]) -> str:
+    known = [each.seconds for each in measurements if each.seconds == each.seconds]
+    return f"{median(known):.3g}" if known else ""

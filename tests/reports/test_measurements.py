@@ -1,0 +1,57 @@
+"""Measurements as files beside the studies."""
+
+from pathlib import Path
+
+import pytest
+
+from lit_anndl.reports.measurements import Measurement, read_measurements, write_measurements
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.studies.definition import Definition, parse_definition
+
+CONTENT = {"name": "small", "exercise": "surface", "metric": "test/mse", "rows": {"a, b": {}, "c": {}}}
+
+
+@pytest.fixture
+def definition() -> Definition:
+    return parse_definition(CONTENT)
+
+
+def measured(row: str, seed: int, **metrics: float) -> Measurement:
+    named = {name.replace("_", "/"): value for name, value in metrics.items()}
+    return Measurement(row, seed, named, 1.5, "0123456789a", "2026-01-31", "a processor, 2 cores", "torch 2.11")
+
+
+def test_what_is_written_is_read(tmp_path: Path, definition: Definition) -> None:
+    written = [measured("a, b", 0, test_mse=0.25, train_mse=1e-7), measured("c", 3, test_mse=12.0)]
+    write_measurements(tmp_path / "measured" / "small.csv", written)
+    assert read_measurements(tmp_path / "measured" / "small.csv", definition) == written
+
+
+def test_no_file_is_no_measurement(tmp_path: Path, definition: Definition) -> None:
+    assert read_measurements(tmp_path / "small.csv", definition) == []
+
+
+HEADER = "row,seed,test/mse,seconds,commit,date,processor,versions\n"
+REST = "1.5,abc,2026-01-31,cpu,torch\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "No columns to parse"),
+        ("row,seed\n", "there is no column seconds"),
+        (HEADER + f"d,0,0.1,{REST}", "there is no row d in study small"),
+        (HEADER + f"cc,0,0.1,{REST}", "there is no row cc in study small; did you mean c?"),
+        (HEADER + f"c,0,0.1,{REST}c,0,0.2,{REST}", "row c with seed 0 stands there twice"),
+        (HEADER + f"c,zero,0.1,{REST}", "zero"),
+        (HEADER + f"c,0,much,{REST}", "much"),
+        (HEADER + f"c,0,0.1,7,{REST}", ""),
+    ],
+)
+def test_a_file_that_does_not_fit_its_study(text: str, message: str, tmp_path: Path, definition: Definition) -> None:
+    path = tmp_path / "small.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_measurements(path, definition)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ") and message in line and "\n" not in line
