@@ -4,6 +4,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
     from lit_anndl.studies.definition import Definition
 
 USAGE = """\
-usage: python -m lit_anndl.sweep STUDY.yaml [--trials N] [--workers K] [--storage URL] [--launcher local|slurm]
+usage: python -m lit_anndl.sweep STUDY.yaml… [--trials N] [--workers K] [--storage URL] [--launcher local|slurm]
        python -m lit_anndl.sweep STUDY             goes on with the study of that name
        python -m lit_anndl.sweep --status STUDY [--storage URL]
        python -m lit_anndl.sweep STUDY.yaml --help   what a study file holds, and how a space is written
 
 Runs a study: many runs of one exercise, over a search space or over the rows of a table. The same command goes on
 with a study that was interrupted, and adds workers to one that is running, on this or on other machines; more
---trials or further --seeds make it longer. Whatever stands in the file can be given as --key value too.
+--trials or further --seeds make it longer. Whatever stands in the file can be given as --key value too. Several
+studies are run one after another; those that are complete are passed over.
 """
 
 
@@ -36,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         try:
             if argv[0] == "--status":
                 return status(argv[1:])
-            return sweep(argv[0], argv[1:])
+            return sweep(*split(argv))
         except InputError as error:
             return ended(str(error), WRONG_INPUT)
         except RunFailure as error:
@@ -51,13 +53,54 @@ def ended(message: str, code: int) -> int:
     return code
 
 
-def sweep(file: str, argv: Sequence[str]) -> int:
-    """Begins a study, or goes on with it."""
-    if file.startswith("-"):
-        raise InputError(f"the study file comes first, before {file}")
+def split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The studies of a command, and its options."""
+    studies = list(takewhile(lambda word: not word.startswith("-"), argv))
+    if not studies:
+        raise InputError(f"the study file comes first, before {argv[0]}")
+    return studies, list(argv[len(studies) :])
+
+
+def sweep(studies: Sequence[str], argv: Sequence[str]) -> int:
+    """Begins studies, or goes on with them."""
     if {"--help", "-h"} & set(argv):
         return print_help()
-    definition = definition_of(file, argv)
+    if len(studies) == 1:
+        return sweep_one(definition_of(studies[0], argv))
+    definitions = [definition_of(study, argv) for study in studies]
+    if len({definition.name for definition in definitions}) < len(definitions):
+        raise InputError("several studies were given that have one name; give each of them a command of its own")
+    return sweep_all(definitions)
+
+
+def sweep_all(definitions: Sequence["Definition"]) -> int:
+    """Runs studies one after the other but for those that are complete; one that fails does not keep the others."""
+    from lit_anndl.reports.course import outlook, remaining
+    from lit_anndl.reports.library import Library
+    from lit_anndl.studies.validation import check_documentation
+
+    for definition in definitions:
+        check_documentation(definition)
+    library = Library()
+    left = {definition.name: remaining(definition, library) for definition in definitions}
+    print(outlook(left), flush=True)
+    failed = []
+    for number, definition in enumerate(definitions, start=1):
+        if left[definition.name].runs == 0:
+            continue
+        print(f"\n{definition.name} ({number} of {len(definitions)}): {left[definition.name]}", flush=True)
+        try:
+            sweep_one(definition)
+        except RunFailure as error:
+            failed.append(definition.name)
+            ended(str(error), FAILURE)
+    if failed:
+        raise RunFailure(f"studies that were not completed: {', '.join(failed)}")
+    return DONE
+
+
+def sweep_one(definition: "Definition") -> int:
+    """Begins a study, or goes on with it."""
     from lit_anndl.studies import local, slurm
     from lit_anndl.studies.database import StudyDatabase, retry
     from lit_anndl.studies.results import summary

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.tri import LinearTriInterpolator, TriAnalyzer, Triangulation
 from numpy.typing import NDArray
 
-_GRID = 60
-"""Grid points along each axis, where values are interpolated."""
+_CELLS, _PIXELS = 60, 200
+"""Grid points along each axis where values are interpolated, of a surface and of an image."""
 _FLATTEST = 0.05
 """Border triangles whose inscribed circle is smaller, as a share of the one around them, are left out."""
 
@@ -43,7 +43,9 @@ def scattered_surfaces(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[n
     low, high = min(z.min() for _, z in panels.values()), max(z.max() for _, z in panels.values())
     for number, (title, (points, z)) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), number, projection="3d")
-        axes.plot_surface(*on_grid(points, z), cmap="viridis", vmin=low, vmax=high, rstride=1, cstride=1, linewidth=0)
+        axes.plot_surface(
+            *on_grid(points, z, _CELLS), cmap="viridis", vmin=low, vmax=high, rstride=1, cstride=1, linewidth=0
+        )
         axes.set(title=f"{title} ({len(z)} points)", xlabel="x₁", ylabel="x₂", zlabel="target", zlim=(low, high))
     return figure
 
@@ -55,7 +57,7 @@ def scattered(
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     limit = float(np.abs(z).max())
-    shown = axes.pcolormesh(*on_grid(points, z), cmap="RdBu_r" if diverging else "magma")
+    shown = axes.pcolormesh(*on_grid(points, z, _PIXELS), cmap="RdBu_r" if diverging else "magma")
     if diverging:
         shown.set_clim(-limit, limit)
     figure.colorbar(shown, ax=axes, label=label)
@@ -63,13 +65,13 @@ def scattered(
     return figure
 
 
-def on_grid(points: NDArray[np.float64], z: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Values (n,) at scattered points (n, 2), linearly between them, on a regular grid: x, y and z of shape (m, m).
+def on_grid(points: NDArray[np.float64], z: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], ...]:
+    """Values (n,) at scattered points (n, 2), linearly between them, on a regular grid: x, y and z of (size, size).
 
     Outside the hull of the points, and in the flat triangles along its border, which would look like cliffs, z is NaN.
     """
     triangles = Triangulation(points[:, 0], points[:, 1])
     triangles.set_mask(TriAnalyzer(triangles).get_flat_tri_mask(_FLATTEST))
     low, high = points.min(axis=0), points.max(axis=0)
-    x, y = np.meshgrid(*np.linspace(low, high, _GRID).T, indexing="ij")
+    x, y = np.meshgrid(*np.linspace(low, high, size).T, indexing="ij")
     return x, y, np.ma.filled(LinearTriInterpolator(triangles, z)(x, y), np.nan)

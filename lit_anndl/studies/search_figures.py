@@ -9,8 +9,9 @@ import numpy as np
 import optuna
 from matplotlib import pyplot
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization.matplotlib import (
@@ -25,7 +26,7 @@ from lit_anndl.studies.row_figures import scale_of
 
 _TITLES = {
     "history": "value of each trial, and the best so far",
-    "slices": "value against each setting, later trials darker",
+    "slices": "value against each setting",
     "parallel_coordinates": "settings and value of each trial",
     "importance": "how much of the values' spread each setting explains",
 }
@@ -69,14 +70,24 @@ def _finished(drawn: Sequence[Axes], name: str, study: str, scale: str) -> Figur
     for axes in figure.axes:
         if name in ("history", "slices") and axes.get_label() != "<colorbar>":
             axes.set_yscale(scale)
-        for lines in axes.findobj(LineCollection):
-            lines.set_cmap("viridis")  # the worst trial would be white
+        for shown in (*axes.findobj(LineCollection), *axes.findobj(PathCollection)):
+            shown.set_cmap("viridis")  # the worst trial, or the first, would be white
+        if legend := axes.get_legend():
+            legend.remove()
         for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":  # few labels, which do not run into each other
+                low, high = axis.get_view_interval()
+                axis.set_major_locator(LogLocator(subs=(1, 3) if high < 300 * low else (1,)))
+                axis.set_major_formatter("{x:g}")
+                axis.set_minor_formatter(NullFormatter())
             labels = [label.get_text() for label in axis.get_ticklabels()]
             if any(label.startswith("'") for label in labels):
                 axis.set_ticks(axis.get_ticklocs(), [label.strip("'") for label in labels])
     for axes in drawn:
-        axes.set_title("")
+        axes.set_title("", loc="left")
+        axes.set_title("", loc="center")
+        if name == "slices":
+            axes.tick_params(axis="x", rotation=45)
     figure.suptitle(f"{study}: {_TITLES[name]}", fontsize=11)
-    figure.set_size_inches(max(8.0, 3.4 * len(drawn)), 5)
+    figure.set_size_inches(max(8.0, 3.4 * len(drawn), 1.6 * len(figure.axes)), 5)
     return figure
