@@ -7,8 +7,8 @@ import yaml
 
 from lit_anndl import sweep
 from lit_anndl.reports import library
-from lit_anndl.reports.course import in_words
 from lit_anndl.reports.measurements import Measurement, write_measurements
+from lit_anndl.reports.study_page import in_words
 
 ROWS = {
     "exercise": "surface",

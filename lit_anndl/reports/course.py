@@ -6,6 +6,7 @@ from statistics import median
 
 from lit_anndl.reports.library import Library
 from lit_anndl.reports.measurements import Measurement, read_measurements
+from lit_anndl.reports.study_page import in_words
 from lit_anndl.reports.verdicts import group
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.database import StudyDatabase, retry
@@ -83,10 +84,3 @@ def outlook(left: Mapping[str, Remaining]) -> str:
     if unknown := [name for name, each in to_go.items() if each.seconds is None]:
         line += f"; how long is not known of {', '.join(unknown)}"
     return line
-
-
-def in_words(seconds: float) -> str:
-    """A time: 40 s, 13 minutes, 5.2 hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"

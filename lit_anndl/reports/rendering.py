@@ -90,6 +90,8 @@ def _pictures(page: StudyPage) -> Iterator[tuple[str, str]]:
         figure.savefig(content, format="png", dpi=110)
         yield f"{page.definition.metric}, published and measured", _embedded(content.getvalue())
     for name, picture in page.figures.items():
+        if name == "rows":  # the same without what was published
+            continue
         yield name.replace("_", " "), _embedded(picture)
 
 

@@ -128,8 +128,9 @@ class StudyPage:
         """Remarks on rows, and what is known of wrong numbers."""
         remarks = [f"{row}: {text}" for row, text in self.definition.remarks.items()]
         slips = [
-            f"{row}, {source}: {why}"
-            for row, by_source in self.definition.slips.items()
+            f"{row}, {metric}, {source}: {why}"
+            for row, by_metric in self.definition.slips.items()
+            for metric, by_source in by_metric.items()
             for source, why in by_source.items()
         ]
         return [*remarks, *slips]
@@ -139,20 +140,24 @@ class StudyPage:
         """How long all runs took, on what, when, and with what."""
         if not self.measurements:
             return "not yet run"
-        minutes = self.seconds / 60
         known = {name: sorted({getattr(each, name) for each in self.measurements}) for name in _PROVENANCE}
-        took = f"{len(self.measurements)} runs, {minutes:.2g} minutes of fit" if minutes < 100 else (
-            f"{len(self.measurements)} runs, {minutes / 60:.3g} hours of fit"
-        )  # fmt: skip
+        took = f"{len(self.measurements)} runs, {in_words(self.seconds)} of fit"
         return "; ".join([took, *(", ".join(known[name]) for name in _PROVENANCE)])
 
     @property
     def seconds(self) -> float:
-        """Of fit, all runs together; those that are not known count as the others' median."""
+        """Of fit, all runs together, as far as they are known."""
         return sum(each.seconds for each in self.measurements if each.seconds == each.seconds)
 
 
 _PROVENANCE = ("processor", "date", "commit", "versions")
+
+
+def in_words(seconds: float) -> str:
+    """A time: 40 s, 13 minutes, 5.2 hours."""
+    if seconds < 90:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"
 
 
 def _values(measurements: Sequence[Measurement], metric: str) -> list[float]:

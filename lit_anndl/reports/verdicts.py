@@ -75,7 +75,7 @@ def comparisons(definition: Definition, measurements: Sequence[Measurement]) -> 
         for metric, by_source in by_metric.items():
             measured = [each.metrics[metric] for each in by_row.get(row, []) if metric in each.metrics]
             for source, number in by_source.items():
-                slip = definition.slips.get(row, {}).get(source, "")
+                slip = definition.slips.get(row, {}).get(metric, {}).get(source, "")
                 yield Comparison(row, metric, source, number, measured, slip)
 
 

@@ -70,7 +70,7 @@ class Definition:
         question: what the study asks, in one line.
         sources: who published numbers, by the short names that stand in `published`.
         published: numbers by row, metric and source, `{SGD: {test/mse: {A: 0.0033}}}`.
-        slips: published numbers that are wrong, by row and source, and why.
+        slips: why published numbers are known to be wrong, by row, metric and source.
         remarks: what is to be said of a row, or where it differs from what was published.
         headline: rows that the README shows, and by which metric, `{SGD: test/mse}`.
         trials: how many trials the whole study has, however many workers; a grid and rows have their own number.
@@ -102,7 +102,7 @@ class Definition:
     question: str = ""
     sources: dict[str, str] = field(default_factory=dict)
     published: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    slips: dict[str, dict[str, str]] = field(default_factory=dict)
+    slips: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     headline: dict[str, str] = field(default_factory=dict)
     trials: PositiveInt | None = None

@@ -21,6 +21,8 @@ from lit_anndl.tracking.store import TrackingStore
 log = logging.getLogger(__name__)
 
 UNITS = ("epochs", "seconds")
+_FEWEST_EPOCHS = 2
+"""What a curve needs."""
 _CONVERGENCE_COLUMNS = ("below", "row", "seeds", "reached", "epochs", "place by epochs", "seconds", "place by seconds")
 
 _Records = Mapping[str, Sequence[Record]]
@@ -118,7 +120,8 @@ def _facets(definition: Definition, records: _Records, metric: str) -> dict[str,
     """The rows' curves of a metric, by the values of the settings that have panels of their own."""
     panels: dict[str, dict[str, plots.Curve]] = {}
     for row, runs in records.items():
-        if (curve := plots.summarise(runs, metric)) is None:
+        curve = plots.summarise(runs, metric)
+        if curve is None or len(curve.epochs) < _FEWEST_EPOCHS:
             continue
         settings = {**definition.fixed, **definition.table[row]}
         title = ", ".join(f"{key} = {settings[key]}" for key in definition.facet)

@@ -106,11 +106,11 @@ def check_documentation(definition: Definition) -> None:
             _check_sources(f"published: {row}: {metric}", by_source, definition.sources)
     for row, metric in definition.headline.items():
         _check_metric(f"headline: {row}", metric, metrics)
-    for row, wrong in definition.slips.items():
-        _check_sources(f"slips: {row}", wrong, definition.sources)
-        given = {source for numbers in definition.published.get(row, {}).values() for source in numbers}
-        if unpublished := sorted(set(wrong) - given):
-            raise InputError(f"slips: {row}: {unpublished[0]} has published no number of this row")
+    for row, slips in definition.slips.items():
+        for metric, wrong in slips.items():
+            given = definition.published.get(row, {}).get(metric, {})
+            if unpublished := sorted(set(wrong) - set(given)):
+                raise InputError(f"slips: {row}: {metric}: {unpublished[0]} has published no such number")
 
 
 def _check_sources(where: str, named: Iterable[str], sources: Mapping[str, str]) -> None:
