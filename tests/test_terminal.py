@@ -125,15 +125,21 @@ def test_the_bar_of_a_study_counts_runs(tmp_path, monkeypatch, client):
 
 
 @pytest.mark.parametrize(
-    ("early", "view"), [({}, "val/mse"), ({"early_stopping.patience": 3}, "best/val/mse")], ids=["whole", "early"]
+    ("early", "view"),
+    [
+        ({}, "val/mse"),
+        ({"early_stopping.patience": 3}, "best/val/mse"),
+        ({"early_stopping.patience": None}, "val/mse"),
+    ],
+    ids=["whole", "early", "turned off"],
 )
 def test_studies_are_listed_by_the_weights_that_were_tested(early, view, tmp_path, client):
     (tmp_path / "listed.yaml").write_text(
         "exercise: surface\nmetric: val/mse\noverrides: {data.validation_size: 20, trainer.max_epochs: 2}\n"
-        f"rows: {{a: {dict(early) or '{}'}}}\n".replace("'", "")
+        f"rows: {json.dumps({'a': early})}\n"
     )
     definition = read_definition(tmp_path / "listed.yaml")
-    assert definition.stops_early == bool(early)
+    assert definition.stops_early == view.startswith("best/")
     opened = begin(definition, StudyDatabase(f"sqlite:///{tmp_path}/optuna.db"))
     experiment = client.get_run(opened.parent.run_id).info.experiment_id
     tag = client.get_experiment(experiment).tags["mlflow.sharedViewState.listed"]

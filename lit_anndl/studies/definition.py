@@ -67,6 +67,7 @@ class Definition:
             below each.
         overlays: tables of the runs, such as forecast, that are drawn over each other: their third column against the
             first, median and range over the seeds for each row, and in black the second, the same for all.
+        overlays_together: whether all rows are drawn in one pair of axes, rather than each in its own.
         question: what the study asks, in one line.
         sources: who published numbers, by the short names that stand in `published`.
         published: numbers by row, metric and source, `{SGD: {test/mse: {A: 0.0033}}}`.
@@ -99,6 +100,7 @@ class Definition:
     gallery: list[str] = field(default_factory=list)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     overlays: list[str] = field(default_factory=list)
+    overlays_together: bool = False
     question: str = ""
     sources: dict[str, str] = field(default_factory=dict)
     published: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
@@ -149,8 +151,8 @@ class Definition:
     @property
     def stops_early(self) -> bool:
         """Whether each trial is stopped early, as far as the study file says."""
-        key = "early_stopping.patience"
-        return key in self.fixed or (bool(self.table) and all(key in row for row in self.table.values()))
+        settings = [{**self.fixed, **row} for row in self.table.values()] or [self.fixed]
+        return all(each.get("early_stopping.patience") for each in settings)
 
     @property
     def budget(self) -> int | None:
@@ -172,7 +174,7 @@ class Definition:
 _COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
 _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
-PRESENTATION = {"facet", "gallery", "thresholds", "overlays"}
+PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together"}
 """How the rows of a study are shown, which may change at any time."""
 DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline"}
 """What the report says of a study, which may change at any time."""

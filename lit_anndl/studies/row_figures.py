@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -166,16 +167,21 @@ def reached(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
-def overlay(tables: Mapping[str, Sequence[Table]], title: str) -> Figure:
-    """Tables of several runs of each row: the third column against the first, the second in black; an axes per row."""
-    figure = Figure(figsize=(9, 2.4 * len(tables) + 0.5), layout="constrained")
-    grid = figure.subplots(len(tables), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for number, ((row, runs), axes) in enumerate(zip(tables.items(), grid, strict=True)):
+def overlay(tables: Mapping[str, Sequence[Table]], title: str, together: bool) -> Figure:
+    """Tables of several runs of each row: the third column against the first, the second in black.
+
+    Together they are in one pair of axes, apart in one each.
+    """
+    panels = 1 if together else len(tables)
+    figure = Figure(figsize=(9, 4.5 if together else 2.4 * panels + 0.5), layout="constrained")
+    grid = figure.subplots(panels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for number, ((row, runs), axes) in enumerate(zip(tables.items(), cycle(grid), strict=False)):
         x, reference, y = list(runs[0])[:3]
         values = np.array([run[y] for run in runs], dtype=np.float64)
         steps = np.array(runs[0][x])
         curve = Curve(steps, np.median(values, axis=0), values.min(axis=0), values.max(axis=0), None)
-        axes.plot(steps, runs[0][reference], color="black", linewidth=1, label=reference)
+        if number < panels:
+            axes.plot(steps, runs[0][reference], color="black", linewidth=1, label=reference)
         _draw_band(axes, steps, curve, number, f"{row}: {y}, median and range of {len(runs)} runs")
         axes.set(ylabel=y)
         axes.grid(alpha=0.3)

@@ -49,7 +49,7 @@ def figures(
         yield f"convergence_{as_name(metric)}", plots.convergence(_arrivals(records, metric, thresholds), metric)
     for name in definition.overlays:
         if found := overlay(definition, trials, store, name):
-            yield f"overlay_{name}", plots.overlay(found, f"{definition.name}: {name}")
+            yield f"overlay_{name}", plots.overlay(found, f"{definition.name}: {name}", definition.overlays_together)
     if definition.gallery and (pictures := gallery(definition, trials, store)):
         yield "gallery", plots.gallery(pictures, f"{definition.name}: {', '.join(definition.gallery)}, first seed")
 

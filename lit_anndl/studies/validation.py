@@ -29,7 +29,7 @@ RESERVED = {
 MOST_SEED = 2**31
 """Samplers take twice as much, but count on from there."""
 
-_MEASURED_OF_ALL = ("parameters", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
+_MEASURED_OF_ALL = ("parameters", "best/epoch", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
 """What every run measures, beside the metrics and summaries of its exercise."""
 
 

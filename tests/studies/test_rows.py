@@ -172,3 +172,6 @@ def test_tables_of_runs_over_each_other(study_file, run_sweep, parent, caplog):
     assert "has no table elapsed of three columns" in caplog.text
     picture = parent("forecasts").picture("overlay_forecast.png")
     assert picture.height > picture.width / 3  # an axes for each row
+    assert run_sweep("forecasts", "--overlays_together", "true")[0] == 0
+    together = parent("forecasts").picture("overlay_forecast.png")
+    assert together.height < picture.height

@@ -26,6 +26,8 @@ _RESOLUTION = 201
 _ROLES = ("stored", "spurious", "unstable", "marginal")
 SHOWN = 15
 """Random starts whose way is drawn."""
+MOST_DRAWN = 3
+"""Units whose states can be drawn as points."""
 _MAX_STEPS_DRAWN = 100
 """Iterations of it that are drawn; some ways go round and round."""
 
@@ -149,11 +151,12 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         return share(Recall.joined([self.recall(data.perturbed(start))]), end)
 
     def figures(self, data: PatternData, history: History) -> Iterator[tuple[str, Figure]]:
-        """The ways of random and listed starts, and their energies."""
+        """The ways of random and listed starts, in up to three dimensions, and their energies."""
         drawn = self.trajectories(data)
         kind = f"{self.rule.storage}, {self.update}"
         energy = self.net.energy(drawn.to(next(self.net.buffers()))).cpu().double().numpy()
-        yield "trajectories", paths(drawn.numpy(), self.points_by_role(), f"trajectories ({kind})")
+        if self.units <= MOST_DRAWN:
+            yield "trajectories", paths(drawn.numpy(), self.points_by_role(), f"trajectories ({kind})")
         yield "energy", energies(energy, f"energy of {energy.shape[1]} starts ({kind})")
         if self.units == 2:
             yield "basins", self.basins(drawn)

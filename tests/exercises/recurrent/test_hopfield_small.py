@@ -48,6 +48,13 @@ def test_patterns_and_starts_of_ones_own(command, tmp_path):
     assert run.data.metrics["fixed_points/spurious"] == 0
 
 
+def test_more_dimensions_than_can_be_drawn(command):
+    words = ["--model.units", "4", "--data.patterns", "[[1,1,1,1],[-1,-1,1,1],[1,-1,-1,1]]", "--data.starts", "[]"]
+    run = command.run("hopfield_2d", *words, "--data.random_starts", "20")
+    assert run.data.metrics["train/stored"] == 1
+    assert artifacts(command.client, run.info.run_id, "figures") == {"figures/energy.png"}
+
+
 def test_hebb_one_unit_at_a_time(command):
     words = ["--model.storage", "hebb", "--model.update", "asynchronous", "--data.patterns", "[[1,1,1],[-1,1,-1]]"]
     metrics = command.run("hopfield_3d", *words, "--data.starts", "[]").data.metrics
