@@ -26,3 +26,18 @@ def measured_and_published(
     axes.margins(x=0.06)
     axes.grid(alpha=0.3)
     return figure
+
+
+def agreement(ratios: Mapping[str, Sequence[float]], colours: Mapping[str, Sequence[str]]) -> Figure:
+    """Published numbers as multiples of the measured medians, a line per study, in the colours of their verdicts."""
+    figure = Figure(figsize=(8, 0.3 * len(ratios) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(1, color="black", linewidth=0.8)
+    for position, (name, values) in enumerate(ratios.items()):
+        axes.scatter(values, [position] * len(values), c=colours[name], s=28, alpha=0.6, linewidths=0)
+    axes.set(xscale="log", yticks=range(len(ratios)), yticklabels=list(ratios), xlabel="published ÷ measured median")
+    axes.set_title("published numbers: green inside the measured range, red outside, violet slips", fontsize=10)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_ylim(len(ratios) - 0.5, -0.5)
+    axes.grid(alpha=0.3)
+    return figure

@@ -1,5 +1,6 @@
 """The studies of a folder with their measurements, and the pages that are kept beside them."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from lit_anndl.config.explain import suggestion
 from lit_anndl.reports.export import measured_in
 from lit_anndl.reports.headline import headline
 from lit_anndl.reports.measurements import read_measurements, write_measurements
+from lit_anndl.reports.overview import overview
 from lit_anndl.reports.rendering import markdown
 from lit_anndl.reports.study_page import StudyPage
 from lit_anndl.runtime.errors import InputError
@@ -88,9 +90,13 @@ class Library:
             yield readme, re.sub(rf"{_BEGIN}.*{_END}", lambda _: block, text, flags=re.DOTALL)
 
     def write_pages(self) -> None:
-        """Brings the pages that are kept up to date."""
+        """Brings the pages that are kept up to date, and their picture."""
         for path, text in self.generated():
             write_atomically(path, text.encode())
+        if figure := overview(self.pages()):
+            content = io.BytesIO()
+            figure.savefig(content, format="png", dpi=100)
+            write_atomically(self.measured("overview").with_suffix(".png"), content.getvalue())
 
     def stale(self) -> list[Path]:
         """The pages that are kept and are not what their data give."""
