@@ -73,6 +73,6 @@ class MNISTData(InMemoryData):
         if size is not None:
             if size > len(images):
                 raise InputError(f"data.{option} {size} is more than the {len(images)} images there are")
-            chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed))[:size]
+            chosen = torch.randperm(len(images), generator=self.stream(option))[:size]
             images, labels = images[chosen], labels[chosen]
         return images.unsqueeze(1).float().div_(255), labels
