@@ -127,9 +127,8 @@ def report(result: "Result") -> None:
     print(metrics_table(result.metrics))
     if result.run_id:
         print(f"\nrun {result.run_id}")
-        for folder in (
-            [result.artifacts / name for name in ("checkpoints", "figures", "tables")] if result.artifacts else []
-        ):
+        kinds = ("checkpoints", "figures", "tables")
+        for folder in [result.artifacts / kind for kind in kinds] if result.artifacts else []:
             if files := sorted(path.name for path in folder.glob("*")):
                 print(f"{folder.name}: {folder} ({', '.join(files)})")
         print(f"see it: python -m lit_anndl.ui {result.run_id}")

@@ -1,0 +1,40 @@
+"""Self-attention in NumPy and in PyTorch, through the command."""
+
+import pytest
+
+from tests.support.recorded import artifacts, table
+
+QUICK = ["attention", "--model.lengths", "[4, 8]"]
+
+
+@pytest.mark.parametrize("words", [[], ["--model.heads", "1"], ["--model.causal", "true", "--model.heads", "8"]])
+def test_three_ways_agree_to_rounding(words, command):
+    metrics = command.run(*QUICK, *words).data.metrics
+    assert metrics["test/difference"] < 1e-14
+    assert metrics["test/sdpa_difference"] < 1e-14
+    assert metrics["test/swapped_spread"] == 0 < metrics["test/spread"]
+
+
+def test_shapes_and_costs(command, tmp_path):
+    run = command.run(*QUICK, "--data.sequences", "2", "--data.tokens", "5", "--data.dim", "12")
+    shapes = {line["of"]: line["here"] for line in table(command.client, run, "shapes", tmp_path)}
+    assert shapes["Q"] == "(2, 4, 5, 3)" and shapes["scores, weights"] == "(2, 4, 5, 5)"
+    assert shapes["X"] == shapes["output"] == "(2, 5, 12)"
+    costs = table(command.client, run, "cost", tmp_path)
+    assert [line["tokens"] for line in costs] == [4, 8]
+    assert costs[1]["written out, bytes"] > costs[1]["torch's kernel, bytes"]
+    figures = {"figures/weights.png", "figures/cost.png"}
+    assert artifacts(command.client, run.info.run_id, "figures") == figures
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.heads", "3"], "data.dim and model.heads: dim 32 cannot be divided by 3 heads"),
+        (["--model.heads", "0"], "model.heads: 0 was given, expected a whole number > 0"),
+        (["--data.tokens", "0"], "data.tokens: 0 was given, expected a whole number > 0"),
+    ],
+)
+def test_wrong_words(words, message, command):
+    code, out, err = command("attention", *words)
+    assert (code, out) == (2, "") and message in err and err.count("\n") == 1
