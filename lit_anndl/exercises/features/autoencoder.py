@@ -1,12 +1,16 @@
 """Digits through a code of a few units, beside principal components."""
 
 from collections.abc import Iterator
+from math import log10
+from typing import Any
 
 import torch
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -21,7 +25,7 @@ from lit_anndl.plots.images import filters, image_rows
 from lit_anndl.plots.latent import code_map
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.records import History
+from lit_anndl.runtime.records import History, Table
 
 SIDE = 28
 SHOWN = 10
@@ -33,8 +37,9 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
     """Images squeezed through a code and reconstructed, by least squares per pixel.
 
     Metrics: `train/mse`, `val/mse`, `test/mse`, mean squared errors per pixel; in training before each step. Of the
-    data: `pca/mse`, the test error of as many principal components of the same training images, clipped to [0, 1]: the
-    best that a linear code can do, but for the clipping.
+    test: `test/psnr` = -10 log₁₀ `test/mse`, the ratio of the peak signal, 1, to the noise, in dB. Of the data:
+    `pca/mse`, the test error of as many principal components of the same training images, clipped to [0, 1]: the best
+    that a linear code can do, but for the clipping. The table `classes` has the error of each class of images.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -42,6 +47,8 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         hidden: units in each hidden layer of the encoder, [1000, 500, 250]; the decoder mirrors them.
         activation: what hidden units apply.
         code_activation: what the code's units apply.
+        tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE (van der
+            Maaten & Hinton, JMLR 9, 2008); 0 for none.
 
     Raises:
         InputError: there are fewer training images than units of the code, so no principal components.
@@ -57,15 +64,17 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         hidden: list[PositiveInt] = [],  # noqa: B006  # jsonargparse shows it
         activation: Activation = "relu",
         code_activation: CodeActivation = "relu",
+        tsne_images: NonNegativeInt = 1000,
     ) -> None:
         super().__init__(optimizer, Autoencoder(SIDE**2, code, hidden, activation, code_activation))
         self.code = code
+        self.tsne_images = tsne_images
         self.pca_outputs: Tensor | None = None
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
-        """The error of principal components."""
-        return ("pca/mse",)
+        """The error of principal components, and ours in dB."""
+        return ("pca/mse", "test/psnr")
 
     def check(self, data: MNISTData) -> None:
         """Refuses a code that principal components cannot be compared with."""
@@ -97,8 +106,26 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         self.pca_outputs = None
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
-        """The test error of principal components."""
-        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0]))}
+        """The test error of principal components, and ours in dB."""
+        own = float(mse_loss(torch.cat(self.test_outputs), data.test[0]))
+        psnr = {"test/psnr": -10 * log10(own)} if own else {}  # beyond all bounds where nothing is lost
+        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0])), **psnr}
+
+    def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
+        """The parameters per layer; the errors per class."""
+        yield from super().tables(data)
+        images, labels = data.test
+        outputs = {"mse": torch.cat(self.test_outputs), "pca mse": self.pca(data)}
+        errors = {name: (each - images).square().mean(dim=(1, 2, 3)) for name, each in outputs.items()}
+        classes = [(label, labels == label) for label in labels.unique().tolist()]
+        yield (
+            "classes",
+            {
+                "class": [label for label, _ in classes],
+                "images": [int(own.sum()) for _, own in classes],
+                **{name: [float(each[own].mean()) for _, own in classes] for name, each in errors.items()},
+            },
+        )
 
     def pca(self, data: MNISTData) -> Tensor:
         """The test images from as many principal components as the code has units, found once."""
@@ -110,7 +137,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         return self.pca_outputs
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
-        """Learning curves, reconstructions, weights, and the plane of codes where there are two units."""
+        """Learning curves, reconstructions, weights, and the codes in the plane."""
         yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error per pixel", log=True)
         yield "reconstructions", self.reconstructions(data)
         first, *_, last = (parameter.detach() for parameter in self.net.parameters() if parameter.dim() == 2)
@@ -118,7 +145,11 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
             images = weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE)
             yield f"weights_{name}", filters(images, f"{name}: weights of {len(images)} of {len(weights)} units")
         if self.code == 2:
-            yield "code_map", code_map(self.test_codes(data).numpy(), data.test[1].numpy())
+            units = ("first unit of the code", "second unit of the code")
+            yield "code_map", code_map(self.test_codes(data).numpy(), data.test[1].numpy(), units)
+        elif self.code > 2 and self.tsne_images:
+            codes = self.test_codes(data)[: self.tsne_images].numpy()
+            yield "code_map", code_map(tsne(codes), data.test[1][: len(codes)].numpy(), ("t-SNE 1", "t-SNE 2"))
 
     def reconstructions(self, data: MNISTData) -> Figure:
         """Some test images, what comes back through the code, and through principal components."""
@@ -135,3 +166,10 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         """The codes of the test images, on the CPU."""
         like = next(self.parameters())
         return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(EVALUATION_BATCH_SIZE)])
+
+
+def tsne(codes: NDArray[Any]) -> NDArray[Any]:
+    """Codes (n, units) in the plane (n, 2), neighbours beside each other; the same for the same codes."""
+    perplexity = min(30.0, (len(codes) - 1) / 3)
+    plane: NDArray[Any] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    return plane

@@ -1,3 +1,5 @@
+from math import log10
+
 import pytest
 import torch
 from sklearn.decomposition import PCA
@@ -6,6 +8,7 @@ from lit_anndl import load
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.autoencoder import DigitAutoencoder
 from tests.support.processes import checkpoint
+from tests.support.recorded import table
 
 SHORT = ["autoencoder", "--data.train_size", "400", "--data.test_size", "100", "--trainer.max_epochs", "3"]
 
@@ -49,9 +52,21 @@ def test_principal_components_are_those_of_the_training_images(fit, digits):
     assert run.data.metrics["pca/mse"] == pytest.approx(error.mean(), rel=1e-4)
 
 
-@pytest.mark.parametrize(("code", "mapped"), [(2, True), (3, False)])
-def test_codes_in_the_plane_are_drawn(code, mapped, fit, command):
-    run = fit("--model.code", str(code))
+def test_errors_in_db_and_by_class(fit, command, tmp_path):
+    run = fit("--model.code", "8", "--model.tsne_images", "0")
+    mse = run.data.metrics["test/mse"]
+    assert run.data.metrics["test/psnr"] == pytest.approx(-10 * log10(mse), rel=1e-5)
+    lines = table(command.client, run, "classes", tmp_path)
+    assert [line["class"] for line in lines] == list(range(10))
+    images = [line["images"] for line in lines]
+    for name, whole in (("mse", mse), ("pca mse", run.data.metrics["pca/mse"])):
+        parts = sum(line[name] * line["images"] for line in lines) / sum(images)
+        assert sum(images) == 100 and parts == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize(("code", "images", "mapped"), [(2, 0, True), (3, 0, False), (3, 50, True), (1, 50, False)])
+def test_codes_in_the_plane_are_drawn(code, images, mapped, fit, command):
+    run = fit("--model.code", str(code), "--model.tsne_images", str(images))
     names = {item.path for item in command.client.list_artifacts(run.info.run_id, "figures")}
     assert {"figures/reconstructions.png", "figures/weights_encoder.png", "figures/weights_decoder.png"} <= names
     assert ("figures/code_map.png" in names) is mapped
