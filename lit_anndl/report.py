@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a page is stale or a failure, 2 wrong input."""
     parser = argparse.ArgumentParser(prog="python -m lit_anndl.report", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="STUDY | RUN_ID", help="studies (default: all), or runs of yours")
-    parser.add_argument("--output", type=Path, help="folder of the pages (default: mlruns/report)")
+    parser.add_argument("--output", type=Path, help="folder of the pages (default: in mlruns/report)")
     parser.add_argument("--check", action="store_true", help="exit 1 if sweeps/README.md or README.md is stale")
     parser.add_argument("--update", action="store_true", help="keep what was measured in sweeps/, and renew its pages")
     asked = parser.parse_args(argv)
@@ -42,10 +42,11 @@ def report(asked: argparse.Namespace) -> int:
     announce("studies and runs are read …")
     from lit_anndl.reports.library import Library
 
+    runs = [name for name in asked.names if re.fullmatch("[0-9a-f]{32}", name)]
+    refuse_useless_words(asked, runs)
     library = Library()
     if asked.check:
         return check(library)
-    runs = [name for name in asked.names if re.fullmatch("[0-9a-f]{32}", name)]
     if runs:
         return place(library, runs)
     from lit_anndl.tracking.leftovers import open_store
@@ -55,7 +56,15 @@ def report(asked: argparse.Namespace) -> int:
         updated = library.update(store, asked.names)
         library.write_pages()
         print(f"measured anew: {', '.join(updated) or 'none'}")
-    return write(library, store, asked.names, asked.output or run_store() / "report")
+    return write(library, store, asked.names, asked.output or run_store() / "report" / "+".join(asked.names))
+
+
+def refuse_useless_words(asked: argparse.Namespace, runs: Sequence[str]) -> None:
+    """Refuses words that would change nothing."""
+    if asked.check and (asked.names or asked.update or asked.output):
+        raise InputError("--check looks at all pages, and takes no other words")
+    if runs and (len(runs) < len(asked.names) or asked.update or asked.output):
+        raise InputError("runs are placed among the published rows of their exercises: expected RUN_IDs alone")
 
 
 def check(library: "Library") -> int:
@@ -95,8 +104,8 @@ def write(library: "Library", store: "TrackingStore", studies: Sequence[str], fo
         write_atomically(folder / "report.md", markdown(pages).encode())
     except OSError as error:
         raise InputError(f"--output {folder} cannot be written: {error.strerror}") from error
-    studies = f"{len(pages)} {'study' if len(pages) == 1 else 'studies'}"
-    print(f"{studies}; published numbers: {summary([page.tally for page in pages])}\n{folder / 'index.html'}")
+    number = f"{len(pages)} {'study' if len(pages) == 1 else 'studies'}"
+    print(f"{number}; published numbers: {summary([page.tally for page in pages])}\n{folder / 'index.html'}")
     return DONE
 
 

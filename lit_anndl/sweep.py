@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, quieten
+from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce, quieten
 
 if TYPE_CHECKING:
     from lit_anndl.studies.definition import Definition
@@ -75,23 +75,24 @@ def sweep(studies: Sequence[str], argv: Sequence[str]) -> int:
 
 def sweep_all(definitions: Sequence["Definition"]) -> int:
     """Runs studies one after the other but for those that are complete; one that fails does not keep the others."""
-    from lit_anndl.reports.course import outlook, remaining
-    from lit_anndl.reports.library import Library
-    from lit_anndl.studies.validation import check_documentation
+    from lit_anndl.reports.library import kept_measurements
+    from lit_anndl.reports.remaining import outlook, remaining
+    from lit_anndl.studies.validation import check_settings
 
+    announce("the studies are checked …")
+    left = {definition.name: remaining(definition, kept_measurements(definition)) for definition in definitions}
     for definition in definitions:
-        check_documentation(definition)
-    library = Library()
-    left = {definition.name: remaining(definition, library) for definition in definitions}
+        if not left[definition.name].complete:
+            check_settings(definition)
     print(outlook(left), flush=True)
     failed = []
     for number, definition in enumerate(definitions, start=1):
-        if left[definition.name].runs == 0:
+        if left[definition.name].complete:
             continue
         print(f"\n{definition.name} ({number} of {len(definitions)}): {left[definition.name]}", flush=True)
         try:
             sweep_one(definition)
-        except RunFailure as error:
+        except (RunFailure, InputError) as error:
             failed.append(definition.name)
             ended(str(error), FAILURE)
     if failed:
@@ -119,7 +120,7 @@ def sweep_one(definition: "Definition") -> int:
         print(f"watch it: python -m lit_anndl.sweep --status {shlex.quote(definition.name)}{where}")
         return DONE
     local.launch(opened)
-    if not retry(opened.counts)["COMPLETE"]:
+    if retry(opened.best) is None:
         print(summary(opened))
         raise RunFailure("no trial is complete")
     print(f"{summary(opened)}\n\nsee it: python -m lit_anndl.ui {shlex.quote(definition.name)}")

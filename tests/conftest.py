@@ -1,6 +1,9 @@
 """What many tests need: a store of their own, tiny digits, and the command as a user types it."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two workers share two cores
 
 import numpy as np
 import pytest

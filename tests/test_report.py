@@ -128,6 +128,7 @@ def test_a_run_of_ones_own_among_the_rows(project, command, client):
     assert f"run {run.info.run_id}" in own and f"{run.data.metrics['test/mse']:.4g}" in own
     (same,) = [line for line in block if "its settings" in line]
     assert same.split()[0] == "wide" and "1e-09" in same
+    assert next(line for line in block if line.startswith("  narrow")).endswith("← other model.hidden")
     values = [float(line.removeprefix(f"  run {run.info.run_id}").split()[0 if "this run" in line else 1].split("(")[0])
               for line in block[2:]]  # fmt: skip
     assert values == sorted(values)
@@ -151,7 +152,7 @@ def test_measurements_that_do_not_fit(project, command):
     (project / "sweeps" / "measured").mkdir()
     (project / "sweeps" / "measured" / "reported.csv").write_text("row,seed\n")
     code, out, err = command()
-    assert (code, out) == (2, "") and "reported.csv: there is no column seconds" in err and err.count("\n") == 1
+    assert (code, out) == (2, "") and "reported.csv: there is no column settings" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

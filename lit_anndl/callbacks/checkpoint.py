@@ -15,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_anndl.callbacks.ranks import random_states
+from lit_anndl.data.streams import DRAWN
 from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.interruption import Deferral, Interruption
@@ -165,8 +166,8 @@ def read_checkpoint(path: Path, exercise: str, model: LightningModule, processes
         processes: how many are to go on with it; None if none is.
 
     Raises:
-        InputError: it is truncated or altered, of another exercise, of another network, or of another number of
-            processes.
+        InputError: it is truncated or altered, of another exercise, of another network, of another number of
+            processes, or of a version that drew other data.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -184,6 +185,8 @@ def read_checkpoint(path: Path, exercise: str, model: LightningModule, processes
         raise InputError(f"{path} is a checkpoint of another network: its parameters differ in name or shape")
     if processes and (before := content.get("processes", 1)) != processes:
         raise InputError(f"{path} is a checkpoint of a run on {before} devices, which {processes} cannot go on with")
+    if processes and content.get("drawn") != DRAWN:
+        raise InputError(f"{path} is of an earlier version, in which a seed gave other data; begin the run anew")
     return content
 
 

@@ -1,5 +1,8 @@
 """How many CPU threads a net is worth."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
@@ -44,6 +47,18 @@ class ThreadChoice(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives them back after a failure too, when Lightning tears nothing down."""
         torch.set_num_threads(self.default)
+
+
+@contextmanager
+def threads_of_fit(trainer: Trainer) -> Iterator[None]:
+    """Within it torch has the threads that were chosen for a trainer's fit."""
+    choice = next((each for each in trainer.callbacks if isinstance(each, ThreadChoice)), None)  # type: ignore[attr-defined]  # Lightning sets it
+    before = torch.get_num_threads()
+    torch.set_num_threads((choice and choice.threads) or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def check_threads(threads: int | None) -> None:

@@ -10,6 +10,9 @@ from zlib import crc32
 import numpy as np
 import torch
 
+DRAWN = 1
+"""How data are drawn from a seed; another number where the same seed gives other data."""
+
 
 def random_state(*entropy: int) -> int:
     """The seed of a generator, a function of some numbers."""

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lit_anndl.data.data_module import DataModule
+from lit_anndl.data.streams import DRAWN
 from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
 from lit_anndl.modules.restore import HYPER_PARAMETERS, refuse_foreign_checkpoint
 from lit_anndl.runtime.records import History, Table
@@ -173,6 +174,7 @@ class Exercise(LightningModule, Generic[Data]):
         refuse_infinite_weights(self)
         checkpoint["exercise"] = self.exercise
         checkpoint["processes"] = self.trainer.world_size
+        checkpoint["drawn"] = DRAWN
         if self.arguments is not None:
             checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {**HYPER_PARAMETERS, **self.arguments}
 

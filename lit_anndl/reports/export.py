@@ -3,12 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from lit_anndl.reports.measurements import BEST, Measurement
+from lit_anndl.reports.measurements import BEST, Measurement, settings_digest
 from lit_anndl.studies.definition import Definition
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import StudyResult, study_results
-
-_LEFT_OUT = ("seconds/", "bytes/")
 
 
 def measured_in(store: TrackingStore, definition: Definition) -> list[Measurement]:
@@ -18,21 +16,19 @@ def measured_in(store: TrackingStore, definition: Definition) -> list[Measuremen
         InputError: the store cannot be reached.
     """
     rows = {row: place for place, row in enumerate(definition.rows)} or {BEST: 0}
-    found = [each for each in _measurements(study_results(store, definition.name)) if each.row in rows]
+    results = [each for each in study_results(store, definition.name) if (each.row or BEST) in rows]
+    found = _measurements(results, definition)
     return sorted(found, key=lambda each: (rows[each.row], each.seed))
 
 
-def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
+def _measurements(results: list[StudyResult], definition: Definition) -> Iterator[Measurement]:
     for result in results:
-        metrics = {
-            name: value
-            for name, value in result.metrics.items()
-            if not name.startswith(_LEFT_OUT) and math.isfinite(value)
-        }
+        row = result.row or BEST
         yield Measurement(
-            row=result.row or BEST,
+            row=row,
             seed=result.seed,
-            metrics=metrics,
+            settings=settings_digest(definition, row),
+            metrics={name: value for name, value in result.metrics.items() if math.isfinite(value)},
             seconds=result.metrics.get("seconds/fit", math.nan),
             commit=result.tags.get("git_commit", "unknown").replace("+changes", "+")[:11],
             date=result.began,

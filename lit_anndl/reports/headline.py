@@ -22,6 +22,11 @@ def headline(pages: Sequence[StudyPage]) -> str:
     )
 
 
+def cell(text: str) -> str:
+    """Text as it may stand in a Markdown table."""
+    return text.replace("|", "\\|")
+
+
 def _lines(page: StudyPage) -> Iterator[str]:
     measurements = group(page.measurements)
     for row, metric in page.definition.headline.items():
@@ -29,4 +34,4 @@ def _lines(page: StudyPage) -> Iterator[str]:
         numbers = page.definition.published.get(row, {}).get(metric, {})
         published = ", ".join(f"{number:g} ({source})" for source, number in numbers.items())
         shown = spread(values, DIGITS) if values else "not yet run"
-        yield f"| `{page.name}`: {row} | {metric} | {published} | {shown} | {len(values)} |"
+        yield f"| `{page.name}`: {cell(row)} | {metric} | {published} | {shown} | {len(values)} |"

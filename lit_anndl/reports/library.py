@@ -9,14 +9,14 @@ from pathlib import Path
 from lit_anndl.config.explain import suggestion
 from lit_anndl.reports.export import measured_in
 from lit_anndl.reports.headline import headline
-from lit_anndl.reports.measurements import read_measurements, write_measurements
+from lit_anndl.reports.measurements import Measurement, read_measurements, write_measurements
 from lit_anndl.reports.overview import overview
 from lit_anndl.reports.rendering import markdown
 from lit_anndl.reports.study_page import StudyPage
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.paths import project
-from lit_anndl.studies.definition import read_definition
+from lit_anndl.studies.definition import Definition, read_definition
 from lit_anndl.studies.validation import check_documentation
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import study_figures
@@ -53,8 +53,14 @@ class Library:
         name = Path(study).stem if study.endswith((".yaml", ".yml")) else study
         if name not in self.names:
             raise InputError(f"there is no study {name} in {self.folder}{suggestion(name, self.names)}")
-        definition = read_definition(self.folder / f"{name}.yaml")
-        check_documentation(definition)
+        file = self.folder / f"{name}.yaml"
+        definition = read_definition(file)
+        try:
+            if definition.name != name:
+                raise InputError(f"name: {definition.name} was given, expected that of the file")
+            check_documentation(definition)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
         return StudyPage(definition, read_measurements(self.measured(name), definition))
 
     def pages(self, studies: Sequence[str] = ()) -> list[StudyPage]:
@@ -85,7 +91,10 @@ class Library:
         pages = self.pages()
         yield self.folder / "README.md", markdown(pages)
         readme = self.folder.parent / "README.md"
-        if readme.is_file() and _BEGIN in (text := readme.read_text(encoding="utf-8")):
+        if readme.is_file():
+            text = readme.read_text(encoding="utf-8")
+            if not re.search(f"{_BEGIN}.*{_END}", text, re.DOTALL):
+                raise InputError(f"{readme}: expected a place for the results, from {_BEGIN} to {_END}")
             block = f"{_BEGIN}\n{headline(pages)}\n{_END}"
             yield readme, re.sub(rf"{_BEGIN}.*{_END}", lambda _: block, text, flags=re.DOTALL)
 
@@ -103,6 +112,14 @@ class Library:
         return [
             path for path, text in self.generated() if not path.is_file() or path.read_text(encoding="utf-8") != text
         ]
+
+
+def kept_measurements(definition: Definition) -> list[Measurement]:
+    """What is kept of a study; nothing where nothing that fits it is."""
+    try:
+        return read_measurements(Library().measured(definition.name), definition)
+    except InputError:
+        return []
 
 
 def with_own(page: StudyPage, store: TrackingStore) -> StudyPage:

@@ -3,13 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from lit_anndl.reports.study_page import DIGITS, StudyPage
 from lit_anndl.reports.verdicts import group
 from lit_anndl.runtime.errors import InputError
+from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.rows import spread
+from lit_anndl.studies.space import Overrides
+from lit_anndl.studies.trial import configure
 from lit_anndl.tracking.run_records import ExerciseRun
+
+_SHOWN = 2
+"""Differing settings that are named."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Place:
         published: numbers by source.
         measured: median and range over the seeds, or the run's own value.
         value: what the lines are sorted by.
-        mark: whether it is the run, or a row with the run's settings.
+        mark: whether it is the run, or how the row's settings differ from the run's.
     """
 
     name: str
@@ -63,23 +68,20 @@ def _rows(page: StudyPage, metric: str, params: Mapping[str, str]) -> Iterator[P
         published = page.definition.published.get(row, {}).get(metric, {})
         if values or published:
             value = median(values) if values else median(published.values())
-            wanted = {**page.definition.fixed, **settings}
-            same = all(_equal(setting, params.get(key)) for key, setting in wanted.items())
-            yield Place(row, published, spread(values, DIGITS), value, "its settings" if same else "")
+            yield Place(row, published, spread(values, DIGITS), value, _difference(page.definition, settings, params))
 
 
-def _equal(setting: Any, param: str | None) -> bool:
-    """Whether a run has a setting, as MLflow writes it."""
-    if param is None:
-        return setting is None or setting is False
-    try:
-        return float(setting) == float(param)
-    except (TypeError, ValueError):
-        return str(setting).rpartition(".")[2] == param.rpartition(".")[2] or str(setting) == param
+def _difference(definition: Definition, settings: Overrides, params: Mapping[str, str]) -> str:
+    """In which settings a row differs from a run, the first few; "its settings" if in none but the seed."""
+    wanted = configure(definition, settings, definition.seeds[0]).parameters()
+    keys = [key for key in {**wanted, **params} if key != "seed_everything"]
+    others = [key for key in keys if str(wanted.get(key)) != params.get(key, "None")]
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return f"other {', '.join(others[:_SHOWN])}{more}" if others else "its settings"
 
 
 def placed(run: ExerciseRun, pages: Sequence[StudyPage]) -> str:
-    """The places as Markdown tables."""
+    """The places as tables for a terminal."""
     return "\n\n".join(_table(*key, lines) for key, lines in places(run, pages).items())
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lit_anndl.plots.published import measured_and_published
+from lit_anndl.reports.headline import cell
 from lit_anndl.reports.study_page import StudyPage
 from lit_anndl.reports.verdicts import Verdict, group
 from lit_anndl.studies.row_figures import scale_of
@@ -18,8 +19,8 @@ from lit_anndl.studies.row_figures import scale_of
 TITLE = "Published and measured"
 INTRODUCTION = (
     "Each published number beside what was measured here: the median over the seeds, and the lowest and the highest. "
-    "A number is inside if these enclose it, to its own digits; how far outside it lies is said as a share of the "
-    "nearest measured one. Slips are published numbers that are known to be wrong, and why."
+    "A number is inside if these enclose it, to its own digits (zeros at their end aside); how far outside it lies is "
+    "said as a share of the nearest measured one. Slips are published numbers that are known to be wrong, and why."
 )
 _WIDEST = 1400
 """Pixels across that a picture has at most."""
@@ -49,24 +50,13 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("lit_anndl.reports"), autoescape=select_autoescape(["html.jinja"]), trim_blocks=False
     )
-    environment.filters.update(cell=_cell, mood=_mood, code=_code)
+    environment.filters.update(cell=cell, mood=_mood, code=_code)
     return environment
 
 
-def _cell(text: str) -> str:
-    """Text as it may stand in a Markdown table."""
-    return text.replace("|", "\\|")
-
-
-def _mood(verdict: str) -> str:
-    """The CSS class of a line's verdicts: the worst of them counts."""
-    if not verdict:
-        return ""
-    words = [part.rpartition(": ")[2] for part in verdict.split("; ")]
-    known = [word for word in words if word in {each.value for each in Verdict}]
-    if len(known) < len(words):
-        return "outside"
-    return "slip" if "slip" in words else "inside" if set(words) == {"inside"} else ""
+def _mood(verdict: Verdict | None) -> str:
+    """The CSS class of a verdict."""
+    return verdict.name.lower() if verdict else ""
 
 
 def _code(text: str) -> Markup:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isnan
 from statistics import median
 
 from lit_anndl.reports.measurements import BEST, Measurement
@@ -24,7 +25,8 @@ class Line:
         measured: median and range of the committed measurements.
         own: the same of the runs in the store, empty where they are the committed ones.
         value: the median, to sort by; None if there is none.
-        verdict: of each published number.
+        verdict: of each published number, in words.
+        worst: the verdict that matters most, None where nothing was published.
         seconds: of a fit, the median.
     """
 
@@ -35,6 +37,7 @@ class Line:
     own: str
     value: float | None
     verdict: str
+    worst: Verdict | None
     seconds: str
 
 
@@ -116,10 +119,11 @@ class StudyPage:
                     row,
                     metric,
                     {each.source: f"{each.published:g}" for each in compared},
-                    spread(values, DIGITS),
-                    spread(ours, DIGITS) if ours != values else "",
+                    shown(values, len(committed.get(row, []))),
+                    "" if shown(ours, 0) == shown(values, 0) else shown(ours, len(own.get(row, []))),
                     median(values or ours) if values or ours else None,
                     _said(compared, len(self.definition.sources)),
+                    min((each.verdict for each in compared), key=_WORST_FIRST.index, default=None),
                     _seconds(committed.get(row) or own.get(row, [])),
                 )
 
@@ -147,9 +151,10 @@ class StudyPage:
     @property
     def seconds(self) -> float:
         """Of fit, all runs together, as far as they are known."""
-        return sum(each.seconds for each in self.measurements if each.seconds == each.seconds)
+        return sum(each.seconds for each in self.measurements if not isnan(each.seconds))
 
 
+_WORST_FIRST = (Verdict.OUTSIDE, Verdict.NOT_RUN, Verdict.SLIP, Verdict.INSIDE)
 _PROVENANCE = ("processor", "date", "commit", "versions")
 
 
@@ -158,6 +163,11 @@ def in_words(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.2g} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"
+
+
+def shown(values: Sequence[float], runs: int) -> str:
+    """Median and range, and of how many runs, where not all of them have a number."""
+    return spread(values, DIGITS) + (f", {len(values)} of {runs} runs" if 0 < len(values) < runs else "")
 
 
 def _values(measurements: Sequence[Measurement], metric: str) -> list[float]:
@@ -171,5 +181,5 @@ def _said(compared: Sequence[Comparison], sources: int) -> str:
 
 
 def _seconds(measurements: Sequence[Measurement]) -> str:
-    known = [each.seconds for each in measurements if each.seconds == each.seconds]
+    known = [each.seconds for each in measurements if not isnan(each.seconds)]
     return f"{median(known):.3g}" if known else ""

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import median
 
 from lit_anndl.reports.measurements import Measurement
 from lit_anndl.studies.definition import Definition
+
+_MANY = 10
+"""From so many times the nearest value on, a distance is said as a multiple."""
 
 
 class Verdict(Enum):
@@ -59,11 +61,18 @@ class Comparison:
         if not nearest:
             return f"{abs(self.published - nearest):.3g} {way}"
         share = abs(self.published - nearest) / abs(nearest)
-        return f"{share:.0%} {way}" if share < 10 else f"{self.published / nearest:.3g} × the highest"
+        if share > _MANY and 0 < nearest < self.published:
+            return f"{self.published / nearest:.3g} × the highest"
+        return f"{share:.0%} {way}"
 
 
 def rounding(number: float) -> float:
-    """Half a unit of the last digit that a number is written with: 0.0033 stands for 0.00325 to 0.00335."""
+    """Half a unit of the last digit that a number is written with: 0.0033 stands for 0.00325 to 0.00335.
+
+    Zeros at its end are lost when a file is read; whole numbers stand for themselves.
+    """
+    if float(number).is_integer():
+        return 0.0
     digits, _, exponent = f"{number!r}".partition("e")
     return 0.5 * 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
 
@@ -99,9 +108,3 @@ def summary(tallies: Sequence[Mapping[Verdict, int]]) -> str:
 def tally(found: Sequence[Comparison]) -> Mapping[Verdict, int]:
     """How many published numbers have which verdict."""
     return {verdict: sum(each.verdict is verdict for each in found) for verdict in Verdict}
-
-
-def median_and_range(values: Sequence[float], digits: int = 3) -> str:
-    """Median (lowest–highest), as a table shows it."""
-    shown = [f"{value:.{digits}g}" for value in (median(values), min(values), max(values))]
-    return f"{shown[0]} ({shown[1]}–{shown[2]})" if len(set(shown)) > 1 else shown[0]

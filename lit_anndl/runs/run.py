@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, Trainer
 
 from lit_anndl.callbacks.checkpoint import Checkpoint
 from lit_anndl.callbacks.early_stopping import EarlyStopping
+from lit_anndl.callbacks.threads import threads_of_fit
 from lit_anndl.config.configuration import Configuration
 from lit_anndl.runs.compose import Parts, compose
 from lit_anndl.runs.memory import state_bytes
@@ -75,7 +76,9 @@ def execute(
         return Result(_train_and_test(parts))
     try:
         begin(parts, tracker, configuration, tags, varied)
-        metrics = record_results(parts, tracker, _train_and_test(parts))
+        metrics = _train_and_test(parts)
+        with threads_of_fit(parts.trainer):
+            metrics = record_results(parts, tracker, metrics)
     except BaseException as error:
         if isinstance(error, Stopped | RunFailure):
             error.run_id = tracker.version

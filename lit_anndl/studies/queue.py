@@ -41,19 +41,31 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
             study.add_trial(row_trial(name, row, row_distributions(definition.table, trials)))
         elif idle and rows[name].state is TrialState.FAIL:
             failed = copy.deepcopy(rows[name])
-            failed.user_attrs = {"row": name, "overrides": row}
+            failed.user_attrs = {"row": name, "overrides": row, **_done(failed)}
             copy_into_queue(study, failed)
     for settings in definition.planned:
         study.enqueue_trial(settings, skip_if_exists=True)
     enqueue_further_seeds(study, definition)
 
 
+def _done(trial: FrozenTrial) -> dict[str, dict[str, Any]]:
+    """What a trial has of the seeds that are done: their metrics and runs."""
+    metrics = trial.user_attrs.get("metrics", {})
+    runs = {seed: run for seed, run in trial.user_attrs.get("runs", {}).items() if seed in metrics}
+    return {"metrics": metrics, "runs": runs} if metrics else {}
+
+
 def enqueue_further_seeds(study: Study, definition: Definition) -> None:
     """Puts a copy of each complete trial that lacks a seed in the queue; the seeds that are done stay done."""
     for trial in current(study):
-        lacking = set(map(str, definition.seeds)) - set(trial.user_attrs.get("metrics", {}))
-        if trial.state is TrialState.COMPLETE and lacking:
+        if lacks_seeds(trial, definition):
             copy_into_queue(study, trial)
+
+
+def lacks_seeds(trial: FrozenTrial, definition: Definition) -> bool:
+    """Whether a complete trial was run with fewer seeds than the study has by now."""
+    done = set(trial.user_attrs.get("metrics", {}))
+    return trial.state is TrialState.COMPLETE and not set(map(str, definition.seeds)) <= done
 
 
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
@@ -152,6 +164,20 @@ def current(study: Study) -> list[FrozenTrial]:
     trials = study.get_trials(deepcopy=False)
     others = replaced(trials)
     return [trial for trial in trials if trial.number not in others]
+
+
+def found(study: Study) -> list[FrozenTrial]:
+    """The current trials; for one that is not complete, the latest complete one that it is a copy of, if there is one.
+
+    A trial that gets more seeds has all that was found before in the meantime, and if these fail.
+    """
+    trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    results = []
+    for trial in current(study):
+        line = [trials[number] for number in [*retry_history(trial), trial.number] if number in trials]
+        complete = [each for each in line if each.state is TrialState.COMPLETE]
+        results.append(complete[-1] if complete else trial)
+    return results
 
 
 def replaced(trials: Sequence[FrozenTrial]) -> set[int]:

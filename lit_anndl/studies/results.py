@@ -14,6 +14,7 @@ from lit_anndl.runtime.records import Table
 from lit_anndl.studies import rows
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import PRESENTATION, Definition
+from lit_anndl.studies.queue import lacks_seeds
 from lit_anndl.studies.search_figures import search_figures
 from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.study import OpenStudy
@@ -42,9 +43,26 @@ def _conclude_once(opened: OpenStudy) -> None:
 
 def is_concluded(opened: OpenStudy) -> bool:
     """Whether nothing is left to do: all trials have ended, and everything is written that can be said of them."""
-    trials, definition = opened.trials(), opened.refreshed().definition
+    return is_up_to_date(opened.refreshed())
+
+
+def is_up_to_date(opened: OpenStudy) -> bool:
+    """The same, for a study whose definition may be another than the one that is kept."""
+    trials, definition = opened.trials(), opened.definition
     written = opened.study.user_attrs.get("concluded") == _stand(definition, trials)
     return written and _is_complete(definition, trials)
+
+
+def done_seeds(opened: OpenStudy) -> dict[str, int]:
+    """How many runs of each row, or of each trial of a search, are done or not to be done."""
+    wanted = set(map(str, opened.definition.seeds))
+    given_up = () if opened.definition.rows else (TrialState.FAIL, TrialState.PRUNED)  # rows are tried once more
+    return {
+        str(trial.user_attrs.get("row", trial.number)): (
+            len(wanted) if trial.state in given_up else len(wanted & set(trial.user_attrs.get("metrics", {})))
+        )
+        for trial in retry(opened.trials)
+    }
 
 
 def _stand(definition: Definition, trials: list[FrozenTrial]) -> dict[str, Any]:
@@ -55,13 +73,15 @@ def _stand(definition: Definition, trials: list[FrozenTrial]) -> dict[str, Any]:
 
 def _is_complete(definition: Definition, trials: list[FrozenTrial]) -> bool:
     """Whether all trials have been begun, and have ended."""
-    return all(trial.state.is_finished() for trial in trials) and len(trials) >= (definition.budget or 0)
+    ended = all(trial.state.is_finished() and not lacks_seeds(trial, definition) for trial in trials)
+    return ended and len(trials) >= (definition.budget or 0)
 
 
 def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes everything that can be said of these trials; returns whether it is all written."""
     definition, parent = opened.definition, opened.parent
-    for trial in trials:
+    results = opened.results()
+    for trial in (*trials, *results):
         parent.tag_trial(trial.user_attrs.get("runs", {}).values(), trial.number, trial.state.name)
     texts: dict[str, str] = {}
     best = opened.best()
@@ -70,9 +90,9 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
         layer = {"seed_everything": definition.seeds[0], **_best_layer(settings)}
         texts["best.yaml"] = yaml.safe_dump(layer, sort_keys=False)
         parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
-    _show_figures(opened, trials)
+    _show_figures(opened, results)
     written = parent.log_tables({"trials": _trials_table(trials)}, texts)
-    return written and (_record_rows if definition.rows else _record_search)(opened, trials)
+    return written and (_record_rows if definition.rows else _record_search)(opened, results)
 
 
 def _show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
@@ -102,7 +122,7 @@ def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
 def _record_search(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the pictures of a search, once there is something to see."""
     complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    return complete < 2 or opened.parent.log_figures(search_figures(opened.definition, opened.trials()))
+    return complete < 2 or opened.parent.log_figures(search_figures(opened.definition, trials))
 
 
 def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
@@ -160,7 +180,7 @@ def summary(opened: OpenStudy) -> str:
     budget = f" of {max(definition.budget, len(trials))}" if definition.budget else ""
     lines = [", ".join([f"study {definition.name}: {counts['COMPLETE']}{budget} trials complete", *states])]
     if definition.rows:
-        return "\n".join([*lines, *_rows_lines(definition, trials)])
+        return "\n".join([*lines, *_rows_lines(definition, trials, retry(opened.results))])
     lines += [f"trial {t.number} failed: {failure(t)}" for t in trials if t.state is TrialState.FAIL]
     if best := retry(opened.best):
         settings = overrides(definition, best)
@@ -177,9 +197,9 @@ def failure(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("error", f"its worker died, {deaths + 1} times"))
 
 
-def _rows_lines(definition: Definition, trials: list[FrozenTrial]) -> list[str]:
-    """The table of rows for a terminal, by the study's metric."""
-    values: Mapping[str, list[float]] = rows.values_by_row(definition, trials)
+def _rows_lines(definition: Definition, trials: list[FrozenTrial], results: list[FrozenTrial]) -> list[str]:
+    """The table of rows for a terminal, by the study's metric, and why rows failed."""
+    values: Mapping[str, list[float]] = rows.values_by_row(definition, results)
     failures = {t.user_attrs["row"]: failure(t) for t in trials if t.state is TrialState.FAIL}
     width = max(map(len, definition.rows))
     lines = [f"  {row:{width}}  {rows.spread(values[row], 4)}" for row in values]

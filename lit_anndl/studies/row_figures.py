@@ -84,7 +84,10 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str, titl
             _use_log_scale(axes[1])
         for each in axes:
             each.grid(alpha=0.3)
-        handles, labels = axes[-1].get_legend_handles_labels()
+        timed_curves = [number for number, curve in enumerate(curves.values()) if curve.seconds is not None]
+        handles, labels = (list(each) for each in axes[0].get_legend_handles_labels())
+        for place, number in enumerate(timed_curves):  # with their seconds, where these are known
+            labels[number] = axes[-1].get_legend_handles_labels()[1][place]
         axes[-1].legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
     return figure
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lit_anndl.studies.definition import spelled
@@ -39,16 +39,19 @@ def row_distributions(table: Mapping[str, Overrides], trials: Sequence[FrozenTri
 def _distribution(values: Sequence[Any], begun: BaseDistribution | None) -> BaseDistribution:
     if isinstance(begun, CategoricalDistribution):
         return begun
-    numbers = [float(value) for value in values if _is_number(value)]
+    numbers = [value for value in values if _is_number(value)]
+    whole = [value for value in numbers if isinstance(value, int)]
+    if isinstance(begun, IntDistribution) or (begun is None and len(whole) == len(values)):
+        return IntDistribution(min(whole, default=0), max(whole, default=0))
     if begun is not None or len(numbers) == len(values):
-        return FloatDistribution(min(numbers, default=0.0), max(numbers, default=0.0))
+        return FloatDistribution(float(min(numbers, default=0)), float(max(numbers, default=0)))
     return CategoricalDistribution(list(dict.fromkeys(values)))
 
 
 def _holds(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    return _is_number(value)
+    return _is_number(value) and (isinstance(value, int) or not isinstance(distribution, IntDistribution))
 
 
 def _is_number(value: Any) -> bool:

@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from optuna import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization.matplotlib import (
     plot_optimization_history,
     plot_parallel_coordinate,
@@ -57,11 +57,12 @@ def search_figures(definition: Definition, trials: Sequence[FrozenTrial]) -> Ite
 
 
 def _in_memory(definition: Definition, trials: Sequence[FrozenTrial]) -> tuple[Study, list[FrozenTrial]]:
-    """The complete trials as a study of their own: without those that a copy stands for."""
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    """The complete trials as a study of their own, under the numbers that they have: others hold a place as failed."""
+    complete = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
     study = optuna.create_study(direction=definition.direction)
-    study.add_trials(complete)
-    return study, complete
+    failed = create_trial(state=TrialState.FAIL)
+    study.add_trials(complete.get(number, failed) for number in range(max(complete, default=-1) + 1))
+    return study, list(complete.values())
 
 
 def _finished(drawn: Sequence[Axes], name: str, study: str, scale: str) -> Figure:

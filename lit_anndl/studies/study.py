@@ -17,7 +17,7 @@ from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
 from lit_anndl.studies.definition import DOCUMENTATION, PRESENTATION, Definition, parse_definition
-from lit_anndl.studies.queue import current, enqueue_planned
+from lit_anndl.studies.queue import current, enqueue_planned, found
 from lit_anndl.studies.space import read_space
 from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
@@ -82,12 +82,18 @@ class OpenStudy:
         """The trials, but for those that a copy stands for."""
         return current(self.study)
 
+    def results(self) -> list[FrozenTrial]:
+        """The trials with what they have found so far, also where more seeds are being added."""
+        return found(self.study)
+
     def refreshed(self) -> "OpenStudy":
         """The study with its definition as another command may have changed it since."""
         latest = _kept_definition(self.study, self.storage)
         shown = {key: getattr(latest, key) for key in (*PRESENTATION, *DOCUMENTATION)}
         longer = {"rows": latest.rows, "seeds": latest.seeds, "trials": self.study.user_attrs["trials"]}
-        return OpenStudy(self.storage, self.study, replace(self.definition, **longer, **shown))
+        fresh = OpenStudy(self.storage, self.study, replace(self.definition, **longer, **shown))
+        fresh.__dict__.update({name: value for name, value in self.__dict__.items() if name == "parent"})
+        return fresh
 
     def counts(self) -> dict[str, int]:
         """How many trials are in which state."""
@@ -96,7 +102,7 @@ class OpenStudy:
 
     def best(self) -> FrozenTrial | None:
         """The best of the complete trials."""
-        complete = [trial for trial in self.trials() if trial.state is TrialState.COMPLETE]
+        complete = [trial for trial in self.results() if trial.state is TrialState.COMPLETE]
         sign = 1 if self.definition.direction == "minimize" else -1
         return min(complete, key=lambda trial: sign * float(trial.value or 0.0), default=None)
 
@@ -199,8 +205,7 @@ def longer_of(before: Definition, now: Definition) -> Definition:
     """
     if not (set(before.seeds) <= set(now.seeds) or set(now.seeds) <= set(before.seeds)):
         raise InputError(
-            f"seeds: {now.seeds} was given, but study {now.name} was begun with {before.seeds}; "
-            "expected these and further ones"
+            f"seeds: {now.seeds} was given, but study {now.name} has {before.seeds}; expected these and further ones"
         )
     fewer = {"trials": now.trials is not None and before.trials is not None and now.trials < before.trials}
     fewer["seeds"] = len(now.seeds) < len(before.seeds)

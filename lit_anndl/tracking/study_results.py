@@ -13,7 +13,7 @@ from lit_anndl.tracking.store import TrackingStore
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A complete run of a study.
+    """A finished run of a study.
 
     Args:
         row: the row that it is a run of, None for a trial of a search.
@@ -31,17 +31,19 @@ class StudyResult:
 
 
 def study_results(store: TrackingStore, study: str) -> list[StudyResult]:
-    """The complete runs of a study, of a search those of its best trial, the latest of each row and seed.
+    """The finished runs of a study, of a search those of its best trial, the latest of each row and seed.
 
     Raises:
         InputError: the store cannot be reached.
     """
     found: dict[tuple[str | None, int], StudyResult] = {}
     with store.translate_errors():
-        best = [parent.data.tags.get("best_trial") for parent in _runs(store, f"tags.study = '{_quoted(study)}'", True)]
-        for run in _runs(store, f"tags.study = '{_quoted(study)}' and tags.trial_state = 'COMPLETE'", False):
+        parents = _runs(store, f"tags.study = '{_quoted(study)}'", parents=True)
+        best = {(parent.info.run_id, parent.data.tags.get("best_trial")) for parent in parents}
+        finished = f"tags.study = '{_quoted(study)}' and attributes.status = 'FINISHED'"
+        for run in _runs(store, finished, parents=False):
             row, seed = run.data.tags.get("row"), int(run.data.params["seed_everything"])
-            if row is not None or run.data.tags["trial"] in best:
+            if row is not None or (run.data.tags["mlflow.parentRunId"], run.data.tags["trial"]) in best:
                 found[row, seed] = _result(run, row, seed)
     return list(found.values())
 
@@ -53,7 +55,7 @@ def study_figures(store: TrackingStore, study: str) -> dict[str, bytes]:
         InputError: the store cannot be reached.
     """
     with store.translate_errors():
-        parents = _runs(store, f"tags.study = '{_quoted(study)}'", True)
+        parents = _runs(store, f"tags.study = '{_quoted(study)}'", parents=True)
         run_id = parents[-1].info.run_id if parents else None
         names = [item.path for item in store.client.list_artifacts(run_id, "figures")] if run_id else []
     return dict(_contents(store, str(run_id), names))
@@ -66,7 +68,7 @@ def _contents(store: TrackingStore, run_id: str, names: list[str]) -> Iterator[t
                 yield path.stem, path.read_bytes()
 
 
-def _runs(store: TrackingStore, condition: str, parents: bool) -> list[Run]:
+def _runs(store: TrackingStore, condition: str, *, parents: bool) -> list[Run]:
     """The runs of which a condition holds, those that hang under another or those that do not, oldest first."""
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
     found: list[Run] = []

@@ -2,10 +2,12 @@
 
 import torch
 
+from lit_anndl import load
 from lit_anndl.data.bootstrap import bootstrap
 from lit_anndl.data.regression import RegressionData
 from lit_anndl.data.streams import stream
 from lit_anndl.data.surface import SurfaceData
+from tests.support.processes import checkpoint
 
 
 def drawn(generator: torch.Generator) -> torch.Tensor:
@@ -27,6 +29,17 @@ def test_the_noise_of_the_data_is_not_that_of_the_weights() -> None:
     for size in (noise.shape, data.noisy.shape):
         weights = torch.randn(size, generator=torch.Generator().manual_seed(0)).flatten()
         assert torch.corrcoef(torch.stack([noise, weights]))[0, 1].abs() < 0.1
+
+
+def test_a_run_of_before_is_not_gone_on_with_on_other_data(command) -> None:
+    run = command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
+    path = checkpoint(run)
+    content = torch.load(path, weights_only=True)
+    del content["drawn"]
+    torch.save(content, path)
+    code, _, err = command("surface", "--resume", run.info.run_id, "--trainer.max_epochs", "2")
+    assert code == 2 and "in which a seed gave other data; begin the run anew" in err and err.count("\n") == 1
+    assert load(run.info.run_id).training is False  # its weights are as good as before
 
 
 def test_points_and_bootstrap_samples_are_drawn_apart() -> None:

@@ -20,6 +20,10 @@ def compared(published: float, measured: list[float], slip: str = "") -> Compari
         (-8.9133, [-9.37, -9.01], Verdict.OUTSIDE, "1% above the highest"),
         (300.0, [3.0], Verdict.OUTSIDE, "100 × the highest"),
         (26.0, [0.0], Verdict.OUTSIDE, "26 above the highest"),
+        (1.0, [0.955], Verdict.OUTSIDE, "5% above the highest"),  # whole numbers stand for themselves
+        (-5.0, [-0.1], Verdict.OUTSIDE, "4900% below the lowest"),
+        (-20.0, [1.0], Verdict.OUTSIDE, "2100% below the lowest"),
+        (0.001, [1.0], Verdict.OUTSIDE, "100% below the lowest"),
         (1.0, [], Verdict.NOT_RUN, ""),
     ],
 )
@@ -34,7 +38,7 @@ def test_a_slip_is_one_whatever_was_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "half"), [(0.0033, 5e-5), (2.228e-4, 5e-8), (90.3, 0.05), (1e-7, 5e-8), (-8.9133, 5e-5), (1e20, 5e19)]
+    ("number", "half"), [(0.0033, 5e-5), (2.228e-4, 5e-8), (90.3, 0.05), (1e-7, 5e-8), (-8.9133, 5e-5), (35.0, 0)]
 )
 def test_a_number_stands_for_those_that_round_to_it(number: float, half: float) -> None:
     assert rounding(number) == pytest.approx(half)

@@ -61,7 +61,7 @@ def test_other_seeds_are_another_study(study_file, run_sweep):
     assert run_sweep(file)[0] == 0
     code, out, err = run_sweep(file, "--seeds", "[1, 2]")
     assert (code, out) == (2, "")
-    assert "seeds: [1, 2] was given, but study other_seeds was begun with [0]; expected these and further" in err
+    assert "seeds: [1, 2] was given, but study other_seeds has [0]; expected these and further" in err
 
 
 def test_rows_have_their_settings_as_parameters(study_file, run_sweep, storage, load_study):

@@ -7,8 +7,9 @@ import yaml
 
 from lit_anndl import sweep
 from lit_anndl.reports import library
-from lit_anndl.reports.measurements import Measurement, write_measurements
+from lit_anndl.reports.measurements import Measurement, settings_digest, write_measurements
 from lit_anndl.reports.study_page import in_words
+from lit_anndl.studies.definition import read_definition
 
 ROWS = {
     "exercise": "surface",
@@ -25,7 +26,9 @@ def folder(tmp_path, monkeypatch):
     sweeps.mkdir()
     for name in ("first", "second"):
         (sweeps / f"{name}.yaml").write_text(yaml.safe_dump(ROWS))
-    kept = [Measurement(row, 0, {}, 60.0, "", "2026-01-31", "", "") for row in ROWS["rows"]]
+    definition = read_definition(sweeps / "first.yaml")
+    digests = {row: settings_digest(definition, row) for row in ROWS["rows"]}
+    kept = [Measurement(row, 0, digest, {}, 60.0, "", "2026-01-31", "", "") for row, digest in digests.items()]
     write_measurements(sweeps / "measured" / "first.csv", kept)
     monkeypatch.setenv("LIT_ANNDL_STORAGE", f"sqlite:///{tmp_path / 'optuna.db'}")
     monkeypatch.setattr(library, "project", lambda: tmp_path)

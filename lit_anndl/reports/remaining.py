@@ -1,0 +1,78 @@
+"""Several studies, one after the other: what is left of each, and how long that will take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+from statistics import median
+
+from lit_anndl.reports.measurements import Measurement
+from lit_anndl.reports.study_page import in_words
+from lit_anndl.reports.verdicts import group
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.studies.database import StudyDatabase
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.results import done_seeds, is_up_to_date
+from lit_anndl.studies.study import OpenStudy, load
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of a study.
+
+    Args:
+        runs: that are not done; None where a study has no number of trials.
+        seconds: they are likely to take, one after the other; None where nothing was measured before.
+        complete: whether nothing is left, figures and tables included.
+    """
+
+    runs: int | None
+    seconds: float | None
+    complete: bool = False
+
+    def __str__(self) -> str:
+        """In words."""
+        runs = "runs until the time is up" if self.runs is None else f"{self.runs} run{'s' if self.runs != 1 else ''}"
+        return runs if self.seconds is None else f"{runs}, about {in_words(self.seconds)}"
+
+
+def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
+    """What is left of a study, by the seconds that its runs took when they were measured."""
+    opened = find(definition)
+    if opened and is_up_to_date(opened):
+        return Remaining(0, 0.0, complete=True)
+    measured, done = group(kept), done_seeds(opened) if opened else {}
+    if definition.budget is None:
+        return Remaining(None, None)
+    if not definition.rows:
+        runs = definition.budget * len(definition.seeds) - sum(done.values())
+        each = seconds_of([one for own in measured.values() for one in own])
+        return Remaining(runs, runs * median(each) if each else None)
+    left = {row: len(definition.seeds) - done.get(row, 0) for row in definition.rows}
+    each_row = {row: seconds_of(measured.get(row, [])) for row in left if left[row]}
+    known = all(each_row.values())
+    seconds = sum(left[row] * median(own) for row, own in each_row.items()) if known else None
+    return Remaining(sum(left.values()), seconds)
+
+
+def find(definition: Definition) -> OpenStudy | None:
+    """The study as it is kept, with this definition; None where it has not been begun."""
+    try:
+        return replace(load(definition.name, StudyDatabase(definition.storage)), definition=definition)
+    except InputError:
+        return None
+
+
+def seconds_of(measurements: Sequence[Measurement]) -> list[float]:
+    """The seconds of runs, as far as they are known."""
+    return [each.seconds for each in measurements if not isnan(each.seconds)]
+
+
+def outlook(left: Mapping[str, Remaining]) -> str:
+    """What is left of all studies, in a line."""
+    to_go = {name: each for name, each in left.items() if not each.complete}
+    line = f"{len(left)} studies: {len(left) - len(to_go)} complete, {len(to_go)} to go"
+    if seconds := sum(each.seconds or 0.0 for each in to_go.values()):
+        line += f", about {in_words(seconds)} by what was measured before"
+    if unknown := [name for name, each in to_go.items() if each.seconds is None]:
+        line += f"; how long is not known of {', '.join(unknown)}"
+    return line
