@@ -7,6 +7,7 @@ from enum import Enum
 from lit_anndl.reports.measurements import Measurement
 from lit_anndl.studies.definition import Definition
 
+_ONE_PERCENT = 0.01
 _MANY = 10
 """From so many times the nearest value on, a distance is said as a multiple."""
 
@@ -63,7 +64,7 @@ class Comparison:
         share = abs(self.published - nearest) / abs(nearest)
         if share > _MANY and 0 < nearest < self.published:
             return f"{self.published / nearest:.3g} × the highest"
-        return f"{share:.0%} {way}"
+        return f"{share:.0%} {way}" if share >= _ONE_PERCENT else f"less than 1% {way}"
 
 
 def rounding(number: float) -> float:

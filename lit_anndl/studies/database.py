@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from lit_anndl.runtime.addresses import read_address, shown, sqlite_address, without_passwords
-from lit_anndl.runtime.errors import InputError, RunFailure, first_line
+from lit_anndl.runtime.errors import InputError, RunFailure, Stopped, first_line
 from lit_anndl.runtime.paths import run_store
 
 log = logging.getLogger(__name__)
@@ -164,13 +165,16 @@ def retry(action: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
 
     Raises:
         DatabaseLost: it stays away.
+        Stopped: a signal has ended the action, and an error of the database has hidden it.
     """
-    end = time.monotonic() + seconds
+    end, handled = time.monotonic() + seconds, sys.exception()  # what a worker that ends is about already
     warned = False
     while True:
         try:
             return action()
         except UNREACHABLE as error:
+            if (stopped := _stopped_in(error)) and stopped is not handled:
+                raise stopped from None
             if time.monotonic() >= end:
                 reason = first_line(cause(error))
                 raise DatabaseLost(f"the study's database is away: {reason}; the same command goes on") from error
@@ -178,6 +182,13 @@ def retry(action: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
                 log.warning("the study's database does not answer (%s); trying again", type(error).__name__)
             warned = True
             time.sleep(1)
+
+
+def _stopped_in(error: BaseException | None) -> Stopped | None:
+    """The signal that broke a statement off: the driver's own error, as it cleans up, hides it."""
+    if error is None or isinstance(error, Stopped):
+        return error
+    return _stopped_in(error.__cause__) or _stopped_in(error.__context__)
 
 
 def cause(error: BaseException) -> BaseException:

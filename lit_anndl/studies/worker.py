@@ -63,7 +63,8 @@ def _take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | 
     """One trial after the other, until none is left or the time is up."""
     failures = 0
     while deadline is None or time.time() < deadline:
-        opened = retry(opened.refreshed)  # rows, trials and seeds that another command has added
+        with deferring():  # parsing might take a signal's exception for its own
+            opened = retry(opened.refreshed)  # rows, trials and seeds that another command has added
         if trial := next_trial(opened):
             failures = failures + 1 if _run_trial(trial, opened) is TrialState.FAIL else 0
             if max_failures and failures >= max_failures:

@@ -24,6 +24,7 @@ def compared(published: float, measured: list[float], slip: str = "") -> Compari
         (-5.0, [-0.1], Verdict.OUTSIDE, "4900% below the lowest"),
         (-20.0, [1.0], Verdict.OUTSIDE, "2100% below the lowest"),
         (0.001, [1.0], Verdict.OUTSIDE, "100% below the lowest"),
+        (1.001, [1.0], Verdict.OUTSIDE, "less than 1% above the highest"),
         (1.0, [], Verdict.NOT_RUN, ""),
     ],
 )

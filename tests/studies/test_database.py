@@ -1,8 +1,11 @@
 """Storages that cannot be used, and what is broken in them, as a user meets them."""
 
+import signal
+
 import pytest
 from optuna.exceptions import StorageInternalError
 
+from lit_anndl.runtime.interruption import Interruption
 from lit_anndl.studies.database import DatabaseLost, StudyDatabase, retry
 from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.study import begin
@@ -69,3 +72,31 @@ def test_patience_has_an_end():
 
     with pytest.raises(DatabaseLost, match="the study's database is away: the disk is full"):
         retry(fail, 0.1)
+
+
+def test_a_signal_that_an_error_of_the_driver_hides_is_heard():
+    def interrupted() -> None:
+        try:
+            raise Interruption(signal.SIGUSR2)
+        except Interruption:
+            try:
+                raise OSError("the statement was broken off")  # as the driver cleans up
+            except OSError as error:
+                raise StorageInternalError("An exception is raised during the commit.") from error
+
+    with pytest.raises(Interruption):
+        retry(interrupted, 30)
+
+
+def test_what_is_done_because_of_a_signal_is_tried_again():
+    failures = [1]
+
+    def fail_once() -> str:
+        if failures:
+            raise StorageInternalError(str(failures.pop()))
+        return "put back"
+
+    try:
+        raise Interruption(signal.SIGTERM)
+    except Interruption:
+        assert retry(fail_once, 30) == "put back"

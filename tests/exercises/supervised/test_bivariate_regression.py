@@ -75,8 +75,8 @@ def test_penalties_count_for_optimizers_that_evaluate_several_times(command):
     """The line search of L-BFGS finds the minimum of the sum: where the gradients of both terms cancel."""
     words = ["--trainer.max_epochs", "30", "--trainer.precision", "64-true", "--data.batch_size", "64"]
     linear = ["surface", "--data.grid_size", "8", "--model.hidden", "[]", "--model.optimizer", "LBFGS"]
-    search = ["--model.optimizer.line_search_fn", "strong_wolfe", "--model.l2", "0.3"]
-    run = command.run(*linear, *words, *search)
+    search = ["--model.optimizer.line_search_fn", "strong_wolfe", "--model.optimizer.tolerance_change", "1e-15"]
+    run = command.run(*linear, *words, *search, "--model.l2", "0.3")
     state = torch.load(checkpoint(run), weights_only=True)["state_dict"]
     inputs, targets = (tensor.double() for tensor in data().train)
     residuals = inputs @ state["net.0.weight"].T + state["net.0.bias"] - targets
