@@ -112,7 +112,8 @@ def test_from_an_empty_project_to_pages(project, command):
 
 
 def test_a_run_of_ones_own_among_the_rows(project, command, client):
-    assert sweep.main([str(project / "sweeps" / "reported.yaml")]) == 0
+    file = (project / "sweeps" / "reported.yaml").rename(project / "sweeps" / "placed.yaml")  # a study of its own
+    assert sweep.main([str(file)]) == 0
     assert command("--update")[0] == 0
     from lit_anndl import fit
 
@@ -123,7 +124,7 @@ def test_a_run_of_ones_own_among_the_rows(project, command, client):
     code, out, err = command(run.info.run_id)
     assert (code, err) == (0, "")
     block = out.split("\n\n")[0].splitlines()
-    assert block[0] == "reported:" and block[1].split() == ["row", "test/mse", "A", "B"]
+    assert block[0] == "placed:" and block[1].split() == ["row", "test/mse", "A", "B"]
     (own,) = [line for line in block if "this run" in line]
     assert f"run {run.info.run_id}" in own and f"{run.data.metrics['test/mse']:.4g}" in own
     (same,) = [line for line in block if "its settings" in line]
