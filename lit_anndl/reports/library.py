@@ -86,9 +86,8 @@ class Library:
                 updated.append(page.name)
         return updated
 
-    def generated(self) -> Iterator[tuple[Path, str]]:
-        """The pages that are kept, and what their data give."""
-        pages = self.pages()
+    def generated(self, pages: Sequence[StudyPage]) -> Iterator[tuple[Path, str]]:
+        """The pages that are kept, and what the data of all studies give."""
         yield self.folder / "README.md", markdown(pages)
         readme = self.folder.parent / "README.md"
         if readme.is_file():
@@ -100,18 +99,18 @@ class Library:
 
     def write_pages(self) -> None:
         """Brings the pages that are kept up to date, and their picture."""
-        for path, text in self.generated():
+        pages = self.pages()
+        for path, text in list(self.generated(pages)):  # all of them are made before one is written
             write_atomically(path, text.encode())
-        if figure := overview(self.pages()):
+        if figure := overview(pages):
             content = io.BytesIO()
             figure.savefig(content, format="png", dpi=100)
             write_atomically(self.measured("overview").with_suffix(".png"), content.getvalue())
 
     def stale(self) -> list[Path]:
         """The pages that are kept and are not what their data give."""
-        return [
-            path for path, text in self.generated() if not path.is_file() or path.read_text(encoding="utf-8") != text
-        ]
+        generated = self.generated(self.pages())
+        return [path for path, text in generated if not path.is_file() or path.read_text(encoding="utf-8") != text]
 
 
 def kept_measurements(definition: Definition) -> list[Measurement]:

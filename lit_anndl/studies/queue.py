@@ -36,9 +36,10 @@ def enqueue_planned(study: Study, definition: Definition) -> None:
     trials = current(study)
     rows = {trial.user_attrs.get("row"): trial for trial in trials}
     idle = all(trial.state.is_finished() for trial in trials)
+    distributions = row_distributions(definition.table, trials)
     for name, row in definition.table.items():
         if name not in rows:
-            study.add_trial(row_trial(name, row, row_distributions(definition.table, trials)))
+            study.add_trial(row_trial(name, row, distributions))
         elif idle and rows[name].state is TrialState.FAIL:
             failed = copy.deepcopy(rows[name])
             failed.user_attrs = {"row": name, "overrides": row, **_done(failed)}
