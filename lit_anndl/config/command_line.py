@@ -6,12 +6,19 @@ from inspect import signature
 from typing import Any
 
 from jsonargparse.typing import PositiveInt
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from lit_anndl.callbacks.checkpoint import Checkpoint
 from lit_anndl.callbacks.early_stopping import EarlyStopping
+from lit_anndl.callbacks.weight_averaging import WeightAveraging
 
+CALLBACKS: dict[str, type[Callback]] = {
+    "checkpoint": Checkpoint,
+    "early_stopping": EarlyStopping,
+    "weight_averaging": WeightAveraging,
+}
+"""The callbacks that every exercise may be trained with, by the settings' name."""
 _TRAINER_DEFAULTS = {
     "trainer.logger": True,
     "trainer.enable_progress_bar": True,
@@ -47,8 +54,8 @@ class CommandLine(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds what a run has beside model, data and trainer."""
-        parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        for name, callback in CALLBACKS.items():
+            parser.add_lightning_class_args(callback, name)
         for argument in ("monitor", "mode"):
             parser.link_arguments(f"checkpoint.{argument}", f"early_stopping.{argument}")
         parser.add_argument(

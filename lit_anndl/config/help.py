@@ -10,10 +10,8 @@ from typing import Any
 
 from docstring_parser import parse as parse_docstring
 
-from lit_anndl.callbacks.checkpoint import Checkpoint
-from lit_anndl.callbacks.early_stopping import EarlyStopping
 from lit_anndl.config import presets
-from lit_anndl.config.command_line import CommandLine
+from lit_anndl.config.command_line import CALLBACKS, CommandLine
 from lit_anndl.config.configuration import Configuration, parse
 from lit_anndl.config.merge import is_class, look_up
 from lit_anndl.runtime.yaml_files import read_yaml
@@ -26,6 +24,13 @@ _OF_ALL = {
     "trainer.gradient_clip_val": "bound on the norm of the gradients",
 }
 """What every exercise has, and most users want."""
+_OF_CALLBACKS = (
+    "checkpoint.monitor",
+    "checkpoint.mode",
+    "early_stopping.patience",
+    "early_stopping.min_delta",
+    "weight_averaging.decay",
+)
 _SETTING_WIDTH = 44
 
 
@@ -99,11 +104,9 @@ def _meanings(class_path: str) -> Mapping[str, str]:
 
 
 def _callback_meanings() -> dict[str, str]:
-    """What may be set of checkpoints and of early stopping."""
-    classes = {"checkpoint": Checkpoint, "early_stopping": EarlyStopping}
-    wanted = ("checkpoint.monitor", "checkpoint.mode", "early_stopping.patience", "early_stopping.min_delta")
-    found = {part: _meanings(f"{cls.__module__}.{cls.__name__}") for part, cls in classes.items()}
-    return {key: found[key.partition(".")[0]].get(key.partition(".")[2], "") for key in wanted}
+    """What may be set of the callbacks."""
+    found = {part: _meanings(f"{cls.__module__}.{cls.__name__}") for part, cls in CALLBACKS.items()}
+    return {key: found[key.partition(".")[0]].get(key.partition(".")[2], "") for key in _OF_CALLBACKS}
 
 
 def _first_sentence(text: str) -> str:

@@ -7,8 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from lightning.pytorch import Trainer
 
-from lit_anndl.callbacks.checkpoint import Checkpoint
-from lit_anndl.callbacks.early_stopping import EarlyStopping
+from lit_anndl.config.command_line import CALLBACKS
 from lit_anndl.config.merge import look_up
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.foreign import PACKAGES, is_trusted, read_value, strings
@@ -31,7 +30,7 @@ def refuse_foreign(record: Mapping[str, Any], preset: Mapping[str, Any], own: Co
         InputError: names it.
     """
     owners = {part: pkgutil.resolve_name(preset[part]["class_path"]) for part in ("model", "data")}
-    owners |= {"trainer": Trainer, "checkpoint": Checkpoint, "early_stopping": EarlyStopping}
+    owners |= {"trainer": Trainer, **CALLBACKS}
     texts = {f"{part}.{name}" for part, owner in owners.items() for name in _text_arguments(owner)}
     try:
         found = [*strings(record)]

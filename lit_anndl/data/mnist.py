@@ -7,10 +7,13 @@ import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 from torch import Tensor
 
+from lit_anndl.data.augmentation import RandomAffine
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits import dataset_files, idx
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
+
+CLASSES = 10
 
 
 class MNISTData(InMemoryData):
@@ -26,6 +29,8 @@ class MNISTData(InMemoryData):
         batch_size: training images per optimizer step.
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
         seed: of the subsets, null for the run's seed.
+        augmentation: how training images are distorted, anew in each epoch, "{shift: 2, rotation: 10}" for instance; null for
+            not at all.
     """
 
     def __init__(
@@ -38,8 +43,10 @@ class MNISTData(InMemoryData):
         batch_size: PositiveInt = 128,
         steps_per_execution: PositiveInt | None = 8,
         seed: NonNegativeInt | None = None,
+        augmentation: RandomAffine | None = None,
     ) -> None:
         super().__init__(batch_size, steps_per_execution, seed)
+        self.augmentation = augmentation
         self.dataset = dataset
         self.directory = Path(directory).expanduser() if directory else None
         self.train_size = train_size
@@ -66,6 +73,13 @@ class MNISTData(InMemoryData):
         self.train = (images[:kept], labels[:kept])
         self.validation = (images[kept:], labels[kept:]) if kept < len(images) else ()
         self.test = self._subset("test_size", digits.test_images, digits.test_labels)
+
+    def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The images distorted, if they are to be."""
+        if self.augmentation is None:
+            return batch
+        images, labels = batch
+        return self.augmentation(images, generator), labels
 
     def _subset(self, option: str, images: Tensor, labels: Tensor) -> Batch:
         """`self.option` images at random, or all in order, scaled to [0, 1]."""

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torchvision.utils import make_grid
 
+_WORST = 25
+"""How many misclassified images are shown."""
+
 
 def confusion(matrix: NDArray[np.int64]) -> Figure:
     """A confusion matrix, true classes in rows, with its counts; the colours show the mistakes alone."""
@@ -68,6 +71,16 @@ def image_grid(pixels: NDArray[np.float32], captions: Sequence[str], title: str,
         axes.imshow(image, cmap="gray_r")
         axes.set_title(caption, fontsize=8)
     return figure
+
+
+def worst_mistakes(images: NDArray[np.float32], labels: NDArray[np.int64], scores: NDArray[np.float32]) -> Figure:
+    """The misclassified images (n, height, width) whose wrong class scored highest, of scores (n, classes)."""
+    top, predicted = scores.max(axis=1), scores.argmax(axis=1)
+    (wrong,) = (predicted != labels).nonzero()
+    worst = wrong[np.argsort(-top[wrong], kind="stable")][:_WORST]
+    captions = [f"{labels[i]} as {predicted[i]}\n{scores[i, labels[i]]:.3f} | {top[i]:.3f}" for i in worst]
+    title = f"{len(wrong)} of {len(labels)} wrong; the surest: true as predicted, score of true | of predicted"
+    return image_grid(images[worst], captions, title)
 
 
 def filters(weights: torch.Tensor, title: str) -> Figure:

@@ -133,6 +133,8 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
     callbacks = [*(options["callbacks"] or []), *callbacks]
     if objects.early_stopping.wanted:
         callbacks.append(objects.early_stopping)
+    if objects.weight_averaging.wanted:
+        callbacks.append(objects.weight_averaging)  # after early stopping, which keeps what was validated
     if options["enable_progress_bar"]:
         callbacks += progress()
     if checkpoints := options["enable_checkpointing"] and _is_recorded(objects):

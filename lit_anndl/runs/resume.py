@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_anndl.config import presets
+from lit_anndl.config.command_line import CALLBACKS
 from lit_anndl.config.configuration import CONDUCT, Configuration, parse
 from lit_anndl.config.merge import merge
 from lit_anndl.config.options import option_value, split_argv
@@ -18,7 +19,7 @@ from lit_anndl.tracking.store import TrackingStore
 
 MAY_GROW = "trainer.max_epochs"
 _WHOLE = {
-    **dict.fromkeys(("model", "data", "trainer", "checkpoint", "early_stopping"), dict),
+    **dict.fromkeys(("model", "data", "trainer", *CALLBACKS), dict),
     **dict.fromkeys(("seed_everything", "threads", "resume"), object),
 }
 """What a record that was written to its end has, and of which type."""

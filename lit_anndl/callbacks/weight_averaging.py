@@ -1,0 +1,35 @@
+"""Averages of the weights over the training steps."""
+
+from jsonargparse.typing import ClosedUnitInterval
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging
+
+
+class WeightAveraging(EMAWeightAveraging):
+    """Validates, keeps and tests the exponential moving average of the weights: w̄ ← d w̄ + (1 - d) w after each step.
+
+    A training step may be several optimizer steps (`data.steps_per_execution`). Running statistics of batch
+    normalization are averaged alike. What is trained, w, goes on beside it, and into checkpoints for a run that is
+    resumed (Polyak & Juditsky, SIAM J. Control Optim. 30, 1992; as a moving average e.g. Tarvainen & Valpola, 2017).
+
+    Args:
+        decay: d, how slowly the average follows, 0.99 for about the last hundred steps; null for no average.
+    """
+
+    def __init__(self, decay: ClosedUnitInterval | None = None) -> None:
+        self.wanted = decay is not None
+        super().__init__(decay=float(decay or 0.0))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing yet: early stopping keeps the weights that were validated at the validation's very end."""
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the weights back that are trained."""
+        super().on_validation_epoch_end(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing yet: the last checkpoint is to hold both."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the average in place, which is tested."""
+        super().on_train_end(trainer, pl_module)

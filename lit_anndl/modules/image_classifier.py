@@ -1,0 +1,83 @@
+"""Exercises that tell the class of an image."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torchmetrics.functional import confusion_matrix
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.mnist import CLASSES, MNISTData
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.gradient import GradientExercise
+from lit_anndl.plots.images import confusion, worst_mistakes
+from lit_anndl.plots.learning import curves
+from lit_anndl.runtime.records import History
+
+_ENDS = ("T_max", "total_steps")
+"""What schedules of torch call the number of epochs that they are made for."""
+
+
+class ImageClassifier(GradientExercise[MNISTData]):
+    """Classification of grey images by cross-entropy, whatever the net.
+
+    Metrics: `loss` (mean cross-entropy, nats) and `accuracy` (fraction) under `train/`, `val/` and `test/`; in training
+    they are taken before each step, with dropout on, and from labels that are smoothed, if they are.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments.
+        net: maps images (B, 1, 28, 28) to logits (B, 10).
+        lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
+            epoch; None for a constant rate.
+        label_smoothing: ε, for training towards (1 - ε) of the true class and ε of all alike (Szegedy et al. 2016).
+    """
+
+    metric_names = ("loss", "accuracy")
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        net: nn.Module,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        label_smoothing: ClosedUnitInterval = 0.0,
+    ) -> None:
+        super().__init__(optimizer, net)
+        self.make_scheduler = lr_scheduler
+        self.label_smoothing = float(label_smoothing)
+
+    @classmethod
+    def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
+        """A schedule that is made for a number of epochs."""
+        options = (arguments.get("lr_scheduler") or {}).get("init_args") or {}
+        return next((f"model.lr_scheduler.{name}" for name in _ENDS if name in options), None)
+
+    def make_optimizers(self) -> Any:
+        """The optimizer, with the schedule of its learning rate if there is one."""
+        optimizer = super().make_optimizers()
+        if self.make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
+
+    def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
+        """Cross-entropy and accuracy."""
+        _, labels = batch
+        smoothing = self.label_smoothing if self.training else 0.0
+        return {
+            "loss": cross_entropy(outputs, labels, label_smoothing=smoothing),
+            "accuracy": (outputs.argmax(dim=1) == labels).float().mean(),
+        }
+
+    def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
+        """Learning curves, confusion matrix and the worst mistakes."""
+        images, labels = data.test
+        scores = torch.cat(self.test_outputs).softmax(dim=1)
+        yield "loss", curves(history, ["train/loss", "val/loss"], "cross-entropy [nats]", log=True)
+        yield "accuracy", curves(history, ["train/accuracy", "val/accuracy"], "accuracy")
+        matrix = confusion_matrix(scores, labels, task="multiclass", num_classes=CLASSES)
+        yield "confusion_matrix", confusion(matrix.numpy())
+        yield "worst_mistakes", worst_mistakes(images.squeeze(1).numpy(), labels.numpy(), scores.numpy())
