@@ -41,7 +41,8 @@ from lit_anndl.config.configuration import parse
 from lit_anndl.data.digits.dataset_files import data_directory
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.surface import SurfaceData
-from lit_anndl.nets.cnn import ConvNet
+from lit_anndl.nets.cnn import CNN
+from lit_anndl.nets.cnn_architectures import VARIANTS
 from lit_anndl.nets.mlp import MLP
 from lit_anndl.runs.run import begin, compose
 from lit_anndl.runtime.terminal import quieten
@@ -204,7 +205,7 @@ def mnist_round(root: Path) -> dict[str, float]:
     """Seconds per epoch with validation of each contender, once."""
     data = MNISTData()
     data.setup("fit")
-    net = ConvNet()
+    net = CNN(VARIANTS["keras"])
     optimizer = torch.optim.Adam(net.parameters())
 
     def lean() -> None:
@@ -217,7 +218,7 @@ def mnist_round(root: Path) -> dict[str, float]:
 
     train, validation = random_split(MNIST(root, transform=ToTensor()), [54_000, 6_000])
     loaders = DataLoader(train, batch_size=128, shuffle=True), DataLoader(validation, batch_size=1000)
-    module = Plain(contiguous(ConvNet()), cross_entropy, torch.optim.Adam, accuracy=True)
+    module = Plain(contiguous(CNN(VARIANTS["keras"])), cross_entropy, torch.optim.Adam, accuracy=True)
     return {
         "ours": ours("mnist_cnn", 1),
         "lean": timed(lean, 1, ALL_THREADS),

@@ -1,39 +1,94 @@
-"""Convolutional networks."""
+"""Convolutional networks whose sizes follow from their layers."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lit_anndl.nets.cnn_architectures import Architecture
+from lit_anndl.nets.convolution_arithmetic import output_size
+from lit_anndl.nets.mlp import ACTIVATIONS
 
-class ConvNet(nn.Sequential):
-    """Two convolutions and a linear readout for 28×28 grey images.
 
-    conv 3×3×32 – ReLU – maxpool 2 – conv 3×3×64 – ReLU – maxpool 2 – flatten – dropout – dense, no padding:
-    28 → 26 → 13 → 11 → 5, so that the readout sees 64·5·5 = 1600 features. Parameters for ten classes:
-    320 + 18 496 + 16 010 = 34 826. Source: the Keras example "Simple MNIST convnet" (F. Chollet, 2015).
+class Layer(NamedTuple):
+    """A convolution or pooling, and the sizes of what it hands on."""
+
+    name: str
+    kernel: int
+    stride: int
+    channels: int
+    height: int
+    width: int
+
+
+class CNN(nn.Sequential):
+    """A convolutional network of an architecture, a module per layer, named by what it is.
 
     Args:
-        classes: number of outputs.
-        dropout: probability of zeroing a feature before the readout.
+        architecture: the layers.
+        classes: outputs.
+        image: channels, height and width of the images.
 
-    Shapes: (B, 1, 28, 28) → logits (B, classes).
+    Attributes:
+        layers: the convolutions and poolings in order, the image first, with the sizes of what they hand on.
 
-    >>> [sum(p.numel() for p in layer.parameters()) for layer in ConvNet() if any(layer.parameters())]
-    [320, 18496, 16010]
+    Shapes: (B, *image) → logits (B, classes).
+
+    Raises:
+        ValueError: a convolution or pooling is larger than what it gets; of a setting there are not as many as of
+            convolutions.
+
+    >>> CNN(Architecture([16, 32], pooling=2)).layers[-1]
+    Layer(name='pool2', kernel=2, stride=2, channels=32, height=5, width=5)
     """
 
-    def __init__(self, classes: int = 10, dropout: float = 0.5) -> None:
-        super().__init__(
-            nn.Conv2d(1, 32, kernel_size=3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, kernel_size=3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-            nn.Linear(64 * 5 * 5, classes),
-        )
+    def __init__(self, architecture: Architecture, classes: int = 10, image: Sequence[int] = (1, 28, 28)) -> None:
+        super().__init__()
+        self.layers = [Layer("image", 1, 1, *image)]
+        for number, layer in enumerate(architecture.convolutions(), start=1):
+            before = self.layers[-1].channels
+            self._append(f"conv{number}", layer.channels, layer.kernel, layer.stride, layer.padding)
+            convolution = nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, layer.padding)
+            self.add_module(f"conv{number}", convolution)
+            if architecture.batch_norm:
+                self.add_module(f"norm{number}", nn.BatchNorm2d(layer.channels))
+            self.add_module(f"activation{number}", ACTIVATIONS[architecture.activation]())
+            if layer.pooling > 1:
+                self._append(f"pool{number}", layer.channels, layer.pooling, layer.pooling)
+                self.add_module(f"pool{number}", nn.MaxPool2d(layer.pooling))
+            if layer.dropout:
+                self.add_module(f"dropout{number}", nn.Dropout(layer.dropout))
+        self._add_head(architecture, classes)
         self.to(memory_format=torch.channels_last)  # same numbers, half the time on CPUs and tensor cores
+
+    def _append(self, name: str, channels: int, kernel: int, stride: int, padding: int = 0) -> None:
+        """Notes what a layer hands on."""
+        *_, before, height, width = self.layers[-1]
+        try:
+            sizes = [output_size(size, kernel, stride, padding) for size in (height, width)]
+        except ValueError as error:
+            raise ValueError(f"{name} gets {before}×{height}×{width}: {error}") from error
+        self.layers.append(Layer(name, kernel, stride, channels, *sizes))
+
+    def _add_head(self, architecture: Architecture, classes: int) -> None:
+        """The last pooling and the perceptron."""
+        if architecture.last_pooling:
+            pooling = {"average": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}[architecture.last_pooling]
+            *_, channels, height, _ = self.layers[-1]
+            size = architecture.last_size
+            self.layers.append(Layer("last_pool", -(-height // size), max(1, height // size), channels, size, size))
+            self.add_module("last_pool", pooling(size))
+        self.add_module("flatten", nn.Flatten())
+        sizes = [math.prod(self.layers[-1][3:]), *architecture.head, classes]
+        for number, (inputs, units) in enumerate(pairwise(sizes), start=1):
+            if number > 1:
+                self.add_module(f"head_activation{number - 1}", ACTIVATIONS[architecture.activation]())
+            if architecture.head_dropout:
+                self.add_module(f"head_dropout{number}", nn.Dropout(architecture.head_dropout))
+            self.add_module(f"dense{number}", nn.Linear(inputs, units))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Class scores (logits) of a batch of images."""

@@ -83,6 +83,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.model.check(objects.data)
     _check_epochs(objects)
     _check_monitor(objects, configuration.keys_under("data.validation"))
+    _check_averaging(objects)
     return objects
 
 
@@ -125,6 +126,16 @@ def _check_monitor(objects: Namespace, validation: Sequence[str]) -> None:
     if monitor.startswith("val/") and not objects.data.has_validation:
         how = f"hold some out with {' or '.join(validation)}" if validation else "there are none"
         raise InputError(f"checkpoint.monitor {monitor} needs validation data: {how}, or monitor train/…")
+
+
+def _check_averaging(objects: Namespace) -> None:
+    """Refuses to choose among averaged weights by what is measured with others, those that are trained."""
+    monitor = objects.checkpoint.monitor
+    if objects.weight_averaging.wanted and objects.early_stopping.wanted and not monitor.startswith("val/"):
+        raise InputError(
+            f"checkpoint.monitor {monitor}: expected a metric of val/, for averaged weights are validated only "
+            f"(weight_averaging.decay with early_stopping.patience)"
+        )
 
 
 def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracker | None) -> Trainer:

@@ -135,6 +135,7 @@ def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) ->
     """Logs what is known only at the end, sizes, seconds, summary, figures, tables; returns all metrics."""
     earlier = {name: pairs[-1][1] for name, pairs in tracker.history.items()}  # of a run that had only to be tested
     metrics, whole = {**earlier, **metrics}, _sees_whole_test_set(parts.trainer)
+    parts.model.eval()  # the Trainer has put back the mode that it found
     if whole:
         metrics |= parts.model.summary(parts.data, tracker.history)
     curves = {name for name in tracker.history if name.startswith(("train/", "val/", "test/"))}

@@ -1,39 +1,76 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from lit_anndl.nets.cnn import ConvNet
+from lit_anndl.nets.cnn import CNN
+from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture
+
+KERAS = VARIANTS["keras"]
+PARAMETERS = {
+    "baseline": 49_302,
+    "model_1": 57_110,
+    "model_2": 896_906,
+    "model_3": 11_498,
+    "model_4": 897_354,
+    "model_5": 30_102,
+    "mlp": 49_300,
+    "keras": 34_826,
+}
 
 
-@pytest.mark.parametrize(("layer", "count"), [(0, 320), (3, 18_496), (8, 16_010)])
-def test_number_of_parameters(layer: int, count: int) -> None:
-    net = ConvNet()
-    assert sum(p.numel() for p in net[layer].parameters()) == count
-    assert sum(p.numel() for p in net.parameters()) == 320 + 18_496 + 16_010
+def test_parameters_of_the_variants_are_the_published_ones() -> None:
+    found = {name: sum(p.numel() for p in CNN(variant).parameters()) for name, variant in VARIANTS.items()}
+    assert found == PARAMETERS
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_sizes_are_those_of_what_is_computed(name: str) -> None:
+    net, x = CNN(VARIANTS[name]).eval(), torch.zeros(2, 1, 28, 28)
+    stated = {layer.name: (layer.channels, layer.height, layer.width) for layer in net.layers}
+    seen = {"image": (1, 28, 28)}
+    for layer, module in net.named_children():
+        x = module(x)
+        if layer in stated:
+            seen[layer] = tuple(x.shape[1:])
+    assert seen == stated and x.shape == (2, 10)
 
 
 @pytest.mark.parametrize(("batch", "classes"), [(1, 10), (5, 10), (3, 7)])
 def test_output_shape(batch: int, classes: int) -> None:
-    assert ConvNet(classes)(torch.zeros(batch, 1, 28, 28)).shape == (batch, classes)
+    assert CNN(KERAS, classes)(torch.zeros(batch, 1, 28, 28)).shape == (batch, classes)
 
 
-def test_sizes_on_the_way() -> None:
-    sizes, x = [], torch.zeros(2, 1, 28, 28)
-    for layer in ConvNet():
-        x = layer(x)
-        sizes.append(tuple(x.shape[1:]))
-    convolutions = [(32, 26, 26), (32, 26, 26), (32, 13, 13), (64, 11, 11), (64, 11, 11), (64, 5, 5)]
-    assert sizes == [*convolutions, (1600,), (1600,), (10,)]
+def test_layers_come_in_their_order() -> None:
+    net = CNN(Architecture([4, 8], pooling=[1, 2], batch_norm=True, dropout=0.1, head=[5], head_dropout=0.2))
+    convolutions = "conv1 norm1 activation1 dropout1 conv2 norm2 activation2 pool2 dropout2"
+    head = "flatten head_dropout1 dense1 head_activation1 head_dropout2 dense2"
+    assert [name for name, _ in net.named_children()] == f"{convolutions} {head}".split()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"kernels": 40}, r"conv1 gets 1×28×28: a kernel of 40 does not fit into 28 values"),
+        ({"kernels": [3, 27]}, r"conv2 gets 4×26×26: a kernel of 27 does not fit into 26 values"),
+        ({"pooling": [14, 2]}, r"conv2 gets 4×1×1: a kernel of 3 does not fit into 1 values"),
+        ({"pooling": [13, 3], "kernels": 1}, r"pool2 gets 8×2×2: a kernel of 3 does not fit into 2 values"),
+        ({"strides": [1, 2, 2]}, r"strides: 3 were given for 2 convolutions"),
+    ],
+)
+def test_what_does_not_fit_is_named(settings, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        CNN(Architecture([4, 8], **settings))
 
 
 def test_memory_format_changes_no_number() -> None:
     torch.manual_seed(0)
-    net, images = ConvNet(dropout=0.0), torch.rand(4, 1, 28, 28)
-    assert net[3].weight.is_contiguous(memory_format=torch.channels_last)
+    net, images = CNN(replace(KERAS, head_dropout=0.0)), torch.rand(4, 1, 28, 28)
+    assert net.conv2.weight.is_contiguous(memory_format=torch.channels_last)
     contiguous = copy.deepcopy(net).to(memory_format=torch.contiguous_format)
-    assert contiguous[3].weight.is_contiguous()
+    assert contiguous.conv2.weight.is_contiguous()
     torch.testing.assert_close(net(images), contiguous(images), rtol=1e-5, atol=1e-5)
     for made in (net, contiguous):
         nn.functional.cross_entropy(made(images), torch.arange(4)).backward()
@@ -43,13 +80,14 @@ def test_memory_format_changes_no_number() -> None:
 
 def test_dropout_acts_in_training_only() -> None:
     torch.manual_seed(0)
-    net, images = ConvNet(dropout=0.5), torch.rand(2, 1, 28, 28)
+    net, images = CNN(KERAS), torch.rand(2, 1, 28, 28)
     assert not torch.equal(net(images), net(images))
     net.eval()
     assert torch.equal(net(images), net(images))
 
 
-def test_an_image_knows_nothing_of_its_batch() -> None:
+@pytest.mark.parametrize("name", VARIANTS)
+def test_an_image_knows_nothing_of_its_batch(name: str) -> None:
     torch.manual_seed(0)
-    net, images = ConvNet().eval(), torch.rand(3, 1, 28, 28)
+    net, images = CNN(VARIANTS[name]).eval(), torch.rand(3, 1, 28, 28)
     torch.testing.assert_close(net(images)[1:2], net(images[1:2]), rtol=1e-5, atol=1e-5)

@@ -1,6 +1,7 @@
 """A bigger model: classify handwritten digits with a convolutional network (exercise 1.3)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from jsonargparse.typing import ClosedUnitInterval
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -8,7 +9,8 @@ from matplotlib.figure import Figure
 
 from lit_anndl.data.mnist import CLASSES, MNISTData
 from lit_anndl.modules.image_classifier import ImageClassifier
-from lit_anndl.nets.cnn import ConvNet
+from lit_anndl.nets.cnn import CNN
+from lit_anndl.nets.cnn_architectures import VARIANTS
 from lit_anndl.plots.images import filters
 from lit_anndl.runtime.records import History
 
@@ -34,10 +36,11 @@ class MNISTCNN(ImageClassifier):
         lr_scheduler: LRSchedulerCallable | None = None,
         label_smoothing: ClosedUnitInterval = 0.0,
     ) -> None:
-        super().__init__(optimizer, ConvNet(CLASSES, dropout), lr_scheduler, label_smoothing)
+        net = CNN(replace(VARIANTS["keras"], head_dropout=dropout), CLASSES)
+        super().__init__(optimizer, net, lr_scheduler, label_smoothing)
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves, confusion matrix, the worst mistakes and the first layer's filters."""
         yield from super().figures(data, history)
-        weights = self.net.get_parameter("0.weight").detach().cpu()
+        weights = self.net.get_parameter("conv1.weight").detach().cpu()
         yield "filters", filters(weights, f"first layer: {len(weights)} filters")

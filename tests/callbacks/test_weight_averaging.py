@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from lit_anndl import load
+from tests.support.processes import checkpoint
+
+SURFACE = ("surface", "--data.grid_size", "10", "--data.batch_size", "20", "--data.validation_size", "20")
+AVERAGED = ("--weight_averaging.decay", "0.8")
+
+
+def state(path):
+    return torch.load(path, weights_only=True)
+
+
+def last(run):
+    return checkpoint(run).with_name("last.ckpt")
+
+
+@pytest.fixture
+def fit(command):
+    return lambda *words: command.run(*SURFACE, *words)
+
+
+def test_the_average_is_that_of_the_weights_after_each_step(fit):
+    runs = [fit("--trainer.max_epochs", str(epochs)) for epochs in (1, 2, 3)]
+    weights = [state(last(run))["state_dict"] for run in runs]
+    found = state(last(fit("--trainer.max_epochs", "3", *AVERAGED)))
+    for name, current in found["current_model_state"].items():
+        assert torch.equal(current, weights[2][name])  # training is as it would be without
+        first, second, third = (each[name] for each in weights)
+        torch.testing.assert_close(found["state_dict"][name], 0.8 * (0.8 * first + 0.2 * second) + 0.2 * third)
+
+
+def test_the_average_is_validated_tested_and_loaded(fit):
+    run = fit("--trainer.max_epochs", "5", *AVERAGED)
+    found = state(last(run))
+    module = load(run.info.run_id)
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, found["state_dict"][name])
+    plain = fit("--trainer.max_epochs", "5")
+    for metric in ("val/mse", "test/mse"):
+        assert run.data.metrics[metric] != plain.data.metrics[metric]
+    assert run.data.metrics["train/mse"] == plain.data.metrics["train/mse"]
+
+
+@pytest.mark.parametrize("stopping", [(), ("--early_stopping.patience", "50", "--checkpoint.monitor", "val/mse")])
+def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(stopping, fit, command):
+    whole = fit("--trainer.max_epochs", "6", *AVERAGED, *stopping)
+    part = fit("--trainer.max_epochs", "3", *AVERAGED, *stopping)
+    again = command.run("surface", "--resume", part.info.run_id, "--trainer.max_epochs", "6")
+    one, other = state(last(whole)), state(last(again))
+    for kind in ("state_dict", "current_model_state"):
+        for name, tensor in one[kind].items():
+            assert torch.equal(tensor, other[kind][name])
+    for metric in ("train/mse", "val/mse", "test/mse"):
+        assert whole.data.metrics[metric] == again.data.metrics[metric]
+
+
+def test_early_stopping_keeps_the_averaged_weights_that_were_best(fit, client):
+    words = ("--model.optimizer.lr", "0.05", "--trainer.max_epochs", "60", "--early_stopping.patience", "3")
+    words += ("--checkpoint.monitor", "val/mse")
+    run = fit(*words, *AVERAGED)
+    history = {point.step: point.value for point in client.get_metric_history(run.info.run_id, "val/mse")}
+    assert run.data.metrics["best/val/mse"] == min(history.values())
+    module = load(run.info.run_id)
+    kept = next(each for each in state(last(run))["callbacks"].values() if each.get("best_weights"))["best_weights"]
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in module.state_dict().items())
+
+
+def test_early_stopping_looks_at_what_is_averaged(command):
+    words = ("--checkpoint.monitor", "train/mse", "--early_stopping.patience", "3")
+    code, _, err = command(*SURFACE, *AVERAGED, *words)
+    assert code == 2 and "checkpoint.monitor train/mse: expected a metric of val/" in err and err.count("\n") == 1
+
+
+def test_decay_is_a_share(command):
+    code, _, err = command(*SURFACE, "--weight_averaging.decay", "1.5")
+    assert code == 2 and "weight_averaging.decay: 1.5 was given, expected a number from 0 to 1" in err

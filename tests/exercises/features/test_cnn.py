@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from lit_anndl import load
+from tests.support.recorded import artifacts, table
+
+SHORT = ["cnn", "--data.train_size", "300", "--data.test_size", "100", "--trainer.max_epochs", "1"]
+
+
+@pytest.fixture
+def fit(command, digits):
+    return lambda *words: command(*SHORT, "--data.directory", str(digits), *words)
+
+
+@pytest.fixture
+def run(command, digits):
+    return lambda *words: command.run(*SHORT, "--data.directory", str(digits), *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "parameters"),
+    [
+        ([], 49_302),
+        (["--model.variant", "model_3"], 11_498),
+        (["--model.variant", "model_3", "--model.batch_norm", "true"], 11_498 + 2 * 24),
+        (["--model.channels", "[4]", "--model.pooling", "2", "--model.head", "[]"], 40 + 4 * 13 * 13 * 10 + 10),
+        (["--model.channels", "[4,6]", "--model.kernels", "[5,3]", "--model.last_pooling", "max"], 104 + 222 + 1710),
+    ],
+)
+def test_a_variant_or_a_layout_of_ones_own(words, parameters, run):
+    assert run(*words).data.metrics["parameters"] == parameters
+
+
+def test_shifts_are_measured_and_sizes_told(run, client, tmp_path):
+    found = run()
+    shifts = table(client, found, "shifts", tmp_path)
+    assert [line["shift"] for line in shifts] == list(range(7))
+    assert shifts[0]["accuracy"] == pytest.approx(found.data.metrics["test/accuracy"])
+    for line in shifts[1:]:
+        assert line["accuracy"] == found.data.metrics[f"test/accuracy_shifted_{line['shift']}"]
+    fields = [line["receptive field"] for line in table(client, found, "sizes", tmp_path)]
+    assert fields == [1, 3, 7, 15, 23]
+    wanted = {f"figures/{name}.png" for name in ("loss", "accuracy", "confusion_matrix", "worst_mistakes", "shifts")}
+    assert wanted | {"figures/filters.png"} <= artifacts(client, found.info.run_id)
+
+
+def test_receptive_fields_are_what_gradients_see(run):
+    net = load(run().info.run_id).net
+    image = torch.rand(1, 1, 28, 28, requires_grad=True)
+    x = image
+    for name, layer in net.named_children():
+        x = layer(x)
+        if name == "conv3":
+            break
+    (gradient,) = torch.autograd.grad(x[0, :, 2, 2].sum(), image)
+    seen = gradient[0, 0].any(dim=0).nonzero()
+    assert int(seen.max() - seen.min()) + 1 == 15
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model.variant", "model_6"], "model.variant: model_6 was given, expected 'baseline', 'model_1', 'model_2'"),
+        (["--model.variant", "mlp", "--model.channels", "[4]"], "expected one of them"),
+        (["--model.channels", "[4,0]"], "model.channels: [4, 0] was given"),
+        (["--model.channels", "[4]", "--model.kernels", "29"], "conv1 gets 1×28×28: a kernel of 29 does not fit"),
+        (["--model.kernels", "[3,3]"], "kernels: 2 were given for 4 convolutions"),
+        (["--model.head", "[-1]"], "model.head"),
+    ],
+)
+def test_wrong_layouts_leave_no_run(words, said, fit, command):
+    before = len(command.runs())
+    code, _, err = fit(*words)
+    assert code == 2 and said in err and err.count("\n") == 1
+    assert len(command.runs()) == before
