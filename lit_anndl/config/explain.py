@@ -37,7 +37,7 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
     Args:
         error: the text.
         keys: valid keys, to suggest the nearest; with their values, a class that lacks an argument is named.
-        classes: valid class names, likewise.
+        classes: names of optimizers, likewise.
     """
     path = ".".join(re.findall(r'Parser key "([^"]+)"', error))
     if option := re.search(r"Option '([^']+)' is not accepted", error):
@@ -48,9 +48,13 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
         return unknown_key(unrecognized[1], keys)
     if key := re.search(r"Key '([^']+)' is not expected|[Nn]o action for key [\"']([^\"']+)", error):
         return unknown_key(key[1] or key[2], keys)
+    if missing := re.search(r"arguments are required: (\w+)", error):
+        return f"{path}.{missing[1]}: a value is expected, none was given"
     name = re.search(r"Expected a dot import path string: (\w[\w.]*)", error)
     if name and not re.search(r"Expected a <class '(int|float|bool)'>", error):
-        return f"{path}: there is no class {name[1]}{suggestion(name[1], classes)}"
+        return (
+            f"{path}: there is no class {name[1]}{suggestion(name[1], classes if path.endswith('optimizer') else ())}"
+        )
     return _invalid_value(path, error)
 
 

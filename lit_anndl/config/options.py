@@ -43,7 +43,7 @@ def place_classes(base: dict[str, Any], options: list[Option]) -> tuple[dict[str
     for option in options:
         key, given = option[0].lstrip("-").partition("=")[0], values(option)
         if len(given) == 1 and is_class(look_up(base, key)) and given[0].replace(".", "").isidentifier():
-            base = merge(base, nest(key, given[0]))
+            base = merge(base, nest(key, None if given[0] == "null" else given[0]))
         else:
             others.append(option)
     return base, others

@@ -1,7 +1,6 @@
 """Random distortions of images, on the device that holds them."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jsonargparse.typing import NonNegativeFloat
@@ -9,7 +8,6 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 
-@dataclass(frozen=True)
 class RandomAffine:
     """x(p) ↦ x(A p + t), with A and t drawn for each image: it is shifted, turned, stretched and slanted a little.
 
@@ -23,10 +21,17 @@ class RandomAffine:
         shear: bound on the horizontal slant, pixels per pixel.
     """
 
-    shift: NonNegativeFloat = 0.0
-    rotation: NonNegativeFloat = 0.0
-    scale: NonNegativeFloat = 0.0
-    shear: NonNegativeFloat = 0.0
+    def __init__(
+        self,
+        shift: NonNegativeFloat = 0.0,
+        rotation: NonNegativeFloat = 0.0,
+        scale: NonNegativeFloat = 0.0,
+        shear: NonNegativeFloat = 0.0,
+    ) -> None:
+        self.shift = float(shift)
+        self.rotation = float(rotation)
+        self.scale = float(scale)
+        self.shear = float(shear)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Distorted images: (B, C, H, W) → (B, C, H, W), a function of the generator's state."""

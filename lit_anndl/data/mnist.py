@@ -29,8 +29,8 @@ class MNISTData(InMemoryData):
         batch_size: training images per optimizer step.
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
         seed: of the subsets, null for the run's seed.
-        augmentation: how training images are distorted, anew in each epoch, "{shift: 2, rotation: 10}" for instance;
-            null for not at all.
+        augmentation: how training images are distorted, anew in each epoch, such as RandomAffine with its arguments
+            (`lit_anndl.data.augmentation`); null for not at all.
     """
 
     def __init__(

@@ -64,6 +64,18 @@ def test_shifted_copies_are_the_image_elsewhere(pixels):
     assert torch.equal(up[:, :, :-pixels], x[:, :, pixels:]) and torch.equal(down[:, :, pixels:], x[:, :, :-pixels])
 
 
+def test_it_is_chosen_and_dropped_by_name(command):
+    settings = ("--data.augmentation", "RandomAffine", "--data.augmentation.shift", "3", "--print_config=skip_default")
+    code, out, _ = command("mnist_cnn", *settings)
+    assert code == 0 and "lit_anndl.data.augmentation.RandomAffine" in out and "shift: 3.0" in out
+    code, out, _ = command("mnist_cnn_best", "--data.augmentation", "null", "--print_config")
+    assert code == 0 and "augmentation: null" in out
+    code, _, err = command("mnist_cnn", "--data.augmentation", "Random")
+    assert code == 2 and err == "fit: data.augmentation: there is no class Random\n"
+    code, _, err = command("mnist_cnn", "--model.optimizer", "null")
+    assert code == 2 and err == "fit: model.optimizer: a value is expected, none was given\n"
+
+
 def test_only_training_images_are_distorted(digits):
     data = MNISTData(directory=str(digits), augmentation=ALL)
     data.setup("fit")
