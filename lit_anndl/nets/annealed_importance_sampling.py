@@ -1,0 +1,118 @@
+"""Partition functions of restricted Boltzmann machines: by annealed importance sampling, both ways, and exactly.
+
+Neal, Statistics and Computing 11, 2001; for these machines Salakhutdinov & Murray, ICML 2008. Between a machine of
+biases b₀ alone (β = 0) and the one in question (β = 1) lie
+
+    log p*_β(v) = ((1 - β) b₀ + β b)ᵀv + Σ_j log(1 + exp(β (a + Wᵀv)_j)),    Z_0 = 2^hidden Π_i (1 + exp(b₀_i)).
+
+A chain that goes up by Gibbs steps has the weight w = Π_k p*_{β_k}(v_{k-1}) / p*_{β_{k-1}}(v_{k-1}) with
+E[w] = Z_1 / Z_0, so that log Z is underestimated on average and the likelihood flattered. One that comes down from
+samples of the machine has the weight of the way back, with E[w] = Z_0 / Z_1: log Z is overestimated. The truth lies
+between (Burda, Grosse & Salakhutdinov, AISTATS 2015).
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from lit_anndl.nets.rbm import RBM
+
+MOST_ENUMERATED = 20
+"""Hidden units whose states are summed over one by one."""
+_STATES_AT_ONCE = 4096
+
+
+class Estimate(NamedTuple):
+    """log Z with the standard error that the spread of the chains' weights gives it."""
+
+    log_z: float
+    error: float
+
+
+def schedule(stages: Sequence[tuple[float, int]] = ((0.5, 500), (0.9, 4000), (1.0, 10_000))) -> Tensor:
+    """Inverse temperatures from 0 to 1: up to each stage's end in so many equal steps, by default 14 501 of them.
+
+    >>> schedule([(0.5, 1), (1.0, 2)]).tolist()
+    [0.0, 0.5, 0.75, 1.0]
+    """
+    betas, start = [torch.zeros(1, dtype=torch.float64)], 0.0
+    for end, steps in stages:
+        betas.append(torch.linspace(start, end, steps + 1, dtype=torch.float64)[1:])
+        start = end
+    return torch.cat(betas)
+
+
+def base_rates(v: Tensor) -> Tensor:
+    """b₀, the log-odds of each pixel's mean over images v (n, visible), as if one more were half on: (visible,)."""
+    mean = (v.sum(dim=0) + 0.5) / (len(v) + 1)
+    return mean.logit()
+
+
+@torch.no_grad()
+def annealed(rbm: RBM, bias: Tensor, betas: Tensor, chains: int, generator: torch.Generator) -> Estimate:
+    """log Z by chains that go up; `bias` is b₀ (visible,)."""
+    v = torch.bernoulli(bias.sigmoid().expand(chains, -1), generator=generator)
+    log_w, _ = _anneal(rbm, bias, betas, v, generator)
+    mean, error = _log_mean(log_w)
+    return Estimate(_log_z_of_base(rbm, bias) + mean, error)
+
+
+@torch.no_grad()
+def annealed_back(rbm: RBM, bias: Tensor, betas: Tensor, samples: Tensor, generator: torch.Generator) -> Estimate:
+    """log Z by chains that come down from samples (chains, visible) of the machine, as good as these are."""
+    v, _ = rbm.gibbs_step(samples, generator)
+    log_w, _ = _anneal(rbm, bias, betas.flip(0), v, generator)
+    mean, error = _log_mean(log_w)
+    return Estimate(_log_z_of_base(rbm, bias) - mean, error)
+
+
+@torch.no_grad()
+def enumerated(rbm: RBM) -> float:
+    """log Z exactly, in double precision: Σ_h exp(aᵀh) Π_i (1 + exp(b_i + (Wh)_i)).
+
+    Raises:
+        ValueError: there are more than 20 hidden units.
+    """
+    weight, visible_bias, hidden_bias = (each.double() for each in (rbm.weight, rbm.visible_bias, rbm.hidden_bias))
+    hidden = len(hidden_bias)
+    if hidden > MOST_ENUMERATED:
+        raise ValueError(f"{hidden} hidden units were given, expected {MOST_ENUMERATED} at most for all their states")
+    bits = torch.arange(hidden, device=weight.device)
+    sums = []
+    for states in torch.arange(2**hidden, device=weight.device).split(_STATES_AT_ONCE):
+        h = (states.unsqueeze(1) >> bits & 1).double()  # (states, hidden)
+        sums.append((h @ hidden_bias + softplus(h @ weight.T + visible_bias).sum(dim=1)).logsumexp(dim=0))
+    return float(torch.stack(sums).logsumexp(dim=0))
+
+
+def _anneal(rbm: RBM, bias: Tensor, betas: Tensor, v: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The logarithms of the weights (chains,), and the last states, of chains that follow the temperatures."""
+    temperatures = betas.tolist()
+    log_w = torch.zeros(len(v), dtype=torch.float64, device=v.device)
+    difference = rbm.visible_bias - bias
+    for number, (before, beta) in enumerate(pairwise(temperatures), start=1):
+        inputs = rbm.hidden_input(v)
+        ratio = softplus(beta * inputs).sum(dim=1) - softplus(before * inputs).sum(dim=1)
+        log_w += ratio + (beta - before) * (v @ difference)
+        if number < len(temperatures) - 1:
+            h = torch.bernoulli((beta * inputs).sigmoid_(), generator=generator)
+            means = torch.lerp(bias, rbm.visible_input(h), beta).sigmoid_()
+            v = torch.bernoulli(means, generator=generator)
+    return log_w, v
+
+
+def _log_z_of_base(rbm: RBM, bias: Tensor) -> float:
+    """log Z_0."""
+    return len(rbm.hidden_bias) * math.log(2) + float(softplus(bias.double()).sum())
+
+
+def _log_mean(log_w: Tensor) -> tuple[float, float]:
+    """log of the mean weight, and its standard error to first order: that of w / mean w."""
+    log_mean = float(log_w.logsumexp(dim=0)) - math.log(len(log_w))
+    relative = (log_w - log_mean).exp()
+    return log_mean, float(relative.std() / math.sqrt(len(log_w))) if len(log_w) > 1 else math.inf

@@ -1,0 +1,51 @@
+"""Gradients of a restricted Boltzmann machine's log-likelihood, approximated by short Gibbs chains.
+
+∂ log p(v) / ∂W = ⟨v hᵀ⟩_data - ⟨v hᵀ⟩_model, and alike for the biases. The model's mean is taken over chains that
+begin at the data and run k steps (CD-k, Hinton, Neural Computation 14, 2002), or that go on from batch to batch
+(persistent CD, Tieleman, ICML 2008).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lit_anndl.nets.rbm import RBM
+
+
+class Statistics(NamedTuple):
+    """What the gradient compares: states v (B, visible), and the hidden units' p(h = 1 | v) then (B, hidden)."""
+
+    visible: Tensor
+    hidden: Tensor
+
+
+@torch.no_grad()
+def run_chains(rbm: RBM, v: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
+    """The chains' states (B, visible) after so many Gibbs steps."""
+    for _ in range(steps):
+        v, _ = rbm.gibbs_step(v, generator)
+    return v
+
+
+@torch.no_grad()
+def leave_gradient(rbm: RBM, data: Statistics, model: Statistics, centred: bool = False) -> None:
+    """Leaves the gradient of -log p, approximated, in the parameters' `grad`.
+
+    Centred, it is that of E(v, h) = -(v - μ)ᵀW(h - λ) - bᵀ(v - μ) - aᵀ(h - λ) with the means of data and chains as
+    offsets, in the parameters of the usual E (Montavon & Müller 2012; Melchior, Fischer & Wiskott, JMLR 17, 2016):
+    better conditioned, and the same whether a pixel is called 0 or 1.
+    """
+    positive, negative = len(data.visible), len(model.visible)
+    visible = model.visible.mean(dim=0) - data.visible.mean(dim=0)
+    hidden = model.hidden.mean(dim=0) - data.hidden.mean(dim=0)
+    if centred:
+        means = [(one.mean(dim=0) + other.mean(dim=0)) / 2 for one, other in zip(data, model, strict=True)]
+        data, model = (Statistics(*(x - mean for x, mean in zip(each, means, strict=True))) for each in (data, model))
+    weight = torch.addmm(
+        model.visible.T @ model.hidden, data.visible.T, data.hidden, beta=1 / negative, alpha=-1 / positive
+    )
+    if centred:
+        visible = visible - weight @ means[1]
+        hidden = hidden - means[0] @ weight
+    rbm.weight.grad, rbm.visible_bias.grad, rbm.hidden_bias.grad = weight, visible, hidden
