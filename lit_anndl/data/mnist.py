@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lit_anndl.data.augmentation import RandomAffine
 from lit_anndl.data.batches import Batch
+from lit_anndl.data.binarization import Binarization, binarize
 from lit_anndl.data.digits import dataset_files, idx
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
@@ -31,6 +32,8 @@ class MNISTData(InMemoryData):
         seed: of the subsets, null for the run's seed.
         augmentation: how training images are distorted, anew in each epoch, such as RandomAffine with its arguments
             (`lit_anndl.data.augmentation`); null for not at all.
+        binarization: none, for grey levels; dynamic, to draw each pixel as 1 with its grey level as probability, anew
+            in each epoch, once for validation and test; threshold, to take what is above 1/2 as 1.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class MNISTData(InMemoryData):
         steps_per_execution: PositiveInt | None = 8,
         seed: NonNegativeInt | None = None,
         augmentation: RandomAffine | None = None,
+        binarization: Binarization = "none",
     ) -> None:
         super().__init__(batch_size, steps_per_execution, seed)
         self.augmentation = augmentation
+        self.binarization: Binarization = binarization
         self.dataset = dataset
         self.directory = Path(directory).expanduser() if directory else None
         self.train_size = train_size
@@ -73,13 +78,21 @@ class MNISTData(InMemoryData):
         self.train = (images[:kept], labels[:kept])
         self.validation = (images[kept:], labels[kept:]) if kept < len(images) else ()
         self.test = self._subset("test_size", digits.test_images, digits.test_labels)
+        if self.validation:
+            self.validation = self._binarized("validation", self.validation)
+        self.test = self._binarized("test", self.test)
 
     def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The images distorted, if they are to be."""
-        if self.augmentation is None:
-            return batch
-        images, labels = batch
-        return self.augmentation(images, generator), labels
+        """The images distorted and binarized, if they are to be."""
+        images, *others = batch
+        if self.augmentation is not None:
+            images = self.augmentation(images, generator)
+        return binarize(images, self.binarization, generator), *others
+
+    def _binarized(self, purpose: str, batch: Batch) -> Batch:
+        """The same binary images in every epoch, and in every run of a seed."""
+        images, *others = batch
+        return binarize(images, self.binarization, self.stream(f"binarization of {purpose}")), *others
 
     def _subset(self, option: str, images: Tensor, labels: Tensor) -> Batch:
         """`self.option` images at random, or all in order, scaled to [0, 1]."""

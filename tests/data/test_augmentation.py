@@ -84,5 +84,5 @@ def test_only_training_images_are_distorted(digits):
     assert not torch.equal(distorted, batch[0]) and torch.equal(labels, batch[1])
     plain = MNISTData(directory=str(digits))
     plain.setup("fit")
-    assert plain.transform(batch, generator) is batch
+    assert plain.transform(batch, generator)[0] is batch[0]
     assert torch.equal(data.validation[0], plain.validation[0]) and torch.equal(data.test[0], plain.test[0])
