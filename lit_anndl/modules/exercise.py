@@ -1,10 +1,13 @@
 """What every exercise is: a LightningModule that trains on lists of batches and can show what it found."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -96,7 +99,20 @@ class Exercise(LightningModule, Generic[Data]):
         optimizer.zero_grad()
         self.manual_backward(loss)
         self.clip(optimizer)
-        optimizer.step()
+        self.take_step(optimizer)
+
+    def take_step(self, optimizer: Any, *closure: Callable[[], Tensor]) -> None:
+        """One step of an optimizer along the gradients that are there, or that a closure leaves; it is counted.
+
+        Args:
+            optimizer: one of `own_optimizers`, or of Lightning's `optimizers()`.
+            closure: for optimizers that evaluate the loss several times.
+        """
+        if not isinstance(optimizer, LightningOptimizer):  # whose own count keeps global_step true
+            progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
+            progress.ready += 1
+            progress.completed += 1
+        optimizer.step(*closure)
 
     def clip(self, optimizer: Any) -> None:
         """Bounds the gradients of an optimizer's parameters, if a bound is set."""
@@ -119,6 +135,11 @@ class Exercise(LightningModule, Generic[Data]):
         yield from ()
 
     # Lightning's hooks
+
+    def on_train_start(self) -> None:
+        """Takes the optimizers, one or a list, without Lightning's wrappers where these would do nothing."""
+        self.bypass_lightning = self._may_bypass_lightning()
+        self.own_optimizers: Any = self.optimizers(use_pl_optimizer=not self.bypass_lightning)
 
     def forward(self, inputs: Tensor) -> Any:
         """The net's outputs."""
@@ -201,6 +222,12 @@ class Exercise(LightningModule, Generic[Data]):
         values = {name: float(value) for name, value in metrics.items()}
         for logger in self.trainer.loggers:
             logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.global_step)
+
+    def _may_bypass_lightning(self) -> bool:
+        """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
+        precision = type(self.trainer.precision_plugin)
+        plain = (Precision, DoublePrecision, HalfPrecision)
+        return isinstance(self.trainer.strategy, SingleDeviceStrategy) and precision in plain
 
     def _schedules(self, interval: str) -> list[Any]:
         """The learning rates' schedules that move by batches ("step") or by epochs ("epoch")."""

@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
-from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.flop_counter import FlopCounterMode
@@ -73,22 +71,20 @@ class GradientExercise(Exercise[Data]):
         return optimizer
 
     def on_train_start(self) -> None:
-        """Chooses how steps are taken: without Lightning's wrappers where they would do nothing."""
-        self.bypass_lightning = self._may_bypass_lightning()
-        self.optimizer: Any = self.optimizers(use_pl_optimizer=not self.bypass_lightning)
+        """Chooses how gradients are taken, too."""
+        super().on_train_start()
+        self.optimizer: Any = self.own_optimizers
         backward = Tensor.backward if self.bypass_lightning else self.manual_backward
         written_out = self.bypass_lightning and self.backpropagate
         self.differentiate = self._backpropagate if written_out else partial(self._differentiate, backward)
 
     def train_batch(self, batch: Batch) -> Metrics:
         """One optimizer step; returns the metrics before it."""
-        if self.bypass_lightning:
-            self._count_step()
         if isinstance(self.optimizer, torch.optim.LBFGS):
             return self._take_closure_step(batch)
         metrics = self.differentiate(batch)
         self.clip(self.optimizer)
-        self.optimizer.step()
+        self.take_step(self.optimizer)
         return metrics
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
@@ -141,20 +137,8 @@ class GradientExercise(Exercise[Data]):
             evaluations.append(metrics)
             return mean_over_processes(self.trainer, self.loss(metrics).detach())
 
-        self.optimizer.step(closure)
+        self.take_step(self.optimizer, closure)
         return evaluations[0]
-
-    def _may_bypass_lightning(self) -> bool:
-        """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
-        precision = type(self.trainer.precision_plugin)
-        plain = (Precision, DoublePrecision, HalfPrecision)
-        return isinstance(self.trainer.strategy, SingleDeviceStrategy) and precision in plain
-
-    def _count_step(self) -> None:
-        """Counts a step where Lightning's wrapper would have, so that `global_step` stays true."""
-        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
-        progress.ready += 1
-        progress.completed += 1
 
 
 def _check_line_search(optimizer: Optimizer) -> None:
