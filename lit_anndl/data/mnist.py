@@ -15,6 +15,8 @@ from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
 
 CLASSES = 10
+SIDE = 28
+"""Pixels along either side of an image."""
 
 
 class MNISTData(InMemoryData):
@@ -79,8 +81,8 @@ class MNISTData(InMemoryData):
         self.validation = (images[kept:], labels[kept:]) if kept < len(images) else ()
         self.test = self._subset("test_size", digits.test_images, digits.test_labels)
         if self.validation:
-            self.validation = self._binarized("validation", self.validation)
-        self.test = self._binarized("test", self.test)
+            self.validation = self.binarized("validation", self.validation)
+        self.test = self.binarized("test", self.test)
 
     def transform(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The images distorted and binarized, if they are to be."""
@@ -89,10 +91,10 @@ class MNISTData(InMemoryData):
             images = self.augmentation(images, generator)
         return binarize(images, self.binarization, generator), *others
 
-    def _binarized(self, purpose: str, batch: Batch) -> Batch:
-        """The same binary images in every epoch, and in every run of a seed."""
+    def binarized(self, purpose: str, batch: Batch, how: Binarization | None = None) -> Batch:
+        """A batch as it is always seen, the same in every run of a seed; binarized as the data are, or otherwise."""
         images, *others = batch
-        return binarize(images, self.binarization, self.stream(f"binarization of {purpose}")), *others
+        return binarize(images, how or self.binarization, self.stream(f"binarization of {purpose}")), *others
 
     def _subset(self, option: str, images: Tensor, labels: Tensor) -> Batch:
         """`self.option` images at random, or all in order, scaled to [0, 1]."""

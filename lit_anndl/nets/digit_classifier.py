@@ -17,6 +17,7 @@ from lit_anndl.nets.cnn_architectures import Architecture
 WEIGHTS = Path(__file__).with_suffix(".pt")
 ARCHITECTURE = Architecture(channels=(16, 32, 48), padding=1, pooling=2, head=(96,))
 FEATURES = 96
+CLASSES = 10
 
 
 class DigitClassifier(nn.Module):

@@ -1,0 +1,107 @@
+"""The log-likelihood that a restricted Boltzmann machine gives to binary images, with what is uncertain of it."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lit_anndl.nets.annealed_importance_sampling import (
+    MOST_ENUMERATED,
+    Estimate,
+    annealed,
+    annealed_back,
+    base_rates,
+    enumerated,
+    schedule,
+)
+from lit_anndl.nets.contrastive_divergence import run_chains
+from lit_anndl.nets.rbm import RBM
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.memory_limits import available_bytes
+from lit_anndl.runtime.terminal import announce
+
+SUMMARIES = (
+    "test/log_likelihood",
+    "test/log_likelihood_error",
+    "test/log_likelihood_lower",
+    "test/log_likelihood_upper",
+    "test/log_partition_function",
+    "test/log_partition_function_exact",
+)
+_STAGES = ((0.5, 500), (0.9, 4000), (1.0, 10_000))
+"""The published temperatures; others are spread alike."""
+_BURN_IN = 1000
+"""Gibbs steps from training images to the samples that chains come down from."""
+_CPU = torch.device("cpu")
+_TIMED = 20
+"""Temperatures after which it is known how long all take."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How log Z is estimated.
+
+    Reported are `test/log_likelihood` by chains that go up, as is published of such machines, with its standard error
+    `test/log_likelihood_error`; and a bracket of three standard errors around both ways: `test/log_likelihood_upper`
+    above that estimate, which flatters on average, and `test/log_likelihood_lower` below the one by chains that come
+    down. `test/log_partition_function_exact` is summed over all states of the hidden units, where these are few.
+
+    Args:
+        chains: how many; 0 for none of this.
+        temperatures: between the base rates and the machine.
+        enumerate_states: whether log Z is summed over all states of the hidden units; None where they are 20 at most.
+    """
+
+    chains: int
+    temperatures: int
+    enumerate_states: bool | None = None
+
+    def check(self, visible: int, hidden: int, device: torch.device = _CPU) -> None:
+        """Refuses more chains than memory holds."""
+        each = 4 * (6 * visible + 6 * hidden)  # states, inputs, probabilities and random numbers, in single precision
+        if (fit := available_bytes(device) // each) < self.chains:
+            raise InputError(f"model.ais_chains {self.chains} were given, but {fit} fit into memory; expected fewer")
+
+    def measure(self, rbm: RBM, train: Tensor, test: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """The metrics, from binary images (n, visible)."""
+        exact = {"test/log_partition_function_exact": enumerated(rbm)} if self._is_enumerated(rbm) else {}
+        if not self.chains:
+            return exact
+        bias = base_rates(train)
+        self._announce(rbm, bias, generator)
+        up = annealed(rbm, bias, self._betas(), self.chains, generator)
+        start = train[torch.arange(self.chains, device=train.device) % len(train)]
+        samples = run_chains(rbm, start, _BURN_IN, generator)
+        down = annealed_back(rbm, bias, self._betas(), samples, generator)
+        return {**_metrics(-float(rbm.free_energy(test).double().mean()), up, down), **exact}
+
+    def _is_enumerated(self, rbm: RBM) -> bool:
+        """Whether log Z is summed up exactly."""
+        small = len(rbm.hidden_bias) <= MOST_ENUMERATED
+        return small if self.enumerate_states is None else self.enumerate_states
+
+    def _betas(self) -> Tensor:
+        """The inverse temperatures."""
+        share = self.temperatures / sum(steps for _, steps in _STAGES)
+        return schedule([(end, max(1, round(steps * share))) for end, steps in _STAGES])
+
+    def _announce(self, rbm: RBM, bias: Tensor, generator: torch.Generator) -> None:
+        """Says how long it will take, by the first temperatures."""
+        begun = time.perf_counter()
+        annealed(rbm, bias, torch.linspace(0, 1, _TIMED + 1), self.chains, torch.Generator(bias.device))
+        each = (time.perf_counter() - begun) / _TIMED
+        seconds = each * (2 * self.temperatures + _BURN_IN)
+        announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
+
+
+def _metrics(unnormalised: float, up: Estimate, down: Estimate) -> dict[str, float]:
+    """The bracket, from the mean of log p* over the images."""
+    estimate = unnormalised - up.log_z
+    return {
+        "test/log_likelihood": estimate,
+        "test/log_likelihood_error": up.error,
+        "test/log_likelihood_lower": min(unnormalised - down.log_z - 3 * down.error, estimate - 3 * up.error),
+        "test/log_likelihood_upper": estimate + 3 * up.error,
+        "test/log_partition_function": up.log_z,
+    }

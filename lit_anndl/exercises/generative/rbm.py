@@ -1,0 +1,261 @@
+"""Digits by a restricted Boltzmann machine, with the likelihood that it gives them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.mnist import SIDE, MNISTData
+from lit_anndl.data.streams import stream
+from lit_anndl.exercises.generative import rbm_examination
+from lit_anndl.exercises.generative.inpainting_results import Region
+from lit_anndl.exercises.generative.likelihood import Likelihood
+from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
+from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains
+from lit_anndl.nets.pseudo_likelihood import exact, one_bit
+from lit_anndl.nets.rbm import RBM
+from lit_anndl.plots.distributions import histograms
+from lit_anndl.plots.images import filters
+from lit_anndl.plots.learning import curves
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import History, Table
+
+_FILTERS = 100
+
+
+class DigitRBM(Exercise[MNISTData]):
+    """A Bernoulli RBM of 784 pixels, trained by contrastive divergence with gradients that are written out.
+
+    Metrics: `train/reconstruction`, the mean squared error per pixel of one step there and back, before each update.
+    Of validation and test images, nats per image: `pseudo_likelihood`, one pixel of each flipped, as scikit-learn
+    monitors it, `exact_pseudo_likelihood`, over all pixels, and `free_energy`; `train/free_energy` is that of as many
+    training images after each epoch: where the two part, the machine learns its training images by heart.
+    Of the test, on images of zeros and ones (drawn from the grey levels where the data are grey):
+    `test/log_likelihood` and its bracket, see `likelihood`; of its chains `samples/…`, see `gibbs_chains`.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments; it descends along the gradient of -log p.
+        hidden: hidden units.
+        gibbs_steps: k, Gibbs steps of a chain per update.
+        persistent: whether chains go on from update to update, rather than begin at the data.
+        centred: whether gradients are those of centred units.
+        initial_scale: standard deviation of the initial weights.
+        lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
+            epoch; null for a constant rate.
+        ais_chains: chains of annealed importance sampling; 0 for no likelihood.
+        ais_temperatures: how many there are between the base rates and the machine.
+        enumerate_states: whether log Z is summed over all states of the hidden units, too; null where they are few.
+        sampling_steps: after how many Gibbs steps chains are looked at.
+        sampling_chains: how many there are; 0 for none.
+        inpainting_steps: Gibbs steps that fill in hidden rows; 0 for none.
+        inpainting_images: test images whose rows are hidden.
+        region: rows [first, last) that the figure of in-painting hides.
+
+    Raises:
+        InputError: a region that is none; more hidden units than can be enumerated; no steps to sample after.
+    """
+
+    net: RBM
+    chain_states: Tensor
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        hidden: PositiveInt = 100,
+        gibbs_steps: PositiveInt = 1,
+        persistent: bool = False,
+        centred: bool = False,
+        initial_scale: PositiveFloat = 0.01,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        ais_chains: NonNegativeInt = 100,
+        ais_temperatures: PositiveInt = 14_500,
+        enumerate_states: bool | None = None,
+        sampling_steps: list[PositiveInt] = [1, 10, 50, 100, 200, 500],  # noqa: B006  # jsonargparse shows it
+        sampling_chains: NonNegativeInt = 500,
+        inpainting_steps: NonNegativeInt = 50,
+        inpainting_images: PositiveInt = 500,
+        region: list[NonNegativeInt] = [4, 10],  # noqa: B006  # jsonargparse shows it
+    ) -> None:
+        super().__init__()
+        if len(region) != 2 or not region[0] < region[1] <= SIDE:
+            raise InputError(f"model.region {region} was given, expected [first, last] with first < last ≤ {SIDE}")
+        if not sampling_steps:
+            raise InputError("model.sampling_steps [] was given, expected numbers of steps such as [1, 10, 100]")
+        if enumerate_states and hidden > MOST_ENUMERATED:
+            raise InputError(
+                f"model.enumerate_states true was given with {hidden} hidden units, expected {MOST_ENUMERATED} at most"
+            )
+        self.net = RBM(SIDE**2, int(hidden), float(initial_scale))
+        self.make_optimizer, self.make_scheduler = optimizer, lr_scheduler
+        self.gibbs_steps, self.persistent, self.centred = int(gibbs_steps), persistent, centred
+        self.examination = rbm_examination.Examination(
+            Likelihood(int(ais_chains), int(ais_temperatures), enumerate_states),
+            list(map(int, sampling_steps)),
+            int(sampling_chains),
+            int(inpainting_steps),
+            int(inpainting_images),
+            Region(*map(int, region)),
+        )
+        self.register_buffer("chain_states", torch.zeros(0, SIDE**2))
+        self.findings: rbm_examination.Findings | None = None
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """Reconstruction in training; pseudo-likelihoods and free energies."""
+        monitored = ("pseudo_likelihood", "exact_pseudo_likelihood", "free_energy")
+        evaluated = tuple(f"{stage}/{name}" for stage in ("val", "test") for name in monitored)
+        return ("train/reconstruction", "train/free_energy", *evaluated)
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """Likelihood, and what chains end in."""
+        return rbm_examination.SUMMARIES
+
+    def build(self, data: MNISTData) -> None:
+        """Makes room for the chains that go on; keeps the data, some of which are watched."""
+        self.data = data
+        if self.persistent:
+            self.chain_states = torch.zeros(int(data.batch_size), SIDE**2)
+
+    def check(self, data: MNISTData) -> None:
+        """Refuses more chains than memory holds."""
+        self.examination.likelihood.check(SIDE**2, len(self.net.hidden_bias))
+
+    def make_optimizers(self) -> Any:
+        """The optimizer, with the schedule of its learning rate if there is one."""
+        optimizer = self.make_optimizer(self.net.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
+
+    def on_fit_start(self) -> None:
+        """Chooses the training images whose free energy is watched; begins the chains that go on."""
+        images = self.data.train[0][: len(self.data.validation[0]) if self.data.has_validation else None]
+        self.watched = self.data.binarized("watched", (images,))[0].flatten(1).to(self.device)
+        if self.persistent and self.trainer.current_epoch == 0:
+            self.chain_states.bernoulli_(0.5)
+
+    def train_batch(self, batch: Batch) -> Metrics:
+        """One update, by the statistics of the data and of chains that have run k Gibbs steps."""
+        v = batch[0].flatten(1)  # (B, 1, 28, 28) → (B, 784)
+        data = Statistics(v, self.net.hidden_probability(v))
+        states, probability = self._run_chains(data)
+        leave_gradient(self.net, data, Statistics(states, self.net.hidden_probability(states)), self.centred)
+        self.clip(self.own_optimizers)
+        self.take_step(self.own_optimizers)
+        return {"reconstruction": mse_loss(probability, v)}
+
+    def _run_chains(self, data: Statistics) -> tuple[Tensor, Tensor]:
+        """The chains' states (B, 784), and the data's reconstructions."""
+        h = torch.bernoulli(data.hidden)
+        reconstruction = self.net.visible_probability(h)
+        if self.persistent:
+            states = run_chains(self.net, self.chain_states[: len(h)], self.gibbs_steps)
+            self.chain_states[: len(h)] = states
+        else:
+            states = run_chains(self.net, torch.bernoulli(reconstruction), self.gibbs_steps - 1)
+        return states, reconstruction
+
+    def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
+        """Pseudo-likelihoods and free energy; the flipped pixels are the same at every evaluation."""
+        v = batch[0].flatten(1)
+        generator = stream(self.data.seed, f"flipped pixels of {stage}")
+        pixels = torch.randint(v.shape[1], (len(v),), generator=generator).to(v.device)
+        return {
+            "pseudo_likelihood": one_bit(self.net, v, pixels).mean(),
+            "exact_pseudo_likelihood": exact(self.net, v).mean(),
+            "free_energy": self.net.free_energy(v).mean(),
+        }
+
+    def on_train_epoch_end(self) -> None:
+        """Adds the free energy of the watched training images to what the epoch has measured."""
+        with torch.no_grad():
+            self.epoch_means.append({"free_energy": self.net.free_energy(self.watched).mean()})
+        super().on_train_epoch_end()
+
+    def flops_per_step(self, batch: Batch) -> int:
+        """The products with W of an update: of the data one, of a Gibbs step two, of the gradient two."""
+        return 2 * len(batch[0]) * self.net.weight.numel() * (3 + 2 * self.gibbs_steps)
+
+    def on_test_start(self) -> None:
+        """Drops what an earlier test has found."""
+        self.findings = None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Makes room for as many chains as were saved."""
+        self.chain_states = torch.zeros_like(checkpoint["state_dict"]["chain_states"])
+        super().on_load_checkpoint(checkpoint)
+
+    # What can be done with it
+
+    @torch.no_grad()
+    def sample(self, number: int, generator: torch.Generator, steps: int = 1000) -> Tensor:
+        """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps."""
+        noise = torch.full((number, SIDE**2), 0.5, device=self.device)
+        v = run_chains(self.net, torch.bernoulli(noise, generator=generator), steps - 1, generator)
+        _, probability = self.net.gibbs_step(v, generator)
+        return as_images(probability)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """p(h = 1 | v): (B, 1, 28, 28) → (B, hidden)."""
+        return self.net.hidden_probability(images.flatten(1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """p(v = 1 | h): (B, hidden) → (B, 1, 28, 28)."""
+        return as_images(self.net.visible_probability(codes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Reconstructions from the mean hidden units."""
+        return self.decode(self.encode(images))
+
+    # What can be seen of it
+
+    def summary(self, data: MNISTData, history: History) -> dict[str, float]:
+        """Likelihood, and what chains end in."""
+        return dict(self._findings(data).summary)
+
+    def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
+        """What chains end in, how well rows are filled in, the classifier that says so."""
+        yield from self._findings(data).tables.items()
+
+    def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
+        """Curves, filters, distributions, chains, filled-in images."""
+        yield "reconstruction", curves(history, ["train/reconstruction"], "mean squared error per pixel")
+        names = ["val/pseudo_likelihood", "val/exact_pseudo_likelihood"]
+        yield "pseudo_likelihood", curves(history, names, "log-pseudo-likelihood [nats per image]")
+        yield "free_energy", curves(history, ["train/free_energy", "val/free_energy"], "free energy [nats]")
+        images = self.net.weight.detach().cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
+        yield "filters", filters(images, f"weights of {len(images)} of {len(self.net.hidden_bias)} hidden units")
+        yield "distributions", histograms(self._distributions(data), "weights, biases, and activity on test images")
+        yield from self._findings(data).figures.items()
+
+    def _distributions(self, data: MNISTData) -> dict[str, NDArray[np.float32]]:
+        """Weights, biases, and the mean activity of each hidden unit."""
+        activity = self.encode(data.test[0].to(self.device)).detach().mean(dim=0)
+        parts = {
+            "weights": self.net.weight,
+            "visible biases": self.net.visible_bias,
+            "hidden biases": self.net.hidden_bias,
+            "mean p(h = 1 | v) of each hidden unit": activity,
+        }
+        return {name: values.detach().float().cpu().flatten().numpy() for name, values in parts.items()}
+
+    def _findings(self, data: MNISTData) -> rbm_examination.Findings:
+        """What is found of the tested machine, found once."""
+        if self.findings is None:
+            self.findings = rbm_examination.examine(self.net, data, self.examination)
+        return self.findings
+
+
+def as_images(v: Tensor) -> Tensor:
+    """(B, 784) → (B, 1, 28, 28)."""
+    return v.reshape(-1, 1, SIDE, SIDE)

@@ -1,0 +1,113 @@
+"""What is found of a trained restricted Boltzmann machine: likelihood, chains, filled-in images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lit_anndl.data.mnist import SIDE, MNISTData
+from lit_anndl.data.streams import random_state
+from lit_anndl.exercises.generative import gibbs_chains, inpainting_results, likelihood
+from lit_anndl.exercises.generative.gibbs_chains import Chains
+from lit_anndl.nets.digit_classifier import digit_classifier
+from lit_anndl.nets.inpainting import inpaint
+from lit_anndl.nets.rbm import RBM
+from lit_anndl.plots.images import image_rows
+from lit_anndl.plots.inpainting_errors import inpainting_errors
+from lit_anndl.runtime.records import Table
+
+SUMMARIES = (*likelihood.SUMMARIES, *gibbs_chains.SUMMARIES)
+_SHOWN = 12
+"""Chains, or filled-in images, in a figure."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is to be found out; numbers of 0 leave a part out.
+
+    Args:
+        likelihood: of the test images.
+        sampling_steps: Gibbs steps after which chains are looked at.
+        sampling_chains: how many there are.
+        inpainting_steps: Gibbs steps that fill in hidden rows.
+        inpainting_images: of how many test images.
+        region: the rows that a figure hides.
+    """
+
+    likelihood: likelihood.Likelihood
+    sampling_steps: Sequence[int]
+    sampling_chains: int
+    inpainting_steps: int
+    inpainting_images: int
+    region: inpainting_results.Region
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Numbers, tables and figures by name."""
+
+    summary: Mapping[str, float]
+    tables: Mapping[str, Table]
+    figures: Mapping[str, Figure]
+
+
+@torch.no_grad()
+def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
+    """Whatever is wanted to be known; the random numbers are a function of the data's seed."""
+    device = rbm.weight.device
+    generator = torch.Generator(device).manual_seed(random_state(data.seed, len(rbm.hidden_bias)))
+    train, test = (_binary(data, name).to(device) for name in ("train", "test"))
+    classifier, digest = digit_classifier()
+    summary = wanted.likelihood.measure(rbm, train, test, generator)
+    tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
+    figures: dict[str, Figure] = {}
+    if wanted.sampling_chains:
+        start = test[: wanted.sampling_chains]
+        noise = torch.bernoulli(torch.full_like(start, 0.5), generator=generator)
+        starts = {"test images": start, "noise": noise}
+        chains = {name: gibbs_chains.run(rbm, each, wanted.sampling_steps, generator) for name, each in starts.items()}
+        summary |= gibbs_chains.summary(classifier, chains["test images"], chains["noise"])
+        tables["chain_classes"] = gibbs_chains.classes_table(classifier, chains)
+        for name, each in chains.items():
+            figures[f"chains_from_{name.replace(' ', '_')}"] = _chains_figure(starts[name], each, name)
+    if wanted.inpainting_steps:
+        labels = data.test[1][: wanted.inpainting_images]
+        images = test[: wanted.inpainting_images]
+        tables["inpainting"] = inpainting_results.table(
+            rbm, classifier.to(device), images, labels.to(device), wanted.inpainting_steps, generator
+        )
+        figures["inpainting_errors"] = inpainting_errors(tables["inpainting"])
+        figures["inpainting"] = _inpainting_figure(rbm, images[:_SHOWN], wanted, generator)
+    return Findings(summary, tables, figures)
+
+
+def _binary(data: MNISTData, name: str) -> Tensor:
+    """Images of zeros and ones (n, 784), drawn once from grey levels where the data have these."""
+    batch = getattr(data, name)
+    how = "dynamic" if data.binarization == "none" else data.binarization
+    return data.binarized(name, batch, how)[0].flatten(1)
+
+
+def _chains_figure(start: Tensor, chains: Chains, name: str) -> Figure:
+    """The first chains, a row of them for each number of steps."""
+    rows = {"start": start.cpu(), **{f"{steps} steps": images for steps, images in sorted(chains.looks.items())}}
+    title = f"Gibbs chains from {name}: p(v = 1 | h)"
+    return image_rows({label: _images(each[:_SHOWN]) for label, each in rows.items()}, title)
+
+
+def _inpainting_figure(rbm: RBM, images: Tensor, wanted: Examination, generator: torch.Generator) -> Figure:
+    """Test images without some rows, and with these filled in."""
+    hidden, steps = wanted.region.mask(SIDE).to(images.device), wanted.inpainting_steps
+    clamped, free = (inpaint(rbm, images, hidden, steps, clamp=clamp, generator=generator) for clamp in (True, False))
+    rows = {"original": images, "hidden": images.masked_fill(hidden, 0.0), "filled in": clamped, "not clamped": free}
+    title = f"rows {wanted.region.first} to {wanted.region.last - 1} hidden, filled in by {steps} Gibbs steps"
+    return image_rows({label: _images(each) for label, each in rows.items()}, title)
+
+
+def _images(flat: Tensor) -> NDArray[np.float32]:
+    """(n, 784) → (n, 28, 28)."""
+    return flat.cpu().reshape(-1, SIDE, SIDE).numpy()
