@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from lit_anndl.config import presets
 from lit_anndl.runs.launcher import LOST_CONNECTION, ProcessGroup, join_group
+from lit_anndl.runtime.command import DONE, Ending, run_command
 from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce, quieten
+from lit_anndl.runtime.terminal import announce, quieten
 
 if TYPE_CHECKING:
     from lit_anndl.runs.run import Result
@@ -33,33 +33,29 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
     launched = join_group()
     started = launched or time.time()
+    return run_command("fit", lambda: _begin(argv, started, bool(launched)), lambda ending: _said(ending, argv))
+
+
+def _begin(argv: Sequence[str], started: float, launched: bool) -> int:
+    """Does what the words ask for."""
     if not argv or argv[0] in ("--help", "-h", "--list"):
         print(("" if "--list" in argv[:1] else USAGE) + _listing())
         return DONE
-    with raising_on_signals():
-        try:
-            return fit(_exercise_named(argv[0]), argv[1:], started, bool(launched))
-        except InputError as error:
-            return ended(str(error), WRONG_INPUT)
-        except RunFailure as error:
-            if launched and isinstance(error, LostConnection):
-                return LOST_CONNECTION  # the launcher knows whose fault it is
-            return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
-        except Interruption as interruption:
-            return ended(_how_to_resume(argv[0], interruption), interruption.exit_code)
+    try:
+        return fit(_exercise_named(argv[0]), argv[1:], started, launched)
+    except LostConnection:
+        if launched:
+            return LOST_CONNECTION  # the launcher knows whose fault it is
+        raise
 
 
-def ended(message: str, code: int) -> int:
-    """Says in one line how a command ended that did not do its work."""
-    print(f"fit: {message}", file=sys.stderr)
-    return code
-
-
-def _how_to_resume(exercise: str, interruption: Interruption) -> str:
-    """What an interrupted user does next, if a run had begun."""
-    run_id = interruption.run_id
-    advice = f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_id}" if run_id else ""
-    return f"{interruption}{advice}"
+def _said(ending: Ending, argv: Sequence[str]) -> str:
+    """Which run an ending is of, if one had begun, and what an interrupted user does next."""
+    if isinstance(ending, InputError) or not ending.run_id:
+        return str(ending)
+    if isinstance(ending, RunFailure):
+        return f"{ending} (run {ending.run_id})"
+    return f"{ending}; go on with: python -m lit_anndl.fit {argv[0]} --resume {ending.run_id}"
 
 
 def _listing() -> str:

@@ -8,9 +8,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lit_anndl.runtime.command import DONE, Ending, complain, run_command
 from lit_anndl.runtime.errors import InputError, RunFailure
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce, quieten
+from lit_anndl.runtime.interruption import Interruption
+from lit_anndl.runtime.terminal import announce, quieten
 
 if TYPE_CHECKING:
     from lit_anndl.studies.definition import Definition
@@ -30,27 +31,22 @@ studies are run one after another; those that are complete are passed over.
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
+    return run_command("sweep", lambda: _begin(argv), _said)
+
+
+def _begin(argv: Sequence[str]) -> int:
+    """Does what the words ask for."""
     if not argv or argv[0] in ("--help", "-h"):
         print(USAGE)
         return DONE
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    with raising_on_signals():
-        try:
-            if argv[0] == "--status":
-                return status(argv[1:])
-            return sweep(*split(argv))
-        except InputError as error:
-            return ended(str(error), WRONG_INPUT)
-        except RunFailure as error:
-            return ended(str(error), FAILURE)
-        except Interruption as interruption:
-            return ended(f"{interruption}; the same command goes on", interruption.exit_code)
+    if argv[0] == "--status":
+        return status(argv[1:])
+    return sweep(*split(argv))
 
 
-def ended(message: str, code: int) -> int:
-    """Says in one line how a command ended that did not do its work."""
-    print(f"sweep: {message}", file=sys.stderr)
-    return code
+def _said(ending: Ending) -> str:
+    return f"{ending}; the same command goes on" if isinstance(ending, Interruption) else str(ending)
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -94,7 +90,7 @@ def sweep_all(definitions: Sequence["Definition"]) -> int:
             sweep_one(definition)
         except (RunFailure, InputError) as error:
             failed.append(definition.name)
-            ended(str(error), FAILURE)
+            complain("sweep", str(error))
     if failed:
         raise RunFailure(f"studies that were not completed: {', '.join(failed)}")
     return DONE
