@@ -14,9 +14,9 @@ from lit_anndl.runtime.records import Table
 from lit_anndl.studies import rows
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import PRESENTATION, Definition
-from lit_anndl.studies.queue import lacks_seeds
 from lit_anndl.studies.search_figures import search_figures
 from lit_anndl.studies.space import Overrides
+from lit_anndl.studies.standing import lacks_seeds
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.tracking.run_records import figure_names
 

@@ -17,8 +17,9 @@ from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
 from lit_anndl.studies.definition import DOCUMENTATION, PRESENTATION, Definition, parse_definition
-from lit_anndl.studies.queue import current, enqueue_planned, found
+from lit_anndl.studies.queue import enqueue_planned
 from lit_anndl.studies.space import read_space
+from lit_anndl.studies.standing import current, found
 from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun

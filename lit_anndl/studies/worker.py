@@ -17,10 +17,11 @@ from optuna.trial import FrozenTrial, TrialState
 from lit_anndl.runtime.errors import RunFailure, Stopped, TakenOver, Unreachable, first_line
 from lit_anndl.runtime.interruption import deferring, ignoring_signals
 from lit_anndl.studies.background import in_background
+from lit_anndl.studies.claiming import claim, give_back, mark_alive
 from lit_anndl.studies.database import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, retry
-from lit_anndl.studies.queue import claim, give_back, mark_alive, retry_history
 from lit_anndl.studies.results import conclude, is_concluded
 from lit_anndl.studies.samplers import make_pruner, make_sampler
+from lit_anndl.studies.standing import retry_history
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Pruned, TrialTakenOver, run_seeds
 from lit_anndl.tracking.leftovers import open_store

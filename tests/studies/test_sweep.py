@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 from lit_anndl.runtime.errors import Unreachable
 from lit_anndl.runtime.liveness import STALE_SECONDS
 from lit_anndl.studies import trial as trials
+from lit_anndl.studies.claiming import OVERLAP_SECONDS, claim
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import Definition, read_definition
-from lit_anndl.studies.queue import MAX_DEATHS, OVERLAP_SECONDS, claim, requeue
+from lit_anndl.studies.queue import MAX_DEATHS, requeue
 from lit_anndl.studies.samplers import make_sampler
 from lit_anndl.studies.study import begin
 from tests.studies.conftest import assert_complete, in_state
