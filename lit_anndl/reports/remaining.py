@@ -11,7 +11,7 @@ from lit_anndl.reports.verdicts import group
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.results import done_seeds, is_up_to_date
+from lit_anndl.studies.results import done_runs, is_up_to_date
 from lit_anndl.studies.study import OpenStudy, load
 
 
@@ -40,7 +40,7 @@ def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
     opened = find(definition)
     if opened and is_up_to_date(opened):
         return Remaining(0, 0.0, complete=True)
-    measured, done = group(kept), done_seeds(opened) if opened else {}
+    measured, done = group(kept), done_runs(opened) if opened else {}
     if definition.budget is None:
         return Remaining(None, None)
     if not definition.rows:
