@@ -10,11 +10,10 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lit_anndl.plots.published import measured_and_published
+from lit_anndl.plots.published import values_by_row
 from lit_anndl.reports.headline import cell
 from lit_anndl.reports.study_page import StudyPage
 from lit_anndl.reports.verdicts import Verdict, group
-from lit_anndl.studies.row_figures import scale_of
 
 TITLE = "Published and measured"
 INTRODUCTION = (
@@ -96,8 +95,7 @@ def published_figure(page: StudyPage) -> Figure | None:
     shown = {row: measured.get(row, []) for row in page.rows if measured.get(row) or row in published}
     if not shown:
         return None
-    values = [v for each in shown.values() for v in each] + [v for each in published.values() for v in each.values()]
-    return measured_and_published(shown, published, metric, log=scale_of(values) == "log")
+    return values_by_row(shown, metric, published=published)
 
 
 def _embedded(picture: bytes) -> str:

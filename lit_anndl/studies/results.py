@@ -7,13 +7,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.runtime.errors import Unreachable
 from lit_anndl.runtime.records import Table
-from lit_anndl.studies import rows
 from lit_anndl.studies.best_settings import fit_command, fit_file, overrides
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import PRESENTATION, Definition
+from lit_anndl.studies.row_figures import as_name, row_figures
+from lit_anndl.studies.row_records import read_records
+from lit_anndl.studies.rows import rows_table
 from lit_anndl.studies.search_figures import search_figures
 from lit_anndl.studies.standing import done_seeds, lacks_seeds
 from lit_anndl.studies.study import OpenStudy
+from lit_anndl.studies.thresholds import threshold_tables
 from lit_anndl.tracking.run_records import figure_names
 
 log = logging.getLogger(__name__)
@@ -103,14 +106,14 @@ def _show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
 def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the rows' table, and what their runs' records show."""
     definition, parent = opened.definition, opened.parent
-    written = parent.log_tables({"rows": rows.rows_table(definition, trials)}, {})
+    written = parent.log_tables({"rows": rows_table(definition, trials)}, {})
     try:
-        records = rows.read_records(definition, trials, parent.store)
+        records = read_records(definition, trials, parent.store)
     except Unreachable as error:
         log.warning("the rows' curves wait for the next command: %s", error)
         return False
-    tables = dict(rows.convergence_tables(definition, records))
-    figures = rows.figures(definition, trials, records, parent.store)
+    tables = {f"convergence_{as_name(metric)}": table for metric, table in threshold_tables(definition, records)}
+    figures = row_figures(definition, trials, records, parent.store)
     return written and parent.log_tables(tables, {}) and parent.log_figures(figures)
 
 

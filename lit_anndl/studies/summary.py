@@ -5,7 +5,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lit_anndl.studies.best_settings import fit_command, overrides
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.rows import spread, values_by_row
+from lit_anndl.studies.rows import spread, values_of_rows
 from lit_anndl.studies.study import OpenStudy
 
 
@@ -30,7 +30,7 @@ def summary(opened: OpenStudy) -> str:
 
 def _rows_lines(definition: Definition, trials: list[FrozenTrial], results: list[FrozenTrial]) -> list[str]:
     """The table of rows for a terminal, by the study's metric, and why rows failed."""
-    values = values_by_row(definition, results)
+    values = values_of_rows(definition, results)
     failures = {t.user_attrs["row"]: _failure(t) for t in trials if t.state is TrialState.FAIL}
     width = max(map(len, definition.rows))
     lines = [f"  {row:{width}}  {spread(values[row], 4)}" for row in values]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lit_anndl.runtime.errors import Unreachable
-from lit_anndl.studies import rows
+from lit_anndl.studies import row_records
 from tests.studies.conftest import SMALL
 
 TABLE = {
@@ -103,7 +103,7 @@ def test_what_a_store_that_is_away_costs_comes_with_the_next_command(study_file,
         raise Unreachable("the store is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "read_record", away)
+        patch.setattr(row_records, "read_record", away)
         code, _, _ = run_sweep(study_file("away", **TABLE))
     assert code == 0
     assert [line["row"] for line in parent("away").table("rows")] == list(TABLE["rows"])
