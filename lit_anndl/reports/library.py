@@ -9,7 +9,8 @@ from pathlib import Path
 from lit_anndl.config.explain import suggestion
 from lit_anndl.reports.export import measured_in
 from lit_anndl.reports.headline import headline
-from lit_anndl.reports.measurements import Measurement, read_measurements, write_measurements
+from lit_anndl.reports.measured_files import read_measurements, write_measurements
+from lit_anndl.reports.measurements import Measurement
 from lit_anndl.reports.overview import overview
 from lit_anndl.reports.rendering import markdown
 from lit_anndl.reports.study_page import StudyPage

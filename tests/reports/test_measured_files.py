@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lit_anndl.reports.measurements import Measurement, read_measurements, settings_digest, write_measurements
+from lit_anndl.reports.measured_files import read_measurements, write_measurements
+from lit_anndl.reports.measurements import Measurement, settings_digest
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import Definition, parse_definition
 
