@@ -15,7 +15,7 @@ from lit_anndl.runtime.terminal import announce, quieten
 if TYPE_CHECKING:
     from lit_anndl.runs.run import Result
 
-USAGE = """\
+_USAGE = """\
 usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
        python -m lit_anndl.fit EXERCISE --resume RUN_ID [--trainer.max_epochs MORE]
        python -m lit_anndl.fit EXERCISE --help[=all] | --print_config[=skip_default]
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
 def _begin(argv: Sequence[str], started: float, launched: bool) -> int:
     """Does what the words ask for."""
     if not argv or argv[0] in ("--help", "-h", "--list"):
-        print(("" if "--list" in argv[:1] else USAGE) + _listing())
+        print(("" if "--list" in argv[:1] else _USAGE) + _listing())
         return DONE
     try:
         return fit(_exercise_named(argv[0]), argv[1:], started, launched)

@@ -74,8 +74,8 @@ def check(library: "Library") -> int:
 def place(library: "Library", runs: Sequence[str]) -> int:
     """Prints where runs stand among the published rows of their exercises."""
     from lit_anndl.reports.placing import placed
+    from lit_anndl.tracking.exercise_runs import read_run
     from lit_anndl.tracking.leftovers import open_store
-    from lit_anndl.tracking.run_records import read_run
 
     store, pages = open_store(), library.pages()
     print("\n\n".join(placed(read_run(store, run), pages) for run in runs))

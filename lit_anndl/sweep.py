@@ -73,11 +73,11 @@ def _sweep(studies: Sequence[str], options: Sequence[str]) -> None:
 
 def _print_help() -> None:
     """Prints what a study file holds, and how its space is written."""
-    from lit_anndl.studies import space
-    from lit_anndl.studies.definition import make_parser
+    from lit_anndl.studies import space_file
+    from lit_anndl.studies.study_file import make_parser
 
     make_parser().print_help()
-    print(f"\n{space.__doc__}")
+    print(f"\n{space_file.__doc__}")
 
 
 def _print_status(words: Sequence[str]) -> None:

@@ -24,8 +24,8 @@ import yaml
 from lit_anndl.runs import run
 from lit_anndl.runtime.terminal import quieten
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.worker import do, next_trial
 
 EPOCHS_PER_SECOND = 180

@@ -17,7 +17,8 @@ from lit_anndl.reports.study_page import StudyPage
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.paths import project
-from lit_anndl.studies.definition import Definition, read_definition
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.validation import check_documentation
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import study_figures

@@ -11,7 +11,7 @@ from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.rows import spread
 from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.trial import configure
-from lit_anndl.tracking.run_records import ExerciseRun
+from lit_anndl.tracking.exercise_runs import ExerciseRun
 
 _SHOWN = 2
 """Differing settings that are named."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from lit_anndl.config.options import option_value
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.studies.definition import Definition, changed_by, read_definition
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.study_file import changed_by, read_definition
 
 if TYPE_CHECKING:
     from lit_anndl.studies.study import OpenStudy

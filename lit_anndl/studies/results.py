@@ -19,7 +19,7 @@ from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.thresholds import threshold_tables
 from lit_anndl.tracking.run_records import figure_names
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def conclude(opened: OpenStudy) -> None:
@@ -100,7 +100,7 @@ def _show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
     try:
         opened.lay_out(figure_names(opened.parent.store, runs[0]) if runs else ())
     except Unreachable as error:
-        log.warning("the comparison in MLflow could not be brought up to date: %s", error)
+        _log.warning("the comparison in MLflow could not be brought up to date: %s", error)
 
 
 def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
@@ -110,7 +110,7 @@ def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     try:
         records = read_records(definition, trials, parent.store)
     except Unreachable as error:
-        log.warning("the rows' curves wait for the next command: %s", error)
+        _log.warning("the rows' curves wait for the next command: %s", error)
         return False
     tables = {f"convergence_{as_name(metric)}": table for metric, table in threshold_tables(definition, records)}
     figures = row_figures(definition, trials, records, parent.store)

@@ -26,7 +26,7 @@ from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Pruned, TrialTakenOver, run_seeds
 from lit_anndl.tracking.leftovers import open_store
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _HEARTBEAT_SECONDS = 20.0
 _WAIT_SECONDS = 1.0
@@ -124,10 +124,10 @@ def _classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) ->
     except Pruned:
         return TrialState.PRUNED, None
     except (TrialTakenOver, TakenOver) as error:
-        log.warning("trial %d: %s", trial.number, error)
+        _log.warning("trial %d: %s", trial.number, error)
         return TrialState.RUNNING, None
     except Unreachable as error:
-        log.warning("trial %d waits: %s", trial.number, error)
+        _log.warning("trial %d waits: %s", trial.number, error)
         _hand_back(opened)
         _wait_for_store()
         return TrialState.WAITING, None
@@ -179,7 +179,7 @@ def _release(opened: OpenStudy, status: str) -> None:
             _set_final_status(opened, status)
     except (*UNREACHABLE, DatabaseLost, Unreachable) as error:
         # The next worker finds the trial by its dead worker's mark.
-        log.warning("the study could not be told: %s", first_line(error))
+        _log.warning("the study could not be told: %s", first_line(error))
 
 
 def _set_final_status(opened: OpenStudy, status: str) -> None:

@@ -16,10 +16,11 @@ from lit_anndl.runtime.liveness import STALE_SECONDS
 from lit_anndl.studies import trial as trials
 from lit_anndl.studies.claiming import OVERLAP_SECONDS, claim
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.definition import Definition, read_definition
+from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.queue import MAX_DEATHS, requeue
 from lit_anndl.studies.samplers import make_sampler
 from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import read_definition
 from tests.studies.conftest import assert_complete, in_state
 
 MAY_BE_NULL = {"trials", "timeout", "storage"}
