@@ -39,28 +39,21 @@ REFUSED = [
 
 @pytest.mark.parametrize(("words", "message"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
 def test_what_processes_cannot_do_is_refused_before_a_run_is_recorded(words, message, command):
-    before = len(command.runs())
-    code, out, err = command(*words)
-    assert (code, out) == (2, "")
-    assert message in err
-    assert err.startswith("fit: ") and err.count("\n") == 1
-    assert len(command.runs()) == before
+    command.refuses(*words, says=message)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has one")
 def test_a_gpu_that_is_not_there(command):
-    code, out, err = command("surface", "--trainer.accelerator", "gpu")
-    assert (code, out) == (2, "")
-    assert "trainer.accelerator: gpu was given, expected one that is here: auto" in err and err.count("\n") == 1
+    words = ["surface", "--trainer.accelerator", "gpu"]
+    command.refuses(*words, says="trainer.accelerator: gpu was given, expected one that is here: auto")
 
 
 def test_a_run_keeps_its_number_of_processes(command):
     run = command.run("surface", "--trainer.max_epochs", "1")
     path = checkpoint(run)
     torch.save({**torch.load(path, weights_only=True), "processes": 2}, path)
-    code, _, err = command("surface", "--resume", run.info.run_id, "--trainer.max_epochs", "2")
-    assert code == 2
-    assert "a run on 2 devices, which 1 cannot go on with" in err and err.count("\n") == 1
+    words = ["surface", "--resume", run.info.run_id, "--trainer.max_epochs", "2"]
+    command.refuses(*words, says="a run on 2 devices, which 1 cannot go on with")
 
 
 def test_checkpoints_from_before_there_were_several_processes(command):

@@ -10,6 +10,7 @@ from PIL import Image
 from lit_anndl.runtime.errors import Unreachable
 from lit_anndl.studies import row_records
 from tests.studies.conftest import SMALL
+from tests.support.refusals import assert_refused
 
 TABLE = {
     **SMALL,
@@ -154,8 +155,7 @@ def test_lists_are_choices(study_file, run_sweep, load_study, storage):
     ],
 )
 def test_wrong_presentations(entries, message, study_file, run_sweep):
-    code, _, err = run_sweep(study_file(**{**TABLE, **entries}))
-    assert code == 2 and message in err and err.count("\n") == 1
+    assert_refused(run_sweep(study_file(**{**TABLE, **entries})), message, name="sweep")
 
 
 def test_tables_of_runs_over_each_other(study_file, run_sweep, parent, caplog):

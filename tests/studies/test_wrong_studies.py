@@ -5,6 +5,7 @@ from dataclasses import fields
 import pytest
 
 from lit_anndl.studies.definition import Definition
+from tests.support.refusals import assert_refused
 
 MAY_BE_NULL = {"trials", "timeout", "storage"}
 
@@ -52,9 +53,7 @@ MAY_BE_NULL = {"trials", "timeout", "storage"}
 def test_wrong_study_files(entries, message, study_file, run_sweep, client, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))  # no sbatch
     before = len(client.search_runs([e.experiment_id for e in client.search_experiments()]))
-    code, out, err = run_sweep(study_file(**entries))
-    assert (code, out) == (2, "")
-    assert message in err and err.startswith("sweep: ") and err.count("\n") == 1
+    assert_refused(run_sweep(study_file(**entries)), message, name="sweep")
     assert len(client.search_runs([e.experiment_id for e in client.search_experiments()])) == before
     assert not (tmp_path / "optuna.db").exists()
 
@@ -63,9 +62,7 @@ def test_wrong_study_files(entries, message, study_file, run_sweep, client, monk
 def test_keys_that_are_null(key, study_file, run_sweep, tmp_path):
     file = study_file()
     file.write_text(f"{file.read_text()}\n{key}: null\n")
-    code, out, err = run_sweep(file)
-    assert (code, out) == (2, "")
-    assert key in err and err.startswith("sweep: ") and err.count("\n") == 1
+    assert_refused(run_sweep(file), key, name="sweep")
     assert not (tmp_path / "optuna.db").exists()
 
 
@@ -79,13 +76,11 @@ def test_keys_that_are_null(key, study_file, run_sweep, tmp_path):
     ],
 )
 def test_wrong_words(words, message, run_sweep):
-    code, _, err = run_sweep(*words)
-    assert code == 2 and message in err and err.count("\n") == 1
+    assert_refused(run_sweep(*words), message, name="sweep")
 
 
 def test_wrong_options(study_file, run_sweep):
-    code, _, err = run_sweep(study_file(), "--trails", "3")
-    assert code == 2 and "did you mean trials?" in err and err.count("\n") == 1
+    assert_refused(run_sweep(study_file(), "--trails", "3"), "did you mean trials?", name="sweep")
 
 
 def test_a_mistyped_key_above_others_is_told_itself(tmp_path, run_sweep):
