@@ -67,7 +67,7 @@ def _take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | 
         with deferring():  # parsing might take a signal's exception for its own
             opened = retry(opened.refreshed)  # rows, trials and seeds that another command has added
         if trial := next_trial(opened):
-            failures = failures + 1 if _run_trial(trial, opened) is TrialState.FAIL else 0
+            failures = failures + 1 if run_trial(trial, opened) is TrialState.FAIL else 0
             if max_failures and failures >= max_failures:
                 raise RunFailure(f"{failures} trials failed in a row, the last one with: {error_of(trial)}")
         elif _others_work(opened):
@@ -94,7 +94,7 @@ def _others_work(opened: OpenStudy) -> bool:
     return bool(counts["RUNNING"] or counts["WAITING"])
 
 
-def _run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
+def run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
     """One trial from beginning to end; returns how it ended."""
     lost = threading.Event()
     with heartbeat(trial, opened, lost):
