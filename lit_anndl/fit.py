@@ -3,17 +3,13 @@
 import sys
 import time
 from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from lit_anndl.config import presets
+from lit_anndl.config.listing import exercise_named, listing
 from lit_anndl.runs.launcher import LOST_CONNECTION, ProcessGroup, join_group
 from lit_anndl.runtime.command import DONE, Ending, run_command
 from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure
 from lit_anndl.runtime.terminal import announce, quieten
-
-if TYPE_CHECKING:
-    from lit_anndl.runs.run import Result
 
 _USAGE = """\
 usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
@@ -39,10 +35,10 @@ def main(argv: Sequence[str]) -> int:
 def _begin(argv: Sequence[str], started: float, launched: bool) -> int:
     """Does what the words ask for."""
     if not argv or argv[0] in ("--help", "-h", "--list"):
-        print(("" if "--list" in argv[:1] else _USAGE) + _listing())
+        print(("" if "--list" in argv[:1] else _USAGE) + listing())
         return DONE
     try:
-        return fit(_exercise_named(argv[0]), argv[1:], started, launched)
+        return _fit(exercise_named(argv[0]), argv[1:], started, launched)
     except LostConnection:
         if launched:
             return LOST_CONNECTION  # the launcher knows whose fault it is
@@ -58,33 +54,7 @@ def _said(ending: Ending, argv: Sequence[str]) -> str:
     return f"{ending}; go on with: python -m lit_anndl.fit {argv[0]} --resume {ending.run_id}"
 
 
-def _listing() -> str:
-    """Each exercise and a line on it, by session."""
-    width = max(len(name) for name in presets.names())
-    groups = [
-        "\n".join([title, *(f"  {name:{width}}  {presets.summary(name)}" for name in names)])
-        for title, names in presets.by_session().items()
-    ]
-    return "\n\n".join(groups)
-
-
-def _exercise_named(word: str) -> str:
-    """The exercise of that name.
-
-    Raises:
-        InputError: there is none; says which is nearest.
-    """
-    names = presets.names()
-    if word in names:
-        return word
-    if word.startswith("-"):
-        raise InputError(f"the exercise comes first, before {word}; one of {', '.join(names)}")
-    nearest = get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
-    raise InputError(f"there is no exercise {word}; {hint}")
-
-
-def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> int:
+def _fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
     if not launched and not _only_prints(argv):
         announce(f"{exercise}: {presets.summary(exercise)}")
@@ -92,6 +62,7 @@ def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> i
 
     from lit_anndl.config.help import help_text, print_all
     from lit_anndl.runs.compose import compose
+    from lit_anndl.runs.results_text import results_text
     from lit_anndl.runs.resume import parse_command
     from lit_anndl.runs.run import execute
 
@@ -107,27 +78,14 @@ def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> i
     if (processes := parts.processes) > 1:
         del parts  # each process has its own
         return ProcessGroup([sys.executable, "-m", "lit_anndl.fit", exercise, *argv], processes, started).run()
-    rank_zero_only(report)(execute(parts, configuration))
+    result = execute(parts, configuration)
+    rank_zero_only(print)(results_text(result))
     return DONE
 
 
 def _only_prints(argv: Sequence[str]) -> bool:
     """Whether a command asks for help or for its configuration, which may be the content of a file."""
     return any(word == "-h" or word.startswith(("--help", "--print_config")) for word in argv)
-
-
-def report(result: "Result") -> None:
-    """Prints the metrics, and where the run is to be seen."""
-    from lit_anndl.runs.metrics_table import metrics_table
-
-    print(metrics_table(result.metrics))
-    if result.run_id:
-        print(f"\nrun {result.run_id}")
-        kinds = ("checkpoints", "figures", "tables")
-        for folder in [result.artifacts / kind for kind in kinds] if result.artifacts else []:
-            if files := sorted(path.name for path in folder.glob("*")):
-                print(f"{folder.name}: {folder} ({', '.join(files)})")
-        print(f"see it: python -m lit_anndl.ui {result.run_id}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a page is stale or a failure, 2 wrong input."""
-    return run_command("report", lambda: report(_words(argv)))
+    return run_command("report", lambda: _report(_words(argv)))
 
 
 def _words(argv: Sequence[str]) -> Namespace:
@@ -32,19 +32,19 @@ def _words(argv: Sequence[str]) -> Namespace:
     return parser.parse(argv)
 
 
-def report(asked: Namespace) -> int:
+def _report(asked: Namespace) -> int:
     """Does what is asked for."""
     quieten()
     announce("studies and runs are read …")
     from lit_anndl.reports.library import Library
 
     runs = [name for name in asked.names if re.fullmatch("[0-9a-f]{32}", name)]
-    refuse_useless_words(asked, runs)
+    _refuse_useless_words(asked, runs)
     library = Library()
     if asked.check:
-        return check(library)
+        return _check(library)
     if runs:
-        return place(library, runs)
+        return _place(library, runs)
     from lit_anndl.tracking.leftovers import open_store
 
     store = open_store()
@@ -52,10 +52,10 @@ def report(asked: Namespace) -> int:
         updated = library.update(store, asked.names)
         library.write_pages()
         print(f"measured anew: {', '.join(updated) or 'none'}")
-    return write(library, store, asked.names, asked.output or run_store() / "report" / "+".join(asked.names))
+    return _write(library, store, asked.names, asked.output or run_store() / "report" / "+".join(asked.names))
 
 
-def refuse_useless_words(asked: Namespace, runs: Sequence[str]) -> None:
+def _refuse_useless_words(asked: Namespace, runs: Sequence[str]) -> None:
     """Refuses words that would change nothing."""
     if asked.check and (asked.names or asked.update or asked.output):
         raise InputError("--check looks at all pages, and takes no other words")
@@ -63,7 +63,7 @@ def refuse_useless_words(asked: Namespace, runs: Sequence[str]) -> None:
         raise InputError("runs are placed among the published rows of their exercises: expected RUN_IDs alone")
 
 
-def check(library: "Library") -> int:
+def _check(library: "Library") -> int:
     """Says which of the pages that are kept are not what their data give."""
     stale = library.stale()
     for path in stale:
@@ -71,7 +71,7 @@ def check(library: "Library") -> int:
     return FAILURE if stale else DONE
 
 
-def place(library: "Library", runs: Sequence[str]) -> int:
+def _place(library: "Library", runs: Sequence[str]) -> int:
     """Prints where runs stand among the published rows of their exercises."""
     from lit_anndl.reports.placing import placed
     from lit_anndl.tracking.exercise_runs import read_run
@@ -82,7 +82,7 @@ def place(library: "Library", runs: Sequence[str]) -> int:
     return DONE
 
 
-def write(library: "Library", store: "TrackingStore", studies: Sequence[str], folder: Path) -> int:
+def _write(library: "Library", store: "TrackingStore", studies: Sequence[str], folder: Path) -> int:
     """Writes index.html and report.md into a folder, and prints how the published numbers stand.
 
     Raises:

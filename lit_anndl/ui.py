@@ -20,7 +20,7 @@ _LAST_PORT = 65535
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    return run_command("ui", lambda: show(_words(argv)))
+    return run_command("ui", lambda: _show(_words(argv)))
 
 
 def _words(argv: Sequence[str]) -> Namespace:
@@ -40,7 +40,7 @@ def _port(word: str) -> int:
     return int(word)
 
 
-def show(asked: Namespace) -> int:
+def _show(asked: Namespace) -> int:
     """Serves the store until it is interrupted, which is how this ends; one that is served already is only opened."""
     try:
         return _serve(asked)
