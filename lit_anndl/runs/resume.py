@@ -17,7 +17,7 @@ from lit_anndl.tracking.artifacts import CONFIGURATION, fetch
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import TrackingStore
 
-MAY_GROW = "trainer.max_epochs"
+_MAY_GROW = "trainer.max_epochs"
 _WHOLE = {
     **dict.fromkeys(("model", "data", "trainer", *CALLBACKS), dict),
     **dict.fromkeys(("seed_everything", "threads", "resume"), object),
@@ -41,7 +41,7 @@ def parse_command(exercise: str, argv: Sequence[str]) -> Configuration:
     recorded, configuration = parse(exercise, [], record), parse(exercise, argv, record)
     refuse_changes(recorded, configuration)
     if run.info.status == "FINISHED" and configuration.settings() == recorded.settings():
-        how = f"; to train longer, give a larger --{MAY_GROW}" if _tied_to(recorded) is None else ""
+        how = f"; to train longer, give a larger --{_MAY_GROW}" if _tied_to(recorded) is None else ""
         raise InputError(f"run {run_id} is finished{how}")
     return configuration
 
@@ -107,6 +107,6 @@ def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        if old != new and key not in CONDUCT and not (key == MAY_GROW and tie is None and _grows(old, new)):
-            exception = f"with {tie} not even {MAY_GROW} may grow" if tie else f"only {MAY_GROW} may grow"
+        if old != new and key not in CONDUCT and not (key == _MAY_GROW and tie is None and _grows(old, new)):
+            exception = f"with {tie} not even {_MAY_GROW} may grow" if tie else f"only {_MAY_GROW} may grow"
             raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; {exception}")
