@@ -74,7 +74,7 @@ class Configuration:
         off = {
             key
             for key, value in settings.items()
-            if key.startswith("model.optimizer.") and (value is None or value is False)
+            if key.rpartition(".")[0].endswith("optimizer") and (value is None or value is False)
         }
         left_out = {*CONDUCT, *off, *(key for key in usual if key in settings and settings[key] == usual[key])}
         return {key: value for key, value in settings.items() if key in varied or key not in left_out}

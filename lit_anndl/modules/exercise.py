@@ -65,6 +65,16 @@ class Exercise(LightningModule, Generic[Data]):
         """Refuses data that do not fit the model, with InputError."""
 
     @classmethod
+    def monitors(cls) -> tuple[str, ...]:
+        """The metrics that the best weights may be chosen by: none of the test."""
+        return tuple(name for name in cls.metrics() if name.startswith(("train/", "val/")))
+
+    @classmethod
+    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
+        """How many epochs these arguments plan, where `trainer.max_epochs` is null; None if they plan none."""
+        return None
+
+    @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
         """The setting, among these arguments, that fixes the number of epochs; None if training may be extended."""
         return None

@@ -81,7 +81,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.data.prepare_data()
     objects.data.setup("fit")
     objects.model.check(objects.data)
-    _check_epochs(objects)
+    _settle_epochs(objects)
     _check_monitor(objects, configuration.keys_under("data.validation"))
     return objects
 
@@ -105,8 +105,14 @@ def check_data(configuration: Configuration) -> bool:
         return bool(build(configuration).data.has_validation)
 
 
-def _check_epochs(objects: Namespace) -> None:
-    """Refuses training without an end where something depends on how many epochs there are."""
+def _settle_epochs(objects: Namespace) -> None:
+    """Takes the number of epochs from the exercise where none is set.
+
+    Raises:
+        InputError: training is to have no end, but something depends on how many epochs there are.
+    """
+    if objects.trainer.max_epochs is None:
+        objects.trainer.max_epochs = objects.model.planned_epochs(objects.model.arguments)
     tie, epochs = objects.model.tied_to_epochs(objects.model.arguments), objects.trainer.max_epochs
     if tie and epochs == -1:
         raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
@@ -114,14 +120,13 @@ def _check_epochs(objects: Namespace) -> None:
 
 def _check_monitor(objects: Namespace, validation: Sequence[str]) -> None:
     """Refuses a metric for the best checkpoint that is not measured, or that the test set is measured by."""
-    monitor, metrics = objects.checkpoint.monitor, objects.model.metrics()
-    if monitor not in metrics:
-        choices = ", ".join(name for name in metrics if name.startswith(("train/", "val/")))
-        raise InputError(f"checkpoint.monitor {monitor}: expected one of {choices}")
-    if not monitor.startswith(("train/", "val/")):
+    monitor, choices = objects.checkpoint.monitor, objects.model.monitors()
+    if monitor.startswith("test/"):
         raise InputError(
             f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"
         )
+    if monitor not in choices:
+        raise InputError(f"checkpoint.monitor {monitor}: expected one of {', '.join(choices)}")
     if monitor.startswith("val/") and not objects.data.has_validation:
         how = f"hold some out with {' or '.join(validation)}" if validation else "there are none"
         raise InputError(f"checkpoint.monitor {monitor} needs validation data: {how}, or monitor train/…")
