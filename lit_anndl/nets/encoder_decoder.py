@@ -80,7 +80,7 @@ class StackedAutoencoder(nn.Module):
         activation: φ.
         glorot_gain: of the initial weights of all layers, see MLP; None for torch's own.
 
-    Shapes: (B, inputs) → (B, outputs); `encode` (B, inputs) → (B, hidden[-1]).
+    Shapes: (B, …), `inputs` values each, → (B, outputs); `encode` likewise → (B, hidden[-1]).
 
     >>> net = StackedAutoencoder(784, [256, 64], 10)
     >>> [tuple(p.shape) for p in net.perceptron.parameters() if p.dim() == 2]
@@ -121,7 +121,7 @@ class StackedAutoencoder(nn.Module):
 
     def encode(self, x: Tensor, depth: int | None = None) -> Tensor:
         """h_depth, the code unless another depth is given."""
-        code: Tensor = self.perceptron[: 2 * (self.depth if depth is None else depth)](x)
+        code: Tensor = self.perceptron[: 2 * (self.depth if depth is None else depth)](x.flatten(1))
         return code
 
     def decode(self, h: Tensor, k: int) -> Tensor:
@@ -131,5 +131,5 @@ class StackedAutoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The outputs."""
-        outputs: Tensor = self.perceptron(x)
+        outputs: Tensor = self.perceptron(x.flatten(1))
         return outputs

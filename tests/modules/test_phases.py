@@ -119,7 +119,6 @@ def test_metrics_of_a_phase_are_forgotten_in_the_next() -> None:
     assert set(trainer.callback_metrics) == {"train/1"}
 
 
-
 def test_an_optimizer_that_needs_a_closure() -> None:
     phase = Phase("last", 1, (nn.Linear(1, 1),), LBFGS, lambda batch: {})
     with pytest.raises(InputError, match="the optimizer of phase last: LBFGS was given, expected one"):

@@ -146,17 +146,17 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     def forward(self, images: Tensor) -> Tensor:
         """The classes' scores: (B, 1, 28, 28) → (B, 10)."""
-        scores: Tensor = self.net(images.flatten(1))
+        scores: Tensor = self.net(images)
         return scores
 
     def encode(self, images: Tensor) -> Tensor:
         """The codes of images: (B, 1, 28, 28) → (B, hidden[-1])."""
-        return self.net.encode(images.flatten(1))
+        return self.net.encode(images)
 
     def reconstruct(self, k: int, batch: Batch) -> Metrics:
         """The mean squared error of layer k and its decoder, which reconstruct what the frozen layers below make."""
         with torch.no_grad():
-            below = self.net.encode(batch[0].flatten(1), k - 1)
+            below = self.net.encode(batch[0], k - 1)
         return {"mse": mse_loss(self.net.decode(self.net.layer(k)(below), k), below)}
 
     def classify_frozen(self, batch: Batch) -> Metrics:
