@@ -90,6 +90,12 @@ class Configuration:
         """What the model is made with, as plain data."""
         return dict(self.content["model"].get("init_args") or {})
 
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs are asked for: `trainer.max_epochs`, or else what the model plans; None if neither says."""
+        given: int | None = self.values.trainer.max_epochs
+        return self.model_class.planned_epochs(self.model_arguments) if given is None else given
+
     def instantiate(self) -> Namespace:
         """Model, data and callbacks, built; they may raise InputError themselves."""
         objects: Namespace = self.parser.instantiate_classes(self.values)

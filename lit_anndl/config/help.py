@@ -62,9 +62,9 @@ def _sections(configuration: Configuration) -> Iterator[list[str]]:
         own = {key: value for key, value in settings.items() if key.startswith(f"{part}.")}
         yield [f"{part}:", *(line for key in own for line in _entry(key, own[key], _meaning(configuration, key)))]
     meanings = {**_OF_ALL, **_callback_meanings()}
-    if planned := configuration.model_class.planned_epochs(configuration.model_arguments):
-        meanings["trainer.max_epochs"] += f"; null for what the model plans, {planned} as it is"
     values = configuration.settings()
+    if values["trainer.max_epochs"] is None and configuration.epochs:
+        meanings["trainer.max_epochs"] += f"; null for as many as the model plans, {configuration.epochs} as it is"
     yield ["training:", *(line for key, said in meanings.items() for line in _entry(key, values.get(key), said))]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_anndl.callbacks.checkpoint import AtomicCheckpointIO, read_checkpoint
@@ -81,7 +82,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.data.prepare_data()
     objects.data.setup("fit")
     objects.model.check(objects.data)
-    _settle_epochs(objects)
+    _check_epochs(objects, configuration.epochs)
     _check_monitor(objects, configuration.keys_under("data.validation"))
     return objects
 
@@ -105,17 +106,12 @@ def check_data(configuration: Configuration) -> bool:
         return bool(build(configuration).data.has_validation)
 
 
-def _settle_epochs(objects: Namespace) -> None:
-    """Takes the number of epochs from the exercise where none is set.
-
-    Raises:
-        InputError: training is to have no end, but something depends on how many epochs there are.
-    """
-    if objects.trainer.max_epochs is None:
-        objects.trainer.max_epochs = objects.model.planned_epochs(objects.model.arguments)
-    tie, epochs = objects.model.tied_to_epochs(objects.model.arguments), objects.trainer.max_epochs
+def _check_epochs(objects: Namespace, epochs: int | None) -> None:
+    """Refuses training without an end where something depends on how many epochs there are; sets their number."""
+    tie = objects.model.tied_to_epochs(objects.model.arguments)
     if tie and epochs == -1:
         raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
+    objects.trainer.max_epochs = epochs
 
 
 def _check_monitor(objects: Namespace, validation: Sequence[str]) -> None:
@@ -154,9 +150,14 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
         "enable_model_summary": False,
     }
     try:
-        return Trainer(**options)
+        trainer = Trainer(**options)
     except TypeError as error:  # of devices that are no such numbers
         raise InputError(f"trainer: {' '.join(str(error).split())}") from error
+    if objects.model.trains_in_parts and isinstance(trainer.strategy, DDPStrategy):
+        trainer.strategy._ddp_kwargs["find_unused_parameters"] = (
+            True  # the only way, where Lightning chose the strategy
+        )
+    return trainer
 
 
 def _take_over_gradients(model: Exercise[Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -93,13 +93,8 @@ def _tied_to(recorded: Configuration) -> str | None:
     return recorded.model_class.tied_to_epochs(recorded.model_arguments)
 
 
-def _epochs_grow(recorded: Configuration, asked: Configuration) -> bool:
-    """Whether the number of epochs grows: null stands for what is planned, -1, or null without a plan, for no limit."""
-    old, new = (
-        each.model_class.planned_epochs(each.model_arguments) if epochs is None else epochs
-        for each in (recorded, asked)
-        for epochs in [each.values.trainer.max_epochs]
-    )
+def _grows(old: int | None, new: int | None) -> bool:
+    """Whether a number of epochs grows; None and -1 stand for no limit."""
     unlimited = (None, -1)
     return old not in unlimited and (new in unlimited or new > old)
 
@@ -111,7 +106,7 @@ def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        grows = key == MAY_GROW and tie is None and _epochs_grow(recorded, asked)
+        grows = key == MAY_GROW and tie is None and _grows(recorded.epochs, asked.epochs)
         if old != new and key not in CONDUCT and not grows:
             exception = f"with {tie} not even {MAY_GROW} may grow" if tie else f"only {MAY_GROW} may grow"
             raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; {exception}")

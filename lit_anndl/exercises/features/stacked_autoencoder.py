@@ -65,6 +65,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         InputError: there are no hidden layers, or no epochs in which something learns to classify.
     """
 
+    trains_in_parts = True
     net: StackedAutoencoder
     is_fine_tuned: Tensor
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from lit_anndl import load
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.stacked_autoencoder import StackedDigitAutoencoder
-from tests.support.processes import assert_equal_runs, checkpoint, training_history
+from tests.support.processes import assert_equal_runs, checkpoint, finish, runs, training_history
 from tests.support.recorded import artifacts, table
 
 EXERCISE = "stacked_autoencoder"
@@ -179,6 +179,18 @@ def test_early_stopping_counts_from_the_classifier_on(words, command):
     assert run.data.metrics["best/epoch"] >= 6
     # the weights tested are those of the classifier's phase or hardly changed ones
     assert run.data.metrics["before_fine_tuning/accuracy"] == pytest.approx(run.data.metrics["test/accuracy"])
+
+
+def test_two_processes_train_what_one_does(words, client, store_uri):
+    words = [*words, *words_of(1, 1, 1), "--trainer.accelerator", "cpu"]
+    metrics = []
+    for processes, batch_size in (("1", "40"), ("2", "20")):
+        own = ["--trainer.devices", processes, "--data.batch_size", batch_size]
+        code, _, err = finish(*words, *own, store=store_uri)
+        assert code == 0, err
+        metrics.append(runs(client)[0].data.metrics)
+    for name in ("train/mse", "train/loss", "val/loss", "test/loss", "before_fine_tuning/accuracy", "parameters"):
+        assert metrics[0][name] == pytest.approx(metrics[1][name], rel=1e-4)
 
 
 def test_help_says_how_many_epochs_there_are(command):
