@@ -94,8 +94,8 @@ def _tied_to(recorded: Configuration) -> str | None:
     return recorded.model_class.tied_to_epochs(recorded.model_arguments)
 
 
-def _grows(old: Any, new: Any) -> bool:
-    """Whether a number of epochs grows; null and -1 stand for no limit."""
+def _grows(old: int | None, new: int | None) -> bool:
+    """Whether a number of epochs grows; None and -1 stand for no limit."""
     unlimited = (None, -1)
     return old not in unlimited and (new in unlimited or new > old)
 
@@ -107,6 +107,7 @@ def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        if old != new and key not in CONDUCT and not (key == _MAY_GROW and tie is None and _grows(old, new)):
+        grows = key == _MAY_GROW and tie is None and _grows(recorded.epochs, asked.epochs)
+        if old != new and key not in CONDUCT and not grows:
             exception = f"with {tie} not even {_MAY_GROW} may grow" if tie else f"only {_MAY_GROW} may grow"
             raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; {exception}")

@@ -110,7 +110,7 @@ def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) ->
         if str(seed) in trial.user_attrs.get("metrics", {}):
             continue
         fresh = replace(configure(definition, chosen, seed), name=f"{name} seed={seed}")
-        epochs = fresh.values.trainer.max_epochs or 0
+        epochs = fresh.epochs or 0
         metric = definition.metric if definition.pruner != "none" else None
         reporter = _Reporter(trial, seed, metric, position * epochs, lost)
         start = partial(run, callbacks=[reporter], tags=tags, varied=definition.varied_anywhere)
