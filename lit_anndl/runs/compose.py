@@ -112,6 +112,9 @@ def _check_epochs(objects: Namespace, epochs: int | None) -> None:
     tie = objects.model.tied_to_epochs(objects.model.arguments)
     if tie and epochs == -1:
         raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
+    planned = objects.model.planned_epochs(objects.model.arguments)
+    if tie and planned and epochs and epochs > planned:
+        raise InputError(f"trainer.max_epochs: {epochs} was given, expected {planned} at most, as {tie} says")
     objects.trainer.max_epochs = epochs
 
 
