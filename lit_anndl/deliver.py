@@ -1,30 +1,24 @@
 """Deliver what runs logged while their store was away: python -m lit_anndl.deliver."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, WRONG_INPUT
+from lit_anndl.runtime.command import DONE, Ending, OneLineParser, run_command
+from lit_anndl.runtime.interruption import Interruption
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Opens the store of MLFLOW_TRACKING_URI, or the project's, and delivers; 2 if it is still away."""
-    argparse.ArgumentParser(prog="python -m lit_anndl.deliver", description=__doc__).parse_args(argv)
-    try:
-        with raising_on_signals():
-            return deliver()
-    except InputError as error:
-        print(f"deliver: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except Interruption as interruption:
-        print(f"deliver: {interruption}; what is left waits on", file=sys.stderr)
-        return interruption.exit_code
+    return run_command("deliver", lambda: _deliver(argv), _said)
 
 
-def deliver() -> int:
+def _said(ending: Ending) -> str:
+    return f"{ending}; what is left waits on" if isinstance(ending, Interruption) else str(ending)
+
+
+def _deliver(argv: Sequence[str]) -> int:
     """Delivers what waits for the store."""
+    OneLineParser(prog="python -m lit_anndl.deliver", description=__doc__).parse(argv)
     from lit_anndl.tracking.leftovers import tidy_up
     from lit_anndl.tracking.store import TrackingStore
 

@@ -3,19 +3,15 @@
 import sys
 import time
 from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from lit_anndl.config import presets
+from lit_anndl.config.listing import exercise_named, listing
 from lit_anndl.runs.launcher import LOST_CONNECTION, ProcessGroup, join_group
+from lit_anndl.runtime.command import DONE, Ending, run_command
 from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce, quieten
+from lit_anndl.runtime.terminal import announce, quieten
 
-if TYPE_CHECKING:
-    from lit_anndl.runs.run import Result
-
-USAGE = """\
+_USAGE = """\
 usage: python -m lit_anndl.fit EXERCISE [--config FILE] [--key value …]
        python -m lit_anndl.fit EXERCISE --resume RUN_ID [--trainer.max_epochs MORE]
        python -m lit_anndl.fit EXERCISE --help[=all] | --print_config[=skip_default]
@@ -33,62 +29,32 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a failure, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
     launched = join_group()
     started = launched or time.time()
+    return run_command("fit", lambda: _begin(argv, started, bool(launched)), lambda ending: _said(ending, argv))
+
+
+def _begin(argv: Sequence[str], started: float, launched: bool) -> int:
+    """Does what the words ask for."""
     if not argv or argv[0] in ("--help", "-h", "--list"):
-        print(("" if "--list" in argv[:1] else USAGE) + _listing())
+        print(("" if "--list" in argv[:1] else _USAGE) + listing())
         return DONE
-    with raising_on_signals():
-        try:
-            return fit(_exercise_named(argv[0]), argv[1:], started, bool(launched))
-        except InputError as error:
-            return ended(str(error), WRONG_INPUT)
-        except RunFailure as error:
-            if launched and isinstance(error, LostConnection):
-                return LOST_CONNECTION  # the launcher knows whose fault it is
-            return ended(f"{error} (run {error.run_id})" if error.run_id else str(error), FAILURE)
-        except Interruption as interruption:
-            return ended(_how_to_resume(argv[0], interruption), interruption.exit_code)
+    try:
+        return _fit(exercise_named(argv[0]), argv[1:], started, launched)
+    except LostConnection:
+        if launched:
+            return LOST_CONNECTION  # the launcher knows whose fault it is
+        raise
 
 
-def ended(message: str, code: int) -> int:
-    """Says in one line how a command ended that did not do its work."""
-    print(f"fit: {message}", file=sys.stderr)
-    return code
+def _said(ending: Ending, argv: Sequence[str]) -> str:
+    """Which run an ending is of, if one had begun, and what an interrupted user does next."""
+    if isinstance(ending, InputError) or not ending.run_id:
+        return str(ending)
+    if isinstance(ending, RunFailure):
+        return f"{ending} (run {ending.run_id})"
+    return f"{ending}; go on with: python -m lit_anndl.fit {argv[0]} --resume {ending.run_id}"
 
 
-def _how_to_resume(exercise: str, interruption: Interruption) -> str:
-    """What an interrupted user does next, if a run had begun."""
-    run_id = interruption.run_id
-    advice = f"; go on with: python -m lit_anndl.fit {exercise} --resume {run_id}" if run_id else ""
-    return f"{interruption}{advice}"
-
-
-def _listing() -> str:
-    """Each exercise and a line on it, by session."""
-    width = max(len(name) for name in presets.names())
-    groups = [
-        "\n".join([title, *(f"  {name:{width}}  {presets.summary(name)}" for name in names)])
-        for title, names in presets.by_session().items()
-    ]
-    return "\n\n".join(groups)
-
-
-def _exercise_named(word: str) -> str:
-    """The exercise of that name.
-
-    Raises:
-        InputError: there is none; says which is nearest.
-    """
-    names = presets.names()
-    if word in names:
-        return word
-    if word.startswith("-"):
-        raise InputError(f"the exercise comes first, before {word}; one of {', '.join(names)}")
-    nearest = get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
-    raise InputError(f"there is no exercise {word}; {hint}")
-
-
-def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> int:
+def _fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> int:
     """Parses, runs and reports; imports torch, so it comes after everything that can be answered without."""
     if not launched and not _only_prints(argv):
         announce(f"{exercise}: {presets.summary(exercise)}")
@@ -96,6 +62,7 @@ def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> i
 
     from lit_anndl.config.help import help_text, print_all
     from lit_anndl.runs.compose import compose
+    from lit_anndl.runs.results_text import results_text
     from lit_anndl.runs.resume import parse_command
     from lit_anndl.runs.run import execute
 
@@ -111,27 +78,14 @@ def fit(exercise: str, argv: Sequence[str], started: float, launched: bool) -> i
     if (processes := parts.processes) > 1:
         del parts  # each process has its own
         return ProcessGroup([sys.executable, "-m", "lit_anndl.fit", exercise, *argv], processes, started).run()
-    rank_zero_only(report)(execute(parts, configuration))
+    result = execute(parts, configuration)
+    rank_zero_only(print)(results_text(result))
     return DONE
 
 
 def _only_prints(argv: Sequence[str]) -> bool:
     """Whether a command asks for help or for its configuration, which may be the content of a file."""
     return any(word == "-h" or word.startswith(("--help", "--print_config")) for word in argv)
-
-
-def report(result: "Result") -> None:
-    """Prints the metrics, and where the run is to be seen."""
-    from lit_anndl.runs.metrics_table import metrics_table
-
-    print(metrics_table(result.metrics))
-    if result.run_id:
-        print(f"\nrun {result.run_id}")
-        kinds = ("checkpoints", "figures", "tables")
-        for folder in [result.artifacts / kind for kind in kinds] if result.artifacts else []:
-            if files := sorted(path.name for path in folder.glob("*")):
-                print(f"{folder.name}: {folder} ({', '.join(files)})")
-        print(f"see it: python -m lit_anndl.ui {result.run_id}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """Published numbers beside measured ones: python -m lit_anndl.report [STUDY… | RUN_ID…]."""
 
-import argparse
 import re
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lit_anndl.runtime.command import DONE, FAILURE, OneLineParser, run_command
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
 from lit_anndl.runtime.paths import run_store
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce, quieten
+from lit_anndl.runtime.terminal import announce, quieten
 
 if TYPE_CHECKING:
     from lit_anndl.reports.library import Library
@@ -19,36 +19,32 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0 done, 1 a page is stale or a failure, 2 wrong input."""
-    parser = argparse.ArgumentParser(prog="python -m lit_anndl.report", description=__doc__)
+    return run_command("report", lambda: _report(_words(argv)))
+
+
+def _words(argv: Sequence[str]) -> Namespace:
+    """What is asked for."""
+    parser = OneLineParser(prog="python -m lit_anndl.report", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="STUDY | RUN_ID", help="studies (default: all), or runs of yours")
     parser.add_argument("--output", type=Path, help="folder of the pages (default: in mlruns/report)")
     parser.add_argument("--check", action="store_true", help="exit 1 if sweeps/README.md or README.md is stale")
     parser.add_argument("--update", action="store_true", help="keep what was measured in sweeps/, and renew its pages")
-    asked = parser.parse_args(argv)
-    quieten()
-    try:
-        with raising_on_signals():
-            return report(asked)
-    except InputError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except Interruption as interruption:
-        print(f"report: {interruption}", file=sys.stderr)
-        return interruption.exit_code
+    return parser.parse(argv)
 
 
-def report(asked: argparse.Namespace) -> int:
+def _report(asked: Namespace) -> int:
     """Does what is asked for."""
+    quieten()
     announce("studies and runs are read …")
     from lit_anndl.reports.library import Library
 
     runs = [name for name in asked.names if re.fullmatch("[0-9a-f]{32}", name)]
-    refuse_useless_words(asked, runs)
+    _refuse_useless_words(asked, runs)
     library = Library()
     if asked.check:
-        return check(library)
+        return _check(library)
     if runs:
-        return place(library, runs)
+        return _place(library, runs)
     from lit_anndl.tracking.leftovers import open_store
 
     store = open_store()
@@ -56,10 +52,10 @@ def report(asked: argparse.Namespace) -> int:
         updated = library.update(store, asked.names)
         library.write_pages()
         print(f"measured anew: {', '.join(updated) or 'none'}")
-    return write(library, store, asked.names, asked.output or run_store() / "report" / "+".join(asked.names))
+    return _write(library, store, asked.names, asked.output or run_store() / "report" / "+".join(asked.names))
 
 
-def refuse_useless_words(asked: argparse.Namespace, runs: Sequence[str]) -> None:
+def _refuse_useless_words(asked: Namespace, runs: Sequence[str]) -> None:
     """Refuses words that would change nothing."""
     if asked.check and (asked.names or asked.update or asked.output):
         raise InputError("--check looks at all pages, and takes no other words")
@@ -67,7 +63,7 @@ def refuse_useless_words(asked: argparse.Namespace, runs: Sequence[str]) -> None
         raise InputError("runs are placed among the published rows of their exercises: expected RUN_IDs alone")
 
 
-def check(library: "Library") -> int:
+def _check(library: "Library") -> int:
     """Says which of the pages that are kept are not what their data give."""
     stale = library.stale()
     for path in stale:
@@ -75,18 +71,18 @@ def check(library: "Library") -> int:
     return FAILURE if stale else DONE
 
 
-def place(library: "Library", runs: Sequence[str]) -> int:
+def _place(library: "Library", runs: Sequence[str]) -> int:
     """Prints where runs stand among the published rows of their exercises."""
     from lit_anndl.reports.placing import placed
+    from lit_anndl.tracking.exercise_runs import read_run
     from lit_anndl.tracking.leftovers import open_store
-    from lit_anndl.tracking.run_records import read_run
 
     store, pages = open_store(), library.pages()
     print("\n\n".join(placed(read_run(store, run), pages) for run in runs))
     return DONE
 
 
-def write(library: "Library", store: "TrackingStore", studies: Sequence[str], folder: Path) -> int:
+def _write(library: "Library", store: "TrackingStore", studies: Sequence[str], folder: Path) -> int:
     """Writes index.html and report.md into a folder, and prints how the published numbers stand.
 
     Raises:

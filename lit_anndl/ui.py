@@ -1,41 +1,55 @@
 """Look at runs: python -m lit_anndl.ui [STUDY | RUN_ID] opens MLflow where it compares them."""
 
-import argparse
 import os
 import re
 import sys
 import webbrowser
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
-from lit_anndl.runtime.terminal import DONE, FAILURE, WRONG_INPUT, announce
+from lit_anndl.runtime.command import DONE, FAILURE, OneLineParser, run_command
+from lit_anndl.runtime.interruption import Interruption
+from lit_anndl.runtime.terminal import announce
 
 if TYPE_CHECKING:
     from lit_anndl.tracking.store import TrackingStore
 
+_LAST_PORT = 65535
+
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m lit_anndl.ui", description=__doc__)
+    return run_command("ui", lambda: _show(_words(argv)))
+
+
+def _words(argv: Sequence[str]) -> Namespace:
+    """What is asked for."""
+    parser = OneLineParser(prog="python -m lit_anndl.ui", description=__doc__)
     parser.add_argument("name", nargs="?", metavar="STUDY | RUN_ID", help="show this (default: the latest experiment)")
-    parser.add_argument("--port", type=int, help="of the server (default: 5000, or the next free one)")
+    parser.add_argument("--port", type=_port, help="of the server (default: 5000, or the next free one)")
     parser.add_argument("--host", default="127.0.0.1", help="who may look: this machine alone (default), or 0.0.0.0")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
-    asked = parser.parse_args(argv)
+    return parser.parse(argv)
+
+
+def _port(word: str) -> int:
+    """The number of a port."""
+    if not word.isdecimal() or int(word) > _LAST_PORT:
+        raise ArgumentTypeError(f"{word} was given, expected a whole number from 0 to {_LAST_PORT}")
+    return int(word)
+
+
+def _show(asked: Namespace) -> int:
+    """Serves the store until it is interrupted, which is how this ends; one that is served already is only opened."""
     try:
-        with raising_on_signals():
-            return show(asked)
-    except InputError as error:
-        print(f"ui: {error}", file=sys.stderr)
-        return WRONG_INPUT
+        return _serve(asked)
     except Interruption:
         return DONE
 
 
-def show(asked: argparse.Namespace) -> int:
-    """Serves the store until it is interrupted; one that is served already is only opened."""
+def _serve(asked: Namespace) -> int:
+    """Serves and opens what is asked for."""
     announce("MLflow is loaded …")
     from lit_anndl.tracking.leftovers import open_store
     from lit_anndl.tracking.server import running_server, serving
@@ -64,7 +78,7 @@ def _page(store: "TrackingStore", name: str | None) -> str:
     return charts_page("{server}", store.experiment_of_study(name) if name else store.latest_experiment(), name)
 
 
-def _open(page: str, asked: argparse.Namespace) -> None:
+def _open(page: str, asked: Namespace) -> None:
     """Prints the address, and opens it where there is a screen."""
     print(page, flush=True)
     if not asked.no_browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):

@@ -24,9 +24,9 @@ import yaml
 from lit_anndl.runs import run
 from lit_anndl.runtime.terminal import quieten
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.study import begin
-from lit_anndl.studies.worker import do, next_trial
+from lit_anndl.studies.study_file import read_definition
+from lit_anndl.studies.worker import next_trial, run_trial
 
 EPOCHS_PER_SECOND = 180
 """Roughly, of the small study's net on one thread; what is reported is measured."""
@@ -76,11 +76,12 @@ def overhead(seconds: float) -> None:
     trials, figures = 6, 0.0
     record = run.record_results
 
-    def timed_record(*arguments: Any) -> None:
+    def timed_record(*arguments: Any) -> dict[str, float]:
         nonlocal figures
         start = time.perf_counter()
-        record(*arguments)
+        metrics = record(*arguments)
         figures += time.perf_counter() - start
+        return metrics
 
     run.record_results = timed_record
     shares = []
@@ -94,7 +95,7 @@ def overhead(seconds: float) -> None:
             start, figures = time.perf_counter(), 0.0
             trial = next_trial(opened)
             assert trial is not None
-            do(trial, opened)
+            run_trial(trial, opened)
             whole = time.perf_counter() - start
             shares.append((whole, trial.user_attrs["metrics"]["0"]["seconds/fit"], figures))
     whole, fit, figures = (median(each) for each in zip(*shares[1:], strict=True))  # the first one warms up

@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from lit_anndl import fit
 from lit_anndl.data.digits import idx
+from tests.support.refusals import assert_refused
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +69,12 @@ class Command:
         assert code == 0, err
         (line,) = [line for line in out.splitlines() if line.startswith("run ")]
         return self.client.get_run(line.split()[1])
+
+    def refuses(self, *words: str, says: str) -> None:
+        """Asserts that the words are wrong: exit code 2, one line that says something, and no run left behind."""
+        before = len(self.runs())
+        assert_refused(self(*words), says)
+        assert len(self.runs()) == before
 
     def runs(self) -> list[Run]:
         """All runs in the store."""

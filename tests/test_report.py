@@ -10,6 +10,7 @@ import yaml
 from lit_anndl import report, sweep
 from lit_anndl.reports import library
 from lit_anndl.reports.library import Library
+from tests.support.refusals import assert_refused
 
 STUDY = {
     "exercise": "surface",
@@ -145,15 +146,13 @@ def test_a_run_of_ones_own_among_the_rows(project, command, client):
 )
 def test_wrong_words(words, message, project, command):
     (project / "file").touch()
-    code, out, err = command(*[word.format(file=project / "file") for word in words])
-    assert (code, out) == (2, "") and message in err and err.startswith("report: ") and err.count("\n") == 1
+    assert_refused(command(*[word.format(file=project / "file") for word in words]), message, name="report")
 
 
 def test_measurements_that_do_not_fit(project, command):
     (project / "sweeps" / "measured").mkdir()
     (project / "sweeps" / "measured" / "reported.csv").write_text("row,seed\n")
-    code, out, err = command()
-    assert (code, out) == (2, "") and "reported.csv: there is no column settings" in err and err.count("\n") == 1
+    assert_refused(command(), "reported.csv: there is no column settings", name="report")
 
 
 @pytest.mark.parametrize(
@@ -174,8 +173,7 @@ def test_measurements_that_do_not_fit(project, command):
 def test_wrong_documentation(entry, message, project, command, capsys):
     file = project / "sweeps" / "reported.yaml"
     file.write_text(yaml.safe_dump({**STUDY, **entry}, sort_keys=False))
-    code, out, err = command()
-    assert (code, out) == (2, "") and message in err and err.count("\n") == 1
+    assert_refused(command(), message, name="report")
     assert sweep.main([str(file)]) == 2
     assert message in capsys.readouterr().err
 

@@ -18,8 +18,8 @@ import pytest
 from lit_anndl.callbacks import progress
 from lit_anndl.studies import status_line
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import read_definition
 from tests.support.processes import FIT
 
 SECONDS = 90

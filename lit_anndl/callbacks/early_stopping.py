@@ -1,5 +1,6 @@
 """Early stopping."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -16,7 +17,7 @@ class EarlyStopping(lightning.EarlyStopping):
 
     The best weights are those of any epoch at which the metric was measured, while `best.ckpt` looks every
     `checkpoint.every_n_epochs` only. They are kept in memory, and with the state of this callback in `last.ckpt`,
-    whose own weights are the last ones, for a run that goes on.
+    whose own weights are the last ones, for a run that goes on. Epochs that do not measure the metric do not count.
 
     Args:
         patience: measurements without improvement to wait, one per epoch as a rule; null never to stop early.
@@ -50,15 +51,11 @@ class EarlyStopping(lightning.EarlyStopping):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the metric, if it is measured at every epoch."""
-        before = self.best_score
-        super().on_train_epoch_end(trainer, pl_module)
-        self._keep_if_better(before, trainer)
+        self._look(super().on_train_epoch_end, trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the metric, if it is measured now and then."""
-        before = self.best_score
-        super().on_validation_end(trainer, pl_module)
-        self._keep_if_better(before, trainer)
+        self._look(super().on_validation_end, trainer, pl_module)
 
     def best(self) -> dict[str, torch.Tensor]:
         """What validation says of the best weights, and their epoch; nothing if it was never measured.
@@ -89,7 +86,14 @@ class EarlyStopping(lightning.EarlyStopping):
         self.best_weights, self.best_epoch = state_dict["best_weights"], state_dict["best_epoch"]
         self.best_metrics = state_dict.get("best_metrics", {self.monitor: self.best_score})  # older ones lack them
 
-    def _keep_if_better(self, before: torch.Tensor, trainer: Trainer) -> None:
+    def _look(
+        self, wait: Callable[[Trainer, LightningModule], None], trainer: Trainer, module: LightningModule
+    ) -> None:
+        """Waits, or stops; keeps the weights if they are better. Without the metric there is nothing to look at."""
+        if self.monitor not in trainer.callback_metrics:
+            return
+        before = self.best_score
+        wait(trainer, module)
         if self.best_score is not before:
             self.best_weights = {name: tensor.clone() for name, tensor in trainer.lightning_module.state_dict().items()}
             measured = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("val/")}

@@ -12,6 +12,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lit_anndl.callbacks.checkpoint import Checkpoint
 from lit_anndl.callbacks.early_stopping import EarlyStopping
 from lit_anndl.callbacks.weight_averaging import WeightAveraging
+from lit_anndl.config.explain import EXPECTED
 
 CALLBACKS: dict[str, type[Callback]] = {
     "checkpoint": Checkpoint,
@@ -67,14 +68,22 @@ class CommandLine(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parses the options on top of the base."""
         self.config = parser.parse_args(list(args or []), namespace=parser.parse_object(self.base))
-        if not 0 <= (seed := self.config.seed_everything) < 2**32:
-            raise ValueError(f"seed_everything: {seed} was given, expected a whole number from 0 to {2**32 - 1}")
+        trainer, seed = self.config.trainer, self.config.seed_everything
+        _refuse_unless(0 <= seed < 2**32, "seed_everything", seed)
+        for name in ("max_epochs", "max_steps"):
+            _refuse_unless(trainer[name] is None or trainer[name] >= -1, f"trainer.{name}", trainer[name])
 
     def _set_seed(self) -> None:
         """Leaves the random numbers alone: reading a configuration changes nothing, and `run` seeds."""
 
     def instantiate_classes(self) -> None:
         """Nothing yet: `run` seeds first."""
+
+
+def _refuse_unless(fits: bool, key: str, value: Any) -> None:
+    """Refuses a value that its type has let pass."""
+    if not fits:
+        raise ValueError(f"{key}: {value} was given, expected {EXPECTED[key]}")
 
 
 @cache

@@ -74,7 +74,7 @@ class Configuration:
         off = {
             key
             for key, value in settings.items()
-            if key.startswith("model.optimizer.") and (value is None or value is False)
+            if key.rpartition(".")[0].endswith("optimizer") and (value is None or value is False)
         }
         left_out = {*CONDUCT, *off, *(key for key in usual if key in settings and settings[key] == usual[key])}
         return {key: value for key, value in settings.items() if key in varied or key not in left_out}
@@ -89,6 +89,12 @@ class Configuration:
     def model_arguments(self) -> dict[str, Any]:
         """What the model is made with, as plain data."""
         return dict(self.content["model"].get("init_args") or {})
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs are asked for: `trainer.max_epochs`, or else what the model plans; None if neither says."""
+        given: int | None = self.values.trainer.max_epochs
+        return self.model_class.planned_epochs(self.model_arguments) if given is None else given
 
     def instantiate(self) -> Namespace:
         """Model, data and callbacks, built; they may raise InputError themselves."""

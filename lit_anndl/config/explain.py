@@ -17,6 +17,12 @@ _EXPECTATIONS = {
     "str": "text",
     "list": "a list in brackets",
 }
+EXPECTED = {
+    "seed_everything": f"a whole number from 0 to {2**32 - 1}",
+    "trainer.max_epochs": "a whole number ≥ 0, or -1 for no end",
+    "trainer.max_steps": "a whole number ≥ 0, or -1 for no end",
+}
+"""Of settings whose types, Lightning's own, let more pass than they take."""
 
 _SYNONYMS = {
     "learning_rate": "lr",
@@ -74,7 +80,7 @@ def _invalid_value(path: str, error: str) -> str:
     types = re.findall(r"Not of type (\w+)|Expected a <class '(\w+)'>|Expected a typing.Literal\[(.*?)\]", error)
     expected = dict.fromkeys(_EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
     if path and given is not None and expected:
-        return f"{path}: {given or 'nothing'} was given, expected {' or '.join(expected)}"
+        return f"{path}: {given or 'nothing'} was given, expected {EXPECTED.get(path, ' or '.join(expected))}"
     return re.sub(r"\s+", " ", error).strip()[:_LONGEST]
 
 

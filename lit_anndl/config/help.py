@@ -68,6 +68,8 @@ def _sections(configuration: Configuration) -> Iterator[list[str]]:
         yield [f"{part}:", *(line for key in own for line in _entry(key, own[key], _meaning(configuration, key)))]
     meanings = {**_OF_ALL, **_callback_meanings()}
     values = configuration.settings()
+    if values["trainer.max_epochs"] is None and configuration.epochs:
+        meanings["trainer.max_epochs"] += f"; null for as many as the model plans, {configuration.epochs} as it is"
     yield ["training:", *(line for key, said in meanings.items() for line in _entry(key, values.get(key), said))]
 
 

@@ -36,12 +36,14 @@ class Exercise(LightningModule, Generic[Data]):
         arguments: what the class was made with, as plain data; kept in checkpoints for `load_from_checkpoint`.
         gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
             no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
+        trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 
     net: nn.Module
     exercise: str = ""
     arguments: Mapping[str, Any] | None = None
     gradient_clipping: tuple[float, str] | None = None
+    trains_in_parts = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,6 +68,16 @@ class Exercise(LightningModule, Generic[Data]):
 
     def check(self, data: Data) -> None:
         """Refuses data that do not fit the model, with InputError."""
+
+    @classmethod
+    def monitors(cls) -> tuple[str, ...]:
+        """The metrics that the best weights may be chosen by: none of the test."""
+        return tuple(name for name in cls.metrics() if name.startswith(("train/", "val/")))
+
+    @classmethod
+    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
+        """How many epochs these arguments plan, where `trainer.max_epochs` is null; None if they plan none."""
+        return None
 
     @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:

@@ -53,8 +53,14 @@ class ImageClassifier(GradientExercise[MNISTData]):
     @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
         """A schedule that is made for a number of epochs."""
-        options = (arguments.get("lr_scheduler") or {}).get("init_args") or {}
-        return next((f"model.lr_scheduler.{name}" for name in _ENDS if name in options), None)
+        name, _ = _end_of_schedule(arguments)
+        return name and f"model.lr_scheduler.{name}"
+
+    @classmethod
+    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
+        """As many as the schedule is made for, if it is for a number of them."""
+        _, epochs = _end_of_schedule(arguments)
+        return epochs
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
@@ -81,3 +87,10 @@ class ImageClassifier(GradientExercise[MNISTData]):
         matrix = confusion_matrix(scores, labels, task="multiclass", num_classes=CLASSES)
         yield "confusion_matrix", confusion(matrix.numpy())
         yield "worst_mistakes", worst_mistakes(images.squeeze(1).numpy(), labels.numpy(), scores.numpy())
+
+
+def _end_of_schedule(arguments: Mapping[str, Any]) -> tuple[str, int] | tuple[None, None]:
+    """The setting of the learning rate's schedule that says after how many epochs it has come to its end."""
+    options = (arguments.get("lr_scheduler") or {}).get("init_args") or {}
+    ends = ((name, options[name]) for name in _ENDS if isinstance(options.get(name), int))
+    return next(ends, (None, None))

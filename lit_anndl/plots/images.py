@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torchvision.utils import make_grid
 
+_FILTERS_PER_ROW = 8
 _WORST = 25
 """How many misclassified images are shown."""
 
@@ -85,12 +86,21 @@ def worst_mistakes(images: NDArray[np.float32], labels: NDArray[np.int64], score
 
 def filters(weights: torch.Tensor, title: str) -> Figure:
     """Filters (n, 1, height, width) as a grid of images, positive red and negative blue, on one scale."""
-    limit = float(weights.abs().max())
-    grid = make_grid(weights, nrow=8, padding=1, pad_value=float("nan"))[0]
-    figure = Figure(figsize=(6.6, 0.7 * -(-len(weights) // 8) + 0.8), layout="constrained")
-    axes = figure.subplots()
-    shown = axes.imshow(grid.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
-    axes.axis("off")
-    axes.set_title(title, fontsize=10)
-    figure.colorbar(shown, cax=axes.inset_axes((1.03, 0, 0.03, 1)), label="weight")  # as high as the grid
+    return filter_panels({"": weights}, title)
+
+
+def filter_panels(panels: Mapping[str, torch.Tensor], title: str) -> Figure:
+    """Grids of as many filters (n, 1, height, width) side by side, each under its name and on a scale of its own."""
+    rows = -(-max(map(len, panels.values())) // _FILTERS_PER_ROW)
+    figure = Figure(figsize=(6.6 * len(panels), 0.7 * rows + 0.8), layout="constrained")
+    for axes, (name, weights) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        limit = float(weights.abs().max())
+        grid = make_grid(weights, nrow=_FILTERS_PER_ROW, padding=1, pad_value=float("nan"))[0]
+        shown = axes.imshow(grid.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.axis("off")
+        axes.set_title(name or title, fontsize=10)
+        bar = axes.inset_axes((1.03, 0, 0.03, 1))  # as high as the grid
+        figure.colorbar(shown, cax=bar, label="weight")
+    if all(panels):
+        figure.suptitle(title, fontsize=10)
     return figure

@@ -1,24 +1,47 @@
 """Codes and latent variables."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sklearn.manifold import TSNE
 
 
 def code_map(codes: NDArray[Any], labels: NDArray[Any], axis_labels: tuple[str, str]) -> Figure:
     """Codes (n, 2) in the plane, coloured by their class (n,)."""
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    axes = figure.subplots()
-    for label in np.unique(labels):
-        own = codes[labels == label]
-        axes.scatter(own[:, 0], own[:, 1], s=5, alpha=0.5, color=f"C{int(label) % 10}", linewidths=0, label=str(label))
-    axes.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
-    axes.set_title(f"codes of {len(codes)} test images")
-    axes.grid(alpha=0.3)
-    legend = axes.legend(title="class", loc="center left", bbox_to_anchor=(1.01, 0.5), markerscale=3)
+    return code_maps({f"codes of {len(codes)} test images": codes}, labels, axis_labels)
+
+
+def code_maps(panels: Mapping[str, NDArray[Any]], labels: NDArray[Any], axis_labels: tuple[str, str]) -> Figure:
+    """Codes (n, 2) of the same images in the plane side by side, by the panels' titles, coloured by class (n,)."""
+    figure = Figure(figsize=(1 + 6 * len(panels), 6), layout="constrained")
+    grid = np.ravel(figure.subplots(1, len(panels)))
+    for axes, (title, codes) in zip(grid, panels.items(), strict=True):
+        _scatter(axes, codes, labels)
+        axes.set(xlabel=axis_labels[0], ylabel=axis_labels[1], title=title)
+        axes.grid(alpha=0.3)
+    legend = grid[-1].legend(title="class", loc="center left", bbox_to_anchor=(1.01, 0.5), markerscale=3)
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)
     return figure
+
+
+def _scatter(axes: Axes, codes: NDArray[Any], labels: NDArray[Any]) -> None:
+    """A point per code, in the colour of its class."""
+    for label in np.unique(labels):
+        own = codes[labels == label]
+        axes.scatter(own[:, 0], own[:, 1], s=5, alpha=0.5, color=f"C{int(label) % 10}", linewidths=0, label=str(label))
+
+
+def tsne(codes: NDArray[Any]) -> NDArray[Any]:
+    """Codes (n, units) in the plane (n, 2), neighbours beside each other; the same for the same codes.
+
+    Laid out by t-SNE (van der Maaten & Hinton, JMLR 9, 2008).
+    """
+    perplexity = min(30.0, (len(codes) - 1) / 3)
+    plane: NDArray[Any] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    return plane

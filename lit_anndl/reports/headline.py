@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from lit_anndl.reports.measurements import group, values_of
 from lit_anndl.reports.study_page import DIGITS, StudyPage
-from lit_anndl.reports.verdicts import group, summary
+from lit_anndl.reports.verdicts import summary
 from lit_anndl.studies.rows import spread
 
 
@@ -30,7 +31,7 @@ def cell(text: str) -> str:
 def _lines(page: StudyPage) -> Iterator[str]:
     measurements = group(page.measurements)
     for row, metric in page.definition.headline.items():
-        values = [each.metrics[metric] for each in measurements.get(row, []) if metric in each.metrics]
+        values = values_of(measurements.get(row, []), metric)
         numbers = page.definition.published.get(row, {}).get(metric, {})
         published = ", ".join(f"{number:g} ({source})" for source, number in numbers.items())
         shown = spread(values, DIGITS) if values else "not yet run"

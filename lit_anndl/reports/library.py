@@ -9,14 +9,16 @@ from pathlib import Path
 from lit_anndl.config.explain import suggestion
 from lit_anndl.reports.export import measured_in
 from lit_anndl.reports.headline import headline
-from lit_anndl.reports.measurements import Measurement, read_measurements, write_measurements
+from lit_anndl.reports.measured_files import read_measurements, write_measurements
+from lit_anndl.reports.measurements import Measurement
 from lit_anndl.reports.overview import overview
 from lit_anndl.reports.rendering import markdown
 from lit_anndl.reports.study_page import StudyPage
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.paths import project
-from lit_anndl.studies.definition import Definition, read_definition
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.validation import check_documentation
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import study_figures

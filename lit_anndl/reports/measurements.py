@@ -1,28 +1,14 @@
-"""What was measured, a line per row and seed: read from the store, kept as CSV files beside the studies."""
+"""What was measured, a line per row and seed."""
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from math import isnan
 from zlib import crc32
 
-import pandas as pd
-
-from lit_anndl.config.explain import suggestion
-from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.files import write_atomically
 from lit_anndl.studies.definition import Definition
-
-log = logging.getLogger(__name__)
 
 BEST = "best"
 """The row of a search: its best trial."""
-_IDENTITY = ("row", "seed", "settings")
-_ABOUT = ("seconds", "commit", "date", "processor", "versions")
-_TEXTS = ("row", "settings", "commit", "date", "processor", "versions")
-_NOTHING = {"seconds": [""]}
-"""A row may be called NA."""
-_FLOATS = "%.7g"
 
 
 @dataclass(frozen=True)
@@ -52,85 +38,25 @@ class Measurement:
     versions: str
 
 
-def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
-    """Keeps measurements in a CSV file, a column per metric."""
-    names = sorted({name for each in measurements for name in each.metrics})
-    lines = [
-        {
-            "row": each.row,
-            "seed": each.seed,
-            "settings": each.settings,
-            **{name: each.metrics.get(name) for name in names},
-            **{name: getattr(each, name) for name in _ABOUT},
-        }
-        for each in measurements
-    ]
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, pd.DataFrame(lines).to_csv(index=False, float_format=_FLOATS).encode())
-
-
 def settings_digest(definition: Definition, row: str) -> str:
     """What tells settings apart: eight hexadecimal digits of exercise, overrides and row, or space."""
     own = definition.table.get(row, definition.space)
     return f"{crc32(repr([definition.exercise, sorted(definition.fixed.items()), sorted(own.items())]).encode()):08x}"
 
 
-def read_measurements(path: Path, definition: Definition) -> list[Measurement]:
-    """The measurements of a study; none where there is no file.
-
-    What was measured with other settings than the study has by now is left out, with a warning.
-
-    Raises:
-        InputError: the file does not fit the study.
-    """
-    found = [*parse_measurements(path)]
-    _check(path, found, definition)
-    digests = {row: settings_digest(definition, row) for row in {each.row for each in found}}
-    stale = {each.row: None for each in found if each.settings != digests[each.row]}
-    if stale:
-        log.warning("%s: measured with other settings than the study has, so left out: %s", path, ", ".join(stale))
-    return [each for each in found if each.row not in stale]
+def group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:
+    """Measurements by row."""
+    found: dict[str, list[Measurement]] = {}
+    for each in measurements:
+        found.setdefault(each.row, []).append(each)
+    return found
 
 
-def parse_measurements(path: Path) -> list[Measurement]:
-    """What a CSV file holds, whatever study it is of.
-
-    Raises:
-        InputError: it is no such file.
-    """
-    if not path.exists():
-        return []
-    try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values=_NOTHING)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
-    if lacking := [name for name in (*_IDENTITY, *_ABOUT) if name not in frame]:
-        raise InputError(f"{path}: there is no column {lacking[0]}")
-    names = [name for name in frame.columns if name not in (*_IDENTITY, *_ABOUT)]
-    try:
-        return list(_lines(frame, names))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+def values_of(measurements: Sequence[Measurement], metric: str) -> list[float]:
+    """The values of a metric, of those that have it."""
+    return [each.metrics[metric] for each in measurements if metric in each.metrics]
 
 
-def _lines(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Measurement]:
-    """The measurements of a table."""
-    for line in frame.to_dict("records"):
-        metrics = {name: float(line[name]) for name in names if line[name] != "" and not pd.isna(line[name])}
-        about = {name: str(line[name]) for name in ("settings", *_ABOUT) if name != "seconds"}
-        row, seed = str(line["row"]), int(line["seed"])
-        yield Measurement(row=row, seed=seed, metrics=metrics, seconds=float(line["seconds"]), **about)
-
-
-def _check(path: Path, found: Sequence[Measurement], definition: Definition) -> None:
-    """Refuses measurements of rows that the study has not, and such as stand there twice."""
-    rows = list(definition.rows) or [BEST]
-    seen = set()
-    for each in found:
-        if each.row not in rows:
-            raise InputError(
-                f"{path}: there is no row {each.row} in study {definition.name}{suggestion(each.row, rows)}"
-            )
-        if (key := (each.row, each.seed)) in seen:
-            raise InputError(f"{path}: row {each.row} with seed {each.seed} stands there twice")
-        seen.add(key)
+def seconds_of(measurements: Sequence[Measurement]) -> list[float]:
+    """The seconds of fit, as far as they are known."""
+    return [each.seconds for each in measurements if not isnan(each.seconds)]

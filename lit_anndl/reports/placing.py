@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from lit_anndl.reports.measurements import group, values_of
 from lit_anndl.reports.study_page import DIGITS, StudyPage
-from lit_anndl.reports.verdicts import group
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.rows import spread
 from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.trial import configure
-from lit_anndl.tracking.run_records import ExerciseRun
+from lit_anndl.tracking.exercise_runs import ExerciseRun
 
 _SHOWN = 2
 """Differing settings that are named."""
@@ -64,7 +64,7 @@ def _rows(page: StudyPage, metric: str, params: Mapping[str, str]) -> Iterator[P
     """The rows that have a number, measured or published."""
     measurements = group(page.measurements)
     for row, settings in page.definition.table.items():
-        values = [each.metrics[metric] for each in measurements.get(row, []) if metric in each.metrics]
+        values = values_of(measurements.get(row, []), metric)
         published = page.definition.published.get(row, {}).get(metric, {})
         if values or published:
             value = median(values) if values else median(published.values())

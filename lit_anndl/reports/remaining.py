@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
 from statistics import median
 
-from lit_anndl.reports.measurements import Measurement
+from lit_anndl.reports.measurements import Measurement, group, seconds_of
 from lit_anndl.reports.study_page import in_words
-from lit_anndl.reports.verdicts import group
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.results import done_seeds, is_up_to_date
+from lit_anndl.studies.results import done_runs, is_up_to_date
 from lit_anndl.studies.study import OpenStudy, load
 
 
@@ -37,10 +35,10 @@ class Remaining:
 
 def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
     """What is left of a study, by the seconds that its runs took when they were measured."""
-    opened = find(definition)
+    opened = _find(definition)
     if opened and is_up_to_date(opened):
         return Remaining(0, 0.0, complete=True)
-    measured, done = group(kept), done_seeds(opened) if opened else {}
+    measured, done = group(kept), done_runs(opened) if opened else {}
     if definition.budget is None:
         return Remaining(None, None)
     if not definition.rows:
@@ -54,17 +52,12 @@ def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
     return Remaining(sum(left.values()), seconds)
 
 
-def find(definition: Definition) -> OpenStudy | None:
+def _find(definition: Definition) -> OpenStudy | None:
     """The study as it is kept, with this definition; None where it has not been begun."""
     try:
         return replace(load(definition.name, StudyDatabase(definition.storage)), definition=definition)
     except InputError:
         return None
-
-
-def seconds_of(measurements: Sequence[Measurement]) -> list[float]:
-    """The seconds of runs, as far as they are known."""
-    return [each.seconds for each in measurements if not isnan(each.seconds)]
 
 
 def outlook(left: Mapping[str, Remaining]) -> str:

@@ -10,14 +10,14 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lit_anndl.plots.published import measured_and_published
+from lit_anndl.plots.published import values_by_row
 from lit_anndl.reports.headline import cell
+from lit_anndl.reports.measurements import group, values_of
 from lit_anndl.reports.study_page import StudyPage
-from lit_anndl.reports.verdicts import Verdict, group
-from lit_anndl.studies.row_figures import scale_of
+from lit_anndl.reports.verdicts import Verdict
 
-TITLE = "Published and measured"
-INTRODUCTION = (
+_TITLE = "Published and measured"
+_INTRODUCTION = (
     "Each published number beside what was measured here: the median over the seeds, and the lowest and the highest. "
     "A number is inside if these enclose it, to its own digits (zeros at their end aside); how far outside it lies is "
     "said as a share of the nearest measured one. Slips are published numbers that are known to be wrong, and why."
@@ -29,7 +29,7 @@ _WIDEST = 1400
 def markdown(pages: Sequence[StudyPage]) -> str:
     """The Markdown page of some studies."""
     template = _environment().get_template("report.md.jinja")
-    text = template.render(title=TITLE, introduction=INTRODUCTION, pages=pages, counts=_counts, totals=_totals(pages))
+    text = template.render(title=_TITLE, introduction=_INTRODUCTION, pages=pages, counts=_counts, totals=_totals(pages))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -37,8 +37,8 @@ def html(pages: Sequence[StudyPage]) -> str:
     """The HTML page of some studies, pictures within."""
     template = _environment().get_template("report.html.jinja")
     return template.render(
-        title=TITLE,
-        introduction=INTRODUCTION,
+        title=_TITLE,
+        introduction=_INTRODUCTION,
         pages=pages,
         counts=_counts,
         totals=_totals(pages),
@@ -75,7 +75,7 @@ def _totals(pages: Sequence[StudyPage]) -> list[int]:
 
 def _pictures(page: StudyPage) -> Iterator[tuple[str, str]]:
     """Captions and addresses of a study's pictures: what was published among what was measured, then its own."""
-    if (figure := published_figure(page)) is not None:
+    if (figure := _published_figure(page)) is not None:
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=110)
         yield f"{page.definition.metric}, published and measured", _embedded(content.getvalue())
@@ -85,19 +85,15 @@ def _pictures(page: StudyPage) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " "), _embedded(picture)
 
 
-def published_figure(page: StudyPage) -> Figure | None:
+def _published_figure(page: StudyPage) -> Figure | None:
     """The study's metric by row, published and measured; None where there is nothing to show."""
     metric = page.definition.metric
-    measured = {
-        row: [each.metrics[metric] for each in own if metric in each.metrics]
-        for row, own in group(page.measurements).items()
-    }
+    measured = {row: values_of(own, metric) for row, own in group(page.measurements).items()}
     published = {row: by_metric[metric] for row, by_metric in page.definition.published.items() if metric in by_metric}
     shown = {row: measured.get(row, []) for row in page.rows if measured.get(row) or row in published}
     if not shown:
         return None
-    values = [v for each in shown.values() for v in each] + [v for each in published.values() for v in each.values()]
-    return measured_and_published(shown, published, metric, log=scale_of(values) == "log")
+    return values_by_row(shown, metric, published=published)
 
 
 def _embedded(picture: bytes) -> str:

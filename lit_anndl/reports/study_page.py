@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isnan
 from statistics import median
 
-from lit_anndl.reports.measurements import BEST, Measurement
-from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, group, tally
+from lit_anndl.reports.measurements import BEST, Measurement, group, seconds_of, values_of
+from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, tally
 from lit_anndl.studies.definition import Definition, spelled
 from lit_anndl.studies.rows import spread
 
@@ -110,8 +109,8 @@ class StudyPage:
         for row in self.rows:
             metrics = dict.fromkeys([self.definition.metric, *self.definition.published.get(row, {})])
             for metric in metrics:
-                values = _values(committed.get(row, []), metric)
-                ours = _values(own.get(row, []), metric)
+                values = values_of(committed.get(row, []), metric)
+                ours = values_of(own.get(row, []), metric)
                 compared = found.get((row, metric), [])
                 if not (values or ours or compared or metric == self.definition.metric):
                     continue
@@ -151,7 +150,7 @@ class StudyPage:
     @property
     def seconds(self) -> float:
         """Of fit, all runs together, as far as they are known."""
-        return sum(each.seconds for each in self.measurements if not isnan(each.seconds))
+        return sum(seconds_of(self.measurements))
 
 
 _WORST_FIRST = (Verdict.OUTSIDE, Verdict.NOT_RUN, Verdict.SLIP, Verdict.INSIDE)
@@ -170,10 +169,6 @@ def shown(values: Sequence[float], runs: int) -> str:
     return spread(values, DIGITS) + (f", {len(values)} of {runs} runs" if 0 < len(values) < runs else "")
 
 
-def _values(measurements: Sequence[Measurement], metric: str) -> list[float]:
-    return [each.metrics[metric] for each in measurements if metric in each.metrics]
-
-
 def _said(compared: Sequence[Comparison], sources: int) -> str:
     """The verdicts of a line, each with its source where there are several."""
     said = [(each.source, each.distance or each.verdict.value) for each in compared]
@@ -181,5 +176,5 @@ def _said(compared: Sequence[Comparison], sources: int) -> str:
 
 
 def _seconds(measurements: Sequence[Measurement]) -> str:
-    known = [each.seconds for each in measurements if not isnan(each.seconds)]
+    known = seconds_of(measurements)
     return f"{median(known):.3g}" if known else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from lit_anndl.reports.measurements import Measurement
+from lit_anndl.reports.measurements import Measurement, group, values_of
 from lit_anndl.studies.definition import Definition
 
 _ONE_PERCENT = 0.01
@@ -83,18 +83,10 @@ def comparisons(definition: Definition, measurements: Sequence[Measurement]) -> 
     by_row = group(measurements)
     for row, by_metric in definition.published.items():
         for metric, by_source in by_metric.items():
-            measured = [each.metrics[metric] for each in by_row.get(row, []) if metric in each.metrics]
+            measured = values_of(by_row.get(row, []), metric)
             for source, number in by_source.items():
                 slip = definition.slips.get(row, {}).get(metric, {}).get(source, "")
                 yield Comparison(row, metric, source, number, measured, slip)
-
-
-def group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:
-    """Measurements by row."""
-    found: dict[str, list[Measurement]] = {}
-    for each in measurements:
-        found.setdefault(each.row, []).append(each)
-    return found
 
 
 def summary(tallies: Sequence[Mapping[Verdict, int]]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_anndl.callbacks.checkpoint import AtomicCheckpointIO, read_checkpoint
@@ -81,7 +82,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.data.prepare_data()
     objects.data.setup("fit")
     objects.model.check(objects.data)
-    _check_epochs(objects)
+    _check_epochs(objects, configuration.epochs)
     _check_monitor(objects, configuration.keys_under("data.validation"))
     _check_averaging(objects)
     return objects
@@ -106,23 +107,26 @@ def check_data(configuration: Configuration) -> bool:
         return bool(build(configuration).data.has_validation)
 
 
-def _check_epochs(objects: Namespace) -> None:
-    """Refuses training without an end where something depends on how many epochs there are."""
-    tie, epochs = objects.model.tied_to_epochs(objects.model.arguments), objects.trainer.max_epochs
+def _check_epochs(objects: Namespace, epochs: int | None) -> None:
+    """Refuses training without an end where something depends on how many epochs there are; sets their number."""
+    tie = objects.model.tied_to_epochs(objects.model.arguments)
     if tie and epochs == -1:
         raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
+    planned = objects.model.planned_epochs(objects.model.arguments)
+    if tie and planned and epochs and epochs > planned:
+        raise InputError(f"trainer.max_epochs: {epochs} was given, expected {planned} at most, as {tie} says")
+    objects.trainer.max_epochs = epochs
 
 
 def _check_monitor(objects: Namespace, validation: Sequence[str]) -> None:
     """Refuses a metric for the best checkpoint that is not measured, or that the test set is measured by."""
-    monitor, metrics = objects.checkpoint.monitor, objects.model.metrics()
-    if monitor not in metrics:
-        choices = ", ".join(name for name in metrics if name.startswith(("train/", "val/")))
-        raise InputError(f"checkpoint.monitor {monitor}: expected one of {choices}")
-    if not monitor.startswith(("train/", "val/")):
+    monitor, choices = objects.checkpoint.monitor, objects.model.monitors()
+    if monitor.startswith("test/"):
         raise InputError(
             f"checkpoint.monitor {monitor}: expected a metric of train/ or val/; the test set chooses nothing"
         )
+    if monitor not in choices:
+        raise InputError(f"checkpoint.monitor {monitor}: expected one of {', '.join(choices)}")
     if monitor.startswith("val/") and not objects.data.has_validation:
         how = f"hold some out with {' or '.join(validation)}" if validation else "there are none"
         raise InputError(f"checkpoint.monitor {monitor} needs validation data: {how}, or monitor train/…")
@@ -162,9 +166,14 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
         "enable_model_summary": False,
     }
     try:
-        return Trainer(**options)
+        trainer = Trainer(**options)
     except TypeError as error:  # of devices that are no such numbers
         raise InputError(f"trainer: {' '.join(str(error).split())}") from error
+    if objects.model.trains_in_parts and isinstance(trainer.strategy, DDPStrategy):
+        trainer.strategy._ddp_kwargs["find_unused_parameters"] = (
+            True  # the only way, where Lightning chose the strategy
+        )
+    return trainer
 
 
 def _take_over_gradients(model: Exercise[Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
 
-STRATEGIES = ("auto", "ddp")
+_STRATEGIES = ("auto", "ddp")
 """Those that keep all weights in each process, as steps and checkpoints expect."""
 
 
@@ -43,8 +43,8 @@ def check_accelerator(given: str | Namespace) -> None:
 def check_strategy(given: str | Namespace) -> None:
     """Refuses ways to train that the exercises were not made for."""
     name = given if isinstance(given, str) else given.class_path
-    if name.lower() not in STRATEGIES:
-        raise InputError(f"trainer.strategy: {name} was given, expected {' or '.join(STRATEGIES)}")
+    if name.lower() not in _STRATEGIES:
+        raise InputError(f"trainer.strategy: {name} was given, expected {' or '.join(_STRATEGIES)}")
 
 
 def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule, sync_batchnorm: bool) -> None:

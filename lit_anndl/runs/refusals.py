@@ -11,6 +11,11 @@ from lit_anndl.runtime.errors import InputError
 
 _TOO_LARGE = re.compile(r"allocate \d\S* \w+|MemoryError|\w*[Oo]verflow\w*")
 """What torch, NumPy and Python say of it."""
+_OF_OPTIMIZER = re.compile(r"Invalid (learning rate|epsilon|beta|\w+)(?: value| parameter at index \d)?: (\S+)")
+"""What torch's optimizers say of a number that is out of bounds."""
+_ARGUMENTS = {"learning rate": "lr", "epsilon": "eps", "beta": "betas"}
+"""What torch calls otherwise than the argument is called."""
+_EXPECTED = {"beta": "numbers from 0 to below 1", "rho": "a number from 0 to 1"}
 
 
 @contextmanager
@@ -33,6 +38,10 @@ def _input_error(error: BaseException) -> InputError:
         if isinstance(cause, InputError):
             return cause
         cause = cause.__cause__ or cause.__context__
+    if found := _OF_OPTIMIZER.fullmatch(str(error)):
+        expected = _EXPECTED.get(found[1], "a number ≥ 0")
+        key = f"model.optimizer.{_ARGUMENTS.get(found[1], found[1])}"
+        return InputError(f"{key}: {found[2]} was given, expected {expected}")
     if found := _TOO_LARGE.search(repr(error)):
         return InputError(f"these sizes do not fit into memory ({found[0]}); expected smaller ones")
     return InputError(" ".join(str(error).split()))

@@ -17,7 +17,7 @@ from lit_anndl.tracking.artifacts import CONFIGURATION, fetch
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import TrackingStore
 
-MAY_GROW = "trainer.max_epochs"
+_MAY_GROW = "trainer.max_epochs"
 _WHOLE = {
     **dict.fromkeys(("model", "data", "trainer", *CALLBACKS), dict),
     **dict.fromkeys(("seed_everything", "threads", "resume"), object),
@@ -41,7 +41,7 @@ def parse_command(exercise: str, argv: Sequence[str]) -> Configuration:
     recorded, configuration = parse(exercise, [], record), parse(exercise, argv, record)
     refuse_changes(recorded, configuration)
     if run.info.status == "FINISHED" and configuration.settings() == recorded.settings():
-        how = f"; to train longer, give a larger --{MAY_GROW}" if _tied_to(recorded) is None else ""
+        how = f"; to train longer, give a larger --{_MAY_GROW}" if _tied_to(recorded) is None else ""
         raise InputError(f"run {run_id} is finished{how}")
     return configuration
 
@@ -94,8 +94,8 @@ def _tied_to(recorded: Configuration) -> str | None:
     return recorded.model_class.tied_to_epochs(recorded.model_arguments)
 
 
-def _grows(old: Any, new: Any) -> bool:
-    """Whether a number of epochs grows; null and -1 stand for no limit."""
+def _grows(old: int | None, new: int | None) -> bool:
+    """Whether a number of epochs grows; None and -1 stand for no limit."""
     unlimited = (None, -1)
     return old not in unlimited and (new in unlimited or new > old)
 
@@ -107,6 +107,7 @@ def refuse_changes(recorded: Configuration, asked: Configuration) -> None:
     for key in sorted(now.keys() | before.keys()):
         old: Any = before.get(key)
         new: Any = now.get(key)
-        if old != new and key not in CONDUCT and not (key == MAY_GROW and tie is None and _grows(old, new)):
-            exception = f"with {tie} not even {MAY_GROW} may grow" if tie else f"only {MAY_GROW} may grow"
+        grows = key == _MAY_GROW and tie is None and _grows(recorded.epochs, asked.epochs)
+        if old != new and key not in CONDUCT and not grows:
+            exception = f"with {tie} not even {_MAY_GROW} may grow" if tie else f"only {_MAY_GROW} may grow"
             raise InputError(f"{key}: a resumed run keeps its {old}, {new} was given; {exception}")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-HIDDEN = "***"
+_HIDDEN = "***"
 
 
 def read_address(text: str) -> URL:
@@ -35,14 +35,14 @@ def without_passwords(text: str, url: URL) -> str:
     """A text, an address or an error, in which the passwords of an address are hidden, however they are written."""
     for password in _passwords(url):
         for written in {password, quote(password, safe=" +"), quote(password, safe="")}:
-            text = text.replace(written, HIDDEN)
+            text = text.replace(written, _HIDDEN)
     return text
 
 
 def shown(url: URL) -> str:
     """An address as it may be shown."""
-    secret = dict.fromkeys(filter(_is_secret, url.query), HIDDEN)
-    return url.update_query_dict(secret).render_as_string().replace(quote(HIDDEN), HIDDEN)
+    secret = dict.fromkeys(filter(_is_secret, url.query), _HIDDEN)
+    return url.update_query_dict(secret).render_as_string().replace(quote(_HIDDEN), _HIDDEN)
 
 
 def _passwords(url: URL) -> list[str]:

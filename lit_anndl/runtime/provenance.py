@@ -10,12 +10,12 @@ import torch
 
 from lit_anndl.runtime.paths import project
 
-PACKAGES = ("lightning", "mlflow", "numpy", "reservoirpy", "scikit-learn", "torch", "torchmetrics", "torchvision")
+_PACKAGES = ("lightning", "mlflow", "numpy", "reservoirpy", "scikit-learn", "torch", "torchmetrics", "torchvision")
 
 
 def tags() -> dict[str, str]:
     """Tags for the tracker: python, version.PACKAGE, git_commit (with `+changes` if there are any), cpu, cpus, gpu."""
-    found = {f"version.{name}": version(name) for name in PACKAGES}
+    found = {f"version.{name}": version(name) for name in _PACKAGES}
     found |= {"python": platform.python_version(), "cpu": cpu(), "cpus": str(os.cpu_count())}
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.get_device_name()

@@ -1,10 +1,8 @@
-"""What all commands have in common at a terminal: exit codes, and silence of the libraries."""
+"""What all commands have in common at a terminal: silence of the libraries, and a word on what takes a while."""
 
 import logging
 import sys
 import warnings
-
-DONE, FAILURE, WRONG_INPUT = 0, 1, 2
 
 
 def quieten() -> None:

@@ -7,9 +7,9 @@ import yaml
 
 from lit_anndl.runtime.errors import InputError
 
-LARGEST_FILE = 1_000_000
+_LARGEST_FILE = 1_000_000
 """Bytes."""
-LARGEST_CONTENT = 100_000
+_LARGEST_CONTENT = 100_000
 """Values, each counted wherever an alias repeats it."""
 
 
@@ -43,9 +43,9 @@ def read_text(path: Path) -> str:
         ValueError: it is larger than a configuration can be, or no UTF-8.
     """
     with path.open("rb") as file:
-        content = file.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
-        raise ValueError(f"it is larger than {LARGEST_FILE} bytes")
+        content = file.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        raise ValueError(f"it is larger than {_LARGEST_FILE} bytes")
     return content.decode()
 
 
@@ -53,15 +53,15 @@ def parse_yaml(text: str) -> Any:
     """What a YAML document says, None if it is empty; only plain values are made.
 
     Raises:
-        yaml.YAMLError: it is no YAML, has tags, or aliases that multiply beyond `LARGEST_CONTENT`.
+        yaml.YAMLError: it is no YAML, has tags, or aliases that multiply beyond `_LARGEST_CONTENT`.
     """
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
             return None
-        if size(node, {}) > LARGEST_CONTENT:
-            raise yaml.YAMLError(f"it has more than {LARGEST_CONTENT} values")
+        if size(node, {}) > _LARGEST_CONTENT:
+            raise yaml.YAMLError(f"it has more than {_LARGEST_CONTENT} values")
         return loader.construct_document(node)
     except (LookupError, AttributeError, ValueError) as error:  # tags that a value does not fit
         raise yaml.YAMLError(f"{type(error).__name__}: {error}") from error
@@ -74,7 +74,7 @@ def size(node: yaml.Node, known: dict[int, int]) -> int:
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
-        known[id(node)] = LARGEST_CONTENT + 1  # until it is known: an alias of it within it
+        known[id(node)] = _LARGEST_CONTENT + 1  # until it is known: an alias of it within it
         below = (part for each in node.value for part in (each if isinstance(each, tuple) else (each,)))
         known[id(node)] = 1 + sum(size(each, known) for each in below)
     return known[id(node)]

@@ -23,11 +23,11 @@ from lit_anndl.runtime.addresses import read_address, shown, sqlite_address, wit
 from lit_anndl.runtime.errors import InputError, RunFailure, Stopped, first_line
 from lit_anndl.runtime.paths import run_store
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 VARIABLE = "LIT_ANNDL_STORAGE"
 _DRIVER = "postgresql+psycopg"
-KINDS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+_KINDS = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 PATIENCE_SECONDS = 120.0
 """How long a database may be away, while it is restarted for instance."""
 
@@ -47,7 +47,7 @@ minute: a statement fails, and is tried again, rather than wait for ever; a lock
 
 UNREACHABLE = (DBAPIError, StorageInternalError)
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class DatabaseLost(RunFailure):
@@ -85,7 +85,7 @@ class StudyDatabase:
         try:
             return retry(self._connect, patience)
         except (SQLAlchemyError, DatabaseLost, OSError, ImportError, RuntimeError) as error:
-            reason = without_passwords(first_line(cause(error)), self._url)
+            reason = without_passwords(first_line(_cause(error)), self._url)
             raise InputError(f"storage {self.shown} cannot be used: {reason[:300]}") from error
 
     def _connect(self) -> RDBStorage:
@@ -140,11 +140,11 @@ def read(address: str) -> URL:
         url = read_address(address)
     except ValueError as error:
         given = f" {kind}{sign}…" if sign else ""  # the rest may hold a password
-        raise InputError(f"storage{given}: {error}; expected {KINDS}") from error
+        raise InputError(f"storage{given}: {error}; expected {_KINDS}") from error
     if kind == "sqlite":
         return _check_file(url)
     if kind not in ("postgresql", _DRIVER):
-        raise InputError(f"storage {shown(url)}: expected {KINDS}")
+        raise InputError(f"storage {shown(url)}: expected {_KINDS}")
     return url
 
 
@@ -160,7 +160,7 @@ def _check_file(url: URL) -> URL:
     return url
 
 
-def retry(action: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+def retry(action: Callable[[], _T], seconds: float = PATIENCE_SECONDS) -> _T:
     """The result of an action that may be repeated, tried again while the database is away.
 
     Raises:
@@ -176,10 +176,10 @@ def retry(action: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
             if (stopped := _stopped_in(error)) and stopped is not handled:
                 raise stopped from None
             if time.monotonic() >= end:
-                reason = first_line(cause(error))
+                reason = first_line(_cause(error))
                 raise DatabaseLost(f"the study's database is away: {reason}; the same command goes on") from error
             if not warned:
-                log.warning("the study's database does not answer (%s); trying again", type(error).__name__)
+                _log.warning("the study's database does not answer (%s); trying again", type(error).__name__)
             warned = True
             time.sleep(1)
 
@@ -191,6 +191,6 @@ def _stopped_in(error: BaseException | None) -> Stopped | None:
     return _stopped_in(error.__cause__) or _stopped_in(error.__context__)
 
 
-def cause(error: BaseException) -> BaseException:
+def _cause(error: BaseException) -> BaseException:
     """What an error began with: the driver's, that SQLAlchemy and Optuna raise theirs from."""
-    return cause(error.__cause__) if error.__cause__ else error
+    return _cause(error.__cause__) if error.__cause__ else error

@@ -7,10 +7,10 @@ import logging
 import signal
 import sys
 
-from lit_anndl.runtime.errors import InputError, RunFailure
-from lit_anndl.runtime.interruption import Interruption, raising_on_signals
+from lit_anndl.runtime.command import DONE, Ending, run_command
+from lit_anndl.runtime.interruption import Interruption
 from lit_anndl.runtime.liveness import end_with_parent
-from lit_anndl.runtime.terminal import FAILURE, WRONG_INPUT, quieten
+from lit_anndl.runtime.terminal import quieten
 from lit_anndl.studies.database import PATIENCE_SECONDS, StudyDatabase
 from lit_anndl.studies.study import load
 from lit_anndl.studies.worker import work
@@ -20,18 +20,17 @@ def main(name: str, deadline: float | None = None, max_failures: int | None = No
     """Works on a study that has been begun; returns the exit code."""
     quieten()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    try:
-        with raising_on_signals():
-            work(load(name, StudyDatabase(), PATIENCE_SECONDS), deadline, max_failures)
-    except InputError as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except RunFailure as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        return FAILURE
-    except Interruption as interruption:
-        return interruption.exit_code
-    return 0
+
+    def begin() -> int:
+        work(load(name, StudyDatabase(), PATIENCE_SECONDS), deadline, max_failures)
+        return DONE
+
+    return run_command("sweep", begin, _said)
+
+
+def _said(ending: Ending) -> str:
+    """What a worker says: whoever started it tells of an interruption."""
+    return "" if isinstance(ending, Interruption) else str(ending)
 
 
 def arguments(name: str, deadline: float | None, max_failures: int) -> list[str]:

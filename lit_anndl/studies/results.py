@@ -1,26 +1,25 @@
 """What a study has found: the best settings, figures and tables, on its parent run."""
 
 import logging
-import shlex
-from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_anndl.config.merge import merge, nest
 from lit_anndl.runtime.errors import Unreachable
 from lit_anndl.runtime.records import Table
-from lit_anndl.studies import rows
+from lit_anndl.studies.best_settings import fit_command, fit_file, overrides
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import PRESENTATION, Definition
-from lit_anndl.studies.queue import lacks_seeds
+from lit_anndl.studies.row_figures import as_name, row_figures
+from lit_anndl.studies.row_records import read_records
+from lit_anndl.studies.rows import rows_table
 from lit_anndl.studies.search_figures import search_figures
-from lit_anndl.studies.space import Overrides
+from lit_anndl.studies.standing import done_seeds, lacks_seeds
 from lit_anndl.studies.study import OpenStudy
+from lit_anndl.studies.thresholds import threshold_tables
 from lit_anndl.tracking.run_records import figure_names
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def conclude(opened: OpenStudy) -> None:
@@ -36,7 +35,7 @@ def _conclude_once(opened: OpenStudy) -> None:
             return
         opened = opened.refreshed()
         stand = _stand(opened.definition, trials)
-        if opened.study.user_attrs.get("concluded") != stand and record(opened, trials):
+        if opened.study.user_attrs.get("concluded") != stand and _record(opened, trials):
             opened.study.set_user_attr("concluded", stand)
         opened.parent.set_status("FINISHED" if _is_complete(opened.definition, trials) else "KILLED")
 
@@ -53,13 +52,13 @@ def is_up_to_date(opened: OpenStudy) -> bool:
     return written and _is_complete(definition, trials)
 
 
-def done_seeds(opened: OpenStudy) -> dict[str, int]:
+def done_runs(opened: OpenStudy) -> dict[str, int]:
     """How many runs of each row, or of each trial of a search, are done or not to be done."""
     wanted = set(map(str, opened.definition.seeds))
     given_up = () if opened.definition.rows else (TrialState.FAIL, TrialState.PRUNED)  # rows are tried once more
     return {
         str(trial.user_attrs.get("row", trial.number)): (
-            len(wanted) if trial.state in given_up else len(wanted & set(trial.user_attrs.get("metrics", {})))
+            len(wanted) if trial.state in given_up else len(wanted & done_seeds(trial))
         )
         for trial in retry(opened.trials)
     }
@@ -77,7 +76,7 @@ def _is_complete(definition: Definition, trials: list[FrozenTrial]) -> bool:
     return ended and len(trials) >= (definition.budget or 0)
 
 
-def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
+def _record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes everything that can be said of these trials; returns whether it is all written."""
     definition, parent = opened.definition, opened.parent
     results = opened.results()
@@ -87,8 +86,7 @@ def record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     best = opened.best()
     if best and not definition.metric.startswith("test/"):  # the test set chooses nothing
         settings = overrides(definition, best)
-        layer = {"seed_everything": definition.seeds[0], **_best_layer(settings)}
-        texts["best.yaml"] = yaml.safe_dump(layer, sort_keys=False)
+        texts["best.yaml"] = fit_file(definition, settings)
         parent.set_tags({"best_trial": str(best.number), "best_command": fit_command(definition, settings)})
     _show_figures(opened, results)
     written = parent.log_tables({"trials": _trials_table(trials)}, texts)
@@ -102,20 +100,20 @@ def _show_figures(opened: OpenStudy, trials: list[FrozenTrial]) -> None:
     try:
         opened.lay_out(figure_names(opened.parent.store, runs[0]) if runs else ())
     except Unreachable as error:
-        log.warning("the comparison in MLflow could not be brought up to date: %s", error)
+        _log.warning("the comparison in MLflow could not be brought up to date: %s", error)
 
 
 def _record_rows(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the rows' table, and what their runs' records show."""
     definition, parent = opened.definition, opened.parent
-    written = parent.log_tables({"rows": rows.rows_table(definition, trials)}, {})
+    written = parent.log_tables({"rows": rows_table(definition, trials)}, {})
     try:
-        records = rows.read_records(definition, trials, parent.store)
+        records = read_records(definition, trials, parent.store)
     except Unreachable as error:
-        log.warning("the rows' curves wait for the next command: %s", error)
+        _log.warning("the rows' curves wait for the next command: %s", error)
         return False
-    tables = dict(rows.convergence_tables(definition, records))
-    figures = rows.figures(definition, trials, records, parent.store)
+    tables = {f"convergence_{as_name(metric)}": table for metric, table in threshold_tables(definition, records)}
+    figures = row_figures(definition, trials, records, parent.store)
     return written and parent.log_tables(tables, {}) and parent.log_figures(figures)
 
 
@@ -123,37 +121,6 @@ def _record_search(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:
     """Writes the pictures of a search, once there is something to see."""
     complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
     return complete < 2 or opened.parent.log_figures(search_figures(opened.definition, trials))
-
-
-def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
-    """All that a trial sets, seed aside."""
-    row = trial.user_attrs.get("row")
-    return {**definition.fixed, **(trial.user_attrs["overrides"] if row else trial.params)}
-
-
-def _best_layer(settings: Overrides) -> dict[str, Any]:
-    """Settings as a `--config` file holds them; a class's arguments come after its name."""
-    layer: dict[str, Any] = {}
-    for key in sorted(settings):
-        layer = merge(_as_class(layer, key), nest(key, settings[key]))
-    return layer
-
-
-def _as_class(layer: dict[str, Any], key: str) -> dict[str, Any]:
-    """Makes names that get arguments of their own into classes: `optimizer: SGD` before `optimizer.lr: 0.1`."""
-    head, _, rest = key.partition(".")
-    value = layer.get(head)
-    if not rest or value is None:
-        return layer
-    if isinstance(value, dict):
-        return {**layer, head: _as_class(value, rest)}
-    return {**layer, head: {"class_path": value}}
-
-
-def fit_command(definition: Definition, settings: Overrides) -> str:
-    """The command that runs these settings."""
-    argv = definition.argv(settings, definition.seeds[0])
-    return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise, *argv])
 
 
 def _trials_table(trials: list[FrozenTrial]) -> Table:
@@ -170,38 +137,3 @@ def _trials_table(trials: list[FrozenTrial]) -> Table:
         "seconds": seconds,
         **{key: [each.get(key) for each in settings] for key in keys},
     }
-
-
-def summary(opened: OpenStudy) -> str:
-    """What the command says at its end, and `--status` at any time."""
-    definition, counts, trials = opened.definition, retry(opened.counts), retry(opened.trials)
-    others = {"PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting to go on or begin"}
-    states = [f"{counts[state]} {word}" for state, word in others.items() if counts[state]]
-    budget = f" of {max(definition.budget, len(trials))}" if definition.budget else ""
-    lines = [", ".join([f"study {definition.name}: {counts['COMPLETE']}{budget} trials complete", *states])]
-    if definition.rows:
-        return "\n".join([*lines, *_rows_lines(definition, trials, retry(opened.results))])
-    lines += [f"trial {t.number} failed: {failure(t)}" for t in trials if t.state is TrialState.FAIL]
-    if best := retry(opened.best):
-        settings = overrides(definition, best)
-        kind = f"median of seeds {definition.seeds}, " if len(definition.seeds) > 1 else ""
-        lines += [f"best {definition.metric} {best.value:.4g} ({kind}trial {best.number}):"]
-        lines += [f"  {key} {value}" for key, value in best.params.items()]
-        lines += [f"again{', the first seed' if kind else ''}: {fit_command(definition, settings)}"]
-    return "\n".join(lines)
-
-
-def failure(trial: FrozenTrial) -> str:
-    """Why a trial failed."""
-    deaths = trial.user_attrs.get("deaths", 0)
-    return str(trial.user_attrs.get("error", f"its worker died, {deaths + 1} times"))
-
-
-def _rows_lines(definition: Definition, trials: list[FrozenTrial], results: list[FrozenTrial]) -> list[str]:
-    """The table of rows for a terminal, by the study's metric, and why rows failed."""
-    values: Mapping[str, list[float]] = rows.values_by_row(definition, results)
-    failures = {t.user_attrs["row"]: failure(t) for t in trials if t.state is TrialState.FAIL}
-    width = max(map(len, definition.rows))
-    lines = [f"  {row:{width}}  {rows.spread(values[row], 4)}" for row in values]
-    lines += [f"  {row:{width}}  failed: {why}" for row, why in failures.items()]
-    return [f"{definition.metric}, median (lowest–highest) of seeds {definition.seeds}:", *lines]

@@ -47,7 +47,7 @@ def make_pruner(definition: Definition) -> pruners.BasePruner:
     if definition.pruner == "none":
         return pruners.NopPruner()
     settings = next(examples(definition.domains))
-    epochs = configure(definition, settings, definition.seeds[0]).values.trainer.max_epochs
+    epochs = configure(definition, settings, definition.seeds[0]).epochs
     if epochs is None or epochs < 1:
         raise InputError(f"pruner {definition.pruner} needs a number of epochs: trainer.max_epochs is {epochs}")
     match definition.pruner:

@@ -21,8 +21,8 @@ from optuna.visualization.matplotlib import (
     plot_slice,
 )
 
+from lit_anndl.plots.scales import scale_of
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.row_figures import scale_of
 
 _TITLES = {
     "history": "value of each trial, and the best so far",

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from lit_anndl.studies.background import in_background
 from lit_anndl.studies.database import UNREACHABLE
+from lit_anndl.studies.standing import done_seeds
 from lit_anndl.studies.study import OpenStudy
 
 REFRESH_SECONDS = 1.0
@@ -34,7 +35,7 @@ def show(opened: OpenStudy, done: threading.Event) -> None:
                 trials, counts, best = opened.trials(), opened.counts(), opened.best()
             except UNREACHABLE:
                 continue
-            bar.n = sum(seeds if t.state.is_finished() else len(t.user_attrs.get("metrics", {})) for t in trials)
+            bar.n = sum(seeds if t.state.is_finished() else len(done_seeds(t)) for t in trials)
             states = {"running": counts["RUNNING"], "pruned": counts["PRUNED"], "failed": counts["FAIL"]}
             shown = {name: count for name, count in states.items() if count}
             bar.set_postfix({**shown, **({opened.definition.metric: f"{best.value:.4g}"} if best else {})})

@@ -16,9 +16,11 @@ from lit_anndl.config import presets
 from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
-from lit_anndl.studies.definition import DOCUMENTATION, PRESENTATION, Definition, parse_definition
-from lit_anndl.studies.queue import current, enqueue_planned, found
-from lit_anndl.studies.space import read_space
+from lit_anndl.studies.definition import DOCUMENTATION, PRESENTATION, Definition
+from lit_anndl.studies.queue import enqueue_planned
+from lit_anndl.studies.space_file import read_space
+from lit_anndl.studies.standing import current, found
+from lit_anndl.studies.study_file import parse_definition
 from lit_anndl.studies.validation import check_exercise
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun
@@ -27,7 +29,7 @@ _MAY_CHANGE = {"trials", "rows", "seeds", *PRESENTATION, *DOCUMENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, each trial
 more seeds, and it may be shown in another way."""
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ def longer_of(before: Definition, now: Definition) -> Definition:
     fewer = {"trials": now.trials is not None and before.trials is not None and now.trials < before.trials}
     fewer["seeds"] = len(now.seeds) < len(before.seeds)
     for key in (key for key, less in fewer.items() if less):
-        log.warning("%s: %s was given; study %s keeps %s", key, getattr(now, key), now.name, getattr(before, key))
+        _log.warning("%s: %s was given; study %s keeps %s", key, getattr(now, key), now.name, getattr(before, key))
     trials = max((each for each in (before.trials, now.trials) if each is not None), default=None)
     return replace(now, trials=trials, seeds=list(dict.fromkeys([*before.seeds, *now.seeds])))
 

@@ -22,9 +22,9 @@ from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.space import Overrides, suggest
 from lit_anndl.tracking.tracker import Tracker
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _REPORTS = 50
 """How often a run's metric is reported to the pruner at most: each time costs some milliseconds."""
@@ -110,7 +110,7 @@ def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) ->
         if str(seed) in trial.user_attrs.get("metrics", {}):
             continue
         fresh = replace(configure(definition, chosen, seed), name=f"{name} seed={seed}")
-        epochs = fresh.values.trainer.max_epochs or 0
+        epochs = fresh.epochs or 0
         metric = definition.metric if definition.pruner != "none" else None
         reporter = _Reporter(trial, seed, metric, position * epochs, lost)
         start = partial(run, callbacks=[reporter], tags=tags, varied=definition.varied_anywhere)
@@ -142,7 +142,7 @@ def _run_or_resume(
         except Unreachable:
             raise
         except InputError as error:  # its checkpoint is on a machine that is gone, for instance
-            log.warning("trial %d begins anew: %s", trial.number, error)
+            _log.warning("trial %d begins anew: %s", trial.number, error)
     return start(fresh, started)
 
 
@@ -152,7 +152,7 @@ def note(trial: Trial, attribute: str, seed: int, value: Any) -> None:
     _on_own_trial(lambda: trial.set_user_attr(attribute, noted))
 
 
-def _on_own_trial(action: Callable[[], T]) -> T:
+def _on_own_trial(action: Callable[[], _T]) -> _T:
     """The result of an action on a trial that this worker has, tried again while the database is away.
 
     Raises:

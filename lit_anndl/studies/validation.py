@@ -17,7 +17,7 @@ from lit_anndl.studies.trial import configure
 _NAMES = re.compile(r"[\w.+-][\w.+ -]*")
 """Names of studies become names of files and tags."""
 
-RESERVED = {
+_RESERVED = {
     "seed_everything": "the seeds of a study are given as seeds: [0, 1, …]",
     "resume": "a study resumes its runs itself",
     "trainer.logger": "the runs of a study are always recorded",
@@ -26,7 +26,7 @@ RESERVED = {
 }
 """What a study sets itself."""
 
-MOST_SEED = 2**31
+_MOST_SEED = 2**31
 """Samplers take twice as much, but count on from there."""
 
 _MEASURED_OF_ALL = ("parameters", "best/epoch", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
@@ -53,8 +53,8 @@ def check_settings(definition: Definition) -> Configuration:
     for key in sorted(
         {*definition.fixed, *definition.space, *(key for row in definition.table.values() for key in row)}
     ):
-        if key in RESERVED:
-            raise InputError(f"{key}: {RESERVED[key]}")
+        if key in _RESERVED:
+            raise InputError(f"{key}: {_RESERVED[key]}")
     make_pruner(definition)
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     if definition.space and not definition.metric.startswith(("train/", "val/")):
@@ -141,8 +141,8 @@ def _check_plan(definition: Definition) -> None:
         raise InputError("pruner: rows are all run to their end; leave it out")
     if definition.rows and any(not isinstance(row, dict) for row in definition.rows.values()):
         raise InputError("rows: expected settings by name, such as {slow: {model.optimizer.lr: 0.001}}")
-    if definition.sampler_seed >= MOST_SEED:
-        raise InputError(f"sampler_seed: {definition.sampler_seed} was given, expected less than {MOST_SEED}")
+    if definition.sampler_seed >= _MOST_SEED:
+        raise InputError(f"sampler_seed: {definition.sampler_seed} was given, expected less than {_MOST_SEED}")
     if definition.budget is None and definition.timeout is None:
         raise InputError("expected a number of trials, or a timeout in seconds")
     if both := set(definition.fixed) & set(definition.space):

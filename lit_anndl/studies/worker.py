@@ -17,15 +17,16 @@ from optuna.trial import FrozenTrial, TrialState
 from lit_anndl.runtime.errors import RunFailure, Stopped, TakenOver, Unreachable, first_line
 from lit_anndl.runtime.interruption import deferring, ignoring_signals
 from lit_anndl.studies.background import in_background
+from lit_anndl.studies.claiming import claim, give_back, mark_alive
 from lit_anndl.studies.database import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, retry
-from lit_anndl.studies.queue import claim, give_back, mark_alive, retry_history
 from lit_anndl.studies.results import conclude, is_concluded
 from lit_anndl.studies.samplers import make_pruner, make_sampler
+from lit_anndl.studies.standing import retry_history
 from lit_anndl.studies.study import OpenStudy
 from lit_anndl.studies.trial import Pruned, TrialTakenOver, run_seeds
 from lit_anndl.tracking.leftovers import open_store
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _HEARTBEAT_SECONDS = 20.0
 _WAIT_SECONDS = 1.0
@@ -66,7 +67,7 @@ def _take_trials(opened: OpenStudy, deadline: float | None, max_failures: int | 
         with deferring():  # parsing might take a signal's exception for its own
             opened = retry(opened.refreshed)  # rows, trials and seeds that another command has added
         if trial := next_trial(opened):
-            failures = failures + 1 if _run_trial(trial, opened) is TrialState.FAIL else 0
+            failures = failures + 1 if run_trial(trial, opened) is TrialState.FAIL else 0
             if max_failures and failures >= max_failures:
                 raise RunFailure(f"{failures} trials failed in a row, the last one with: {error_of(trial)}")
         elif _others_work(opened):
@@ -93,7 +94,7 @@ def _others_work(opened: OpenStudy) -> bool:
     return bool(counts["RUNNING"] or counts["WAITING"])
 
 
-def _run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
+def run_trial(trial: Trial, opened: OpenStudy) -> TrialState:
     """One trial from beginning to end; returns how it ended."""
     lost = threading.Event()
     with heartbeat(trial, opened, lost):
@@ -123,10 +124,10 @@ def _classify_outcome(trial: Trial, opened: OpenStudy, lost: threading.Event) ->
     except Pruned:
         return TrialState.PRUNED, None
     except (TrialTakenOver, TakenOver) as error:
-        log.warning("trial %d: %s", trial.number, error)
+        _log.warning("trial %d: %s", trial.number, error)
         return TrialState.RUNNING, None
     except Unreachable as error:
-        log.warning("trial %d waits: %s", trial.number, error)
+        _log.warning("trial %d waits: %s", trial.number, error)
         _hand_back(opened)
         _wait_for_store()
         return TrialState.WAITING, None
@@ -178,7 +179,7 @@ def _release(opened: OpenStudy, status: str) -> None:
             _set_final_status(opened, status)
     except (*UNREACHABLE, DatabaseLost, Unreachable) as error:
         # The next worker finds the trial by its dead worker's mark.
-        log.warning("the study could not be told: %s", first_line(error))
+        _log.warning("the study could not be told: %s", first_line(error))
 
 
 def _set_final_status(opened: OpenStudy, status: str) -> None:

@@ -1,6 +1,8 @@
 """The files of a run: its checkpoints, configuration, figures and tables."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -33,6 +35,15 @@ def fetch(store: TrackingStore, run: Run, name: str, folder: str) -> Path | None
         return Path(store.client.download_artifacts(run.info.run_id, name, folder))
 
 
+@contextmanager
+def fetched(store: TrackingStore, run_id: str, name: str) -> Iterator[Path | None]:
+    """A run's artifact, on this machine's disks within the context; None if it has no such one, or is gone."""
+    with tempfile.TemporaryDirectory() as folder:
+        with store.translate_errors():
+            run = store.find(run_id)
+        yield fetch(store, run, name, folder) if run else None
+
+
 def last_checkpoint(store: TrackingStore, run: Run) -> Path | None:
     """The checkpoint that a run can go on from, fetched if the store is elsewhere; None if it has none yet.
 
@@ -62,9 +73,9 @@ def _fetch_checkpoints(store: TrackingStore, run: Run) -> None:
         if not outbox.metadata():
             outbox.note(store=store.uri, **process_tags())
         with tempfile.TemporaryDirectory(dir=outbox.folder) as folder:
-            fetched = Path(store.client.download_artifacts(run.info.run_id, "checkpoints", folder))
+            found = Path(store.client.download_artifacts(run.info.run_id, "checkpoints", folder))
             outbox.artifacts.mkdir(exist_ok=True)
-            fetched.rename(outbox.artifacts / "checkpoints")
+            found.rename(outbox.artifacts / "checkpoints")
 
 
 def _local_artifacts(run: Run) -> Path | None:

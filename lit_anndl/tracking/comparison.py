@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-COMPARISON = {"workflowType": "machine_learning", "compareRunsMode": "CHART"}
+_COMPARISON = {"workflowType": "machine_learning", "compareRunsMode": "CHART"}
 SHARED_VIEW = "mlflow.sharedViewState."
 """An experiment's tags of this prefix are views that MLflow's own "share" button has saved."""
 _EVERY_RUN = {"searchFilter": "tags.seed != ''", "orderByKey": "tags.`mlflow.runName`", "orderByAsc": "true"}
@@ -21,7 +21,7 @@ _CARD = {"runsCountToCompare": _LARGEST_PICTURE, "deleted": False, "isGenerated"
 def charts_page(server: str, experiment: str, study: str | None = None) -> str:
     """Where a server shows the charts of an experiment's runs, or of a study's alone."""
     view = {"viewStateShareKey": study} if study else _EVERY_RUN
-    return f"{server}/#/experiments/{experiment}/runs?{urlencode({**COMPARISON, **view})}"
+    return f"{server}/#/experiments/{experiment}/runs?{urlencode({**_COMPARISON, **view})}"
 
 
 def run_page(server: str, experiment: str, run_id: str) -> str:

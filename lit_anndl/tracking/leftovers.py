@@ -13,7 +13,7 @@ from lit_anndl.tracking.ownership import taken_over
 from lit_anndl.tracking.relocation import follow_move
 from lit_anndl.tracking.store import TrackingStore
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def open_store() -> TrackingStore:
@@ -49,7 +49,7 @@ def _deliver_leftovers(store: TrackingStore) -> int:
         try:
             delivered += _finish_leftover(store, folder.name)
         except Exception as error:  # whatever is wrong with it: it alone waits on
-            log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.redact(error))
+            _log.warning("what run %s left in %s waits on: %s", folder.name, folder, store.redact(error))
     return delivered
 
 
@@ -62,7 +62,7 @@ def _set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
         place = store.outboxes().with_name("spool_set_aside") / f"{run_id}-{time.time_ns()}"
         place.parent.mkdir(exist_ok=True)
         outbox.folder.rename(place)
-        log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.redact(error), place)
+        _log.warning("what run %s left is damaged (%s), and set aside in %s", run_id, store.redact(error), place)
 
 
 def _mark_dead_runs(store: TrackingStore) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lit_anndl.runtime.files import write_atomically
 
-FACTS = "facts.json"
+_FACTS = "facts.json"
 _MAPPINGS = ("parameters", "tags")
 """Facts that are dictionaries; the others are text."""
 
@@ -89,7 +89,7 @@ class Outbox:
 
     def note(self, **facts: Any) -> None:
         """Writes facts that outlive the process: which store the run is in, how it ended."""
-        write_atomically(self.folder / FACTS, json.dumps({**self.metadata(), **facts}).encode())
+        write_atomically(self.folder / _FACTS, json.dumps({**self.metadata(), **facts}).encode())
 
     def metadata(self) -> Mapping[str, Any]:
         """The facts noted; none before the first.
@@ -98,13 +98,13 @@ class Outbox:
             ValueError: the file holds something else.
         """
         try:
-            found = json.loads((self.folder / FACTS).read_text(encoding="utf-8"))
+            found = json.loads((self.folder / _FACTS).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         if not isinstance(found, dict) or not all(
             isinstance(value, dict if key in _MAPPINGS else str) for key, value in found.items()
         ):
-            raise ValueError(f"{FACTS} does not hold what a run notes")
+            raise ValueError(f"{_FACTS} does not hold what a run notes")
         return found
 
     def remove(self) -> None:

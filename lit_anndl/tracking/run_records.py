@@ -1,9 +1,7 @@
 """What finished runs have left, read back."""
 
 import json
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import ELAPSED, History, Table
-from lit_anndl.tracking.artifacts import fetch
+from lit_anndl.tracking.artifacts import fetched
 from lit_anndl.tracking.store import TrackingStore
 
 
@@ -35,7 +32,7 @@ def read_record(store: TrackingStore, run_id: str, metrics: Iterable[str]) -> Re
     logged = store.run(run_id).data.metrics
     with store.translate_errors():
         histories = {name: store.client.get_metric_history(run_id, name) for name in metrics if name in logged}
-    table = read_artifact(store, run_id, f"tables/{ELAPSED}.json")
+    table = _read_artifact(store, run_id, f"tables/{ELAPSED}.json")
     elapsed = [seconds for _, seconds in json.loads(table)["data"]] if table else []
     return Record({name: [(m.step, m.value) for m in history] for name, history in histories.items()}, elapsed)
 
@@ -46,7 +43,7 @@ def read_table(store: TrackingStore, run_id: str, name: str) -> Table | None:
     Raises:
         InputError: the store cannot be reached.
     """
-    text = read_artifact(store, run_id, f"tables/{name}.json")
+    text = _read_artifact(store, run_id, f"tables/{name}.json")
     if text is None:
         return None
     content = json.loads(text)
@@ -76,38 +73,7 @@ def figure_names(store: TrackingStore, run_id: str) -> list[str]:
         return sorted(Path(item.path).stem for item in store.client.list_artifacts(run_id, "figures"))
 
 
-def read_artifact(store: TrackingStore, run_id: str, name: str) -> str | None:
+def _read_artifact(store: TrackingStore, run_id: str, name: str) -> str | None:
     """The text of a run's artifact, None if it has no such one, or is gone."""
     with fetched(store, run_id, name) as path:
         return path.read_text(encoding="utf-8") if path else None
-
-
-@contextmanager
-def fetched(store: TrackingStore, run_id: str, name: str) -> Iterator[Path | None]:
-    """A run's artifact, on this machine's disks within the context; None if it has no such one, or is gone."""
-    with tempfile.TemporaryDirectory() as folder:
-        with store.translate_errors():
-            run = store.find(run_id)
-        yield fetch(store, run, name, folder) if run else None
-
-
-@dataclass(frozen=True)
-class ExerciseRun:
-    """What a run set and measured."""
-
-    run_id: str
-    exercise: str
-    params: dict[str, str]
-    metrics: dict[str, float]
-
-
-def read_run(store: TrackingStore, run_id: str) -> ExerciseRun:
-    """A run of an exercise.
-
-    Raises:
-        InputError: there is no such run, or it is none of an exercise; the store cannot be reached.
-    """
-    run = store.run(run_id)
-    if "exercise" not in run.data.tags or not run.data.metrics:
-        raise InputError(f"run {run_id} is no finished run of an exercise")
-    return ExerciseRun(run_id, run.data.tags["exercise"], dict(run.data.params), dict(run.data.metrics))

@@ -1,6 +1,7 @@
 """The tracking store: what has been recorded."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from lit_anndl.tracking.outbox import Outbox
 
 ARTIFACTS = "artifacts"
 """The folder of the artifacts, beside a local database."""
+_RUN_ID = re.compile("[0-9a-f]{32}")
 
 
 class TrackingStore:
@@ -109,7 +111,8 @@ class TrackingStore:
         with self.translate_errors():
             run = self.find(run_id)
         if run is None:
-            raise InputError(f"there is no run {run_id} in the tracking store {self.uri}")
+            hint = "" if _RUN_ID.fullmatch(run_id) else "; expected a run id of 32 hexadecimal digits"
+            raise InputError(f"there is no run {run_id or '(nothing given)'} in the tracking store {self.uri}{hint}")
         return run
 
     def run_of(self, process: str) -> str | None:
@@ -138,11 +141,11 @@ class TrackingStore:
         return (self.database.parent if self.database else run_store()) / "spool"
 
     def find(self, run_id: str) -> Run | None:
-        """A run, None where the user has deleted it."""
+        """A run, None where the user has deleted it, or where no run can have such an id."""
         try:
             run = self.client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
         return run if run.info.lifecycle_stage == "active" else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from lit_anndl.tracking.run_records import fetched
+from lit_anndl.tracking.artifacts import fetched
 from lit_anndl.tracking.store import TrackingStore
 
 

@@ -18,7 +18,7 @@ from lit_anndl.tracking.artifacts import CONFIGURATION
 from lit_anndl.tracking.comparison import SHARED_VIEW, shared_view
 from lit_anndl.tracking.store import TrackingStore
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class StudyRun:
@@ -113,7 +113,7 @@ class StudyRun:
         try:
             yield Event()
         except (MlflowException, OSError, Unreachable) as error:
-            log.warning(
+            _log.warning(
                 "the study's own record in MLflow could not be brought up to date: %s", self.store.redact(error)
             )
 

@@ -28,7 +28,7 @@ from lit_anndl.tracking.outbox import Entry
 from lit_anndl.tracking.ownership import Ownership
 from lit_anndl.tracking.store import TrackingStore
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _DELIVERY_SECONDS = 5.0
 
@@ -226,7 +226,7 @@ class Tracker(Logger):
 
     def _warn(self, error: Exception) -> None:
         if not self._away:
-            log.warning(
+            _log.warning(
                 "tracking store %s does not answer (%s); the run goes on, and what it logs waits in %s. "
                 "It is delivered when the store is back, by the next command or by: python -m lit_anndl.deliver",
                 self.store.uri,

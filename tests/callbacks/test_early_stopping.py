@@ -89,5 +89,4 @@ def test_a_stopped_run_trains_no_further(command):
 
 
 def test_patience_is_positive(command):
-    code, _, err = command("surface", "--early_stopping.patience", "0")
-    assert code == 2 and "early_stopping.patience" in err and err.count("\n") == 1
+    command.refuses("surface", "--early_stopping.patience", "0", says="early_stopping.patience")

@@ -37,8 +37,8 @@ def test_a_run_of_before_is_not_gone_on_with_on_other_data(command) -> None:
     content = torch.load(path, weights_only=True)
     del content["drawn"]
     torch.save(content, path)
-    code, _, err = command("surface", "--resume", run.info.run_id, "--trainer.max_epochs", "2")
-    assert code == 2 and "in which a seed gave other data; begin the run anew" in err and err.count("\n") == 1
+    words = ["surface", "--resume", run.info.run_id, "--trainer.max_epochs", "2"]
+    command.refuses(*words, says="in which a seed gave other data; begin the run anew")
     assert load(run.info.run_id).training is False  # its weights are as good as before
 
 

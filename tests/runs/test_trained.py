@@ -43,6 +43,14 @@ def test_what_cannot_be_loaded(how, command):
         load(run_id)
 
 
+@pytest.mark.parametrize("given", ["prefix", "0123abcd", "", "a/b"])
+def test_what_is_no_run_id_is_said_to_be_none(given):
+    with pytest.raises(InputError) as caught:
+        load(given)
+    assert str(caught.value).startswith(f"there is no run {given or '(nothing given)'} in the tracking store sqlite")
+    assert str(caught.value).endswith("; expected a run id of 32 hexadecimal digits")
+
+
 def test_loading_changes_nothing(command):
     run = command.run(*SHORT)
     state = torch.get_rng_state()

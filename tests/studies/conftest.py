@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl import sweep
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.queue import current
+from lit_anndl.studies.standing import current
 from tests.support.processes import wait_until
 
 SMALL: dict[str, Any] = {

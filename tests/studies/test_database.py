@@ -7,8 +7,8 @@ from optuna.exceptions import StorageInternalError
 
 from lit_anndl.runtime.interruption import Interruption
 from lit_anndl.studies.database import DatabaseLost, StudyDatabase, retry
-from lit_anndl.studies.definition import read_definition
 from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import read_definition
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import pytest
 from optuna import Study, Trial
 from optuna.trial import TrialState
 
+from lit_anndl.studies.claiming import claim
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.definition import read_definition
-from lit_anndl.studies.queue import claim, copy_into_queue, enqueue_planned, requeue
+from lit_anndl.studies.queue import copy_into_queue, enqueue_planned, requeue
 from lit_anndl.studies.samplers import make_sampler
 from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import read_definition
 from tests.studies.conftest import assert_complete, in_state
 
 ROWS: dict[str, Any] = {

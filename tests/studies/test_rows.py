@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from lit_anndl.runtime.errors import Unreachable
-from lit_anndl.studies import rows
+from lit_anndl.studies import row_records
 from tests.studies.conftest import SMALL
+from tests.support.refusals import assert_refused
 
 TABLE = {
     **SMALL,
@@ -103,7 +104,7 @@ def test_what_a_store_that_is_away_costs_comes_with_the_next_command(study_file,
         raise Unreachable("the store is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "read_record", away)
+        patch.setattr(row_records, "read_record", away)
         code, _, _ = run_sweep(study_file("away", **TABLE))
     assert code == 0
     assert [line["row"] for line in parent("away").table("rows")] == list(TABLE["rows"])
@@ -154,8 +155,7 @@ def test_lists_are_choices(study_file, run_sweep, load_study, storage):
     ],
 )
 def test_wrong_presentations(entries, message, study_file, run_sweep):
-    code, _, err = run_sweep(study_file(**{**TABLE, **entries}))
-    assert code == 2 and message in err and err.count("\n") == 1
+    assert_refused(run_sweep(study_file(**{**TABLE, **entries})), message, name="sweep")
 
 
 def test_tables_of_runs_over_each_other(study_file, run_sweep, parent, caplog):

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from lit_anndl.studies.definition import parse_definition
 from lit_anndl.studies.search_figures import search_figures
 from lit_anndl.studies.space import suggest
+from lit_anndl.studies.study_file import parse_definition
 from tests.studies.conftest import SMALL
 
 SPACE = {"model.optimizer": ["Adam", "SGD"], "model.optimizer.lr": {"float": [1e-4, 1e-1], "log": True}}

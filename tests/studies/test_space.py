@@ -5,7 +5,8 @@ import pytest
 from optuna import Study
 
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.studies.space import examples, grid, read_space, suggest
+from lit_anndl.studies.space import examples, grid, suggest
+from lit_anndl.studies.space_file import read_space
 
 CONDITIONAL = {
     "model.optimizer": ["Adam", "SGD"],

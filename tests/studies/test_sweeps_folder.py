@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_anndl.studies.definition import read_definition
+from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.validation import check_settings
 
 FILES = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))

@@ -16,7 +16,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from lit_anndl.data.digits import idx
-from lit_anndl.data.digits.sources import Mirrors, Source, Wheel, in_turn, torchvision_mirrors
+from lit_anndl.data.digits.mirrors import Mirrors, torchvision_mirrors
+from lit_anndl.data.digits.sources import Source, in_turn
+from lit_anndl.data.digits.wheel import Wheel
 from lit_anndl.runtime.errors import InputError
 
 _LOG = logging.getLogger(__name__)

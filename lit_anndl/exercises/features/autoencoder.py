@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from math import log10
-from typing import Any
 
 import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -22,7 +19,7 @@ from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
 from lit_anndl.nets.mlp import Activation
 from lit_anndl.plots.images import filters, image_rows
-from lit_anndl.plots.latent import code_map
+from lit_anndl.plots.latent import code_map, tsne
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
@@ -166,10 +163,3 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         """The codes of the test images, on the CPU."""
         like = next(self.parameters())
         return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(EVALUATION_BATCH_SIZE)])
-
-
-def tsne(codes: NDArray[Any]) -> NDArray[Any]:
-    """Codes (n, units) in the plane (n, 2), neighbours beside each other; the same for the same codes."""
-    perplexity = min(30.0, (len(codes) - 1) / 3)
-    plane: NDArray[Any] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
-    return plane

@@ -13,7 +13,8 @@ import pytest
 from lit_anndl.data.digits import dataset_files, idx
 from lit_anndl.data.digits.dataset_files import DATASETS, Dataset, data_directory, fetch
 from lit_anndl.data.digits.idx import read
-from lit_anndl.data.digits.sources import Mirrors, Source
+from lit_anndl.data.digits.mirrors import Mirrors
+from lit_anndl.data.digits.sources import Source
 from lit_anndl.runtime.errors import InputError
 
 CONTENTS = {

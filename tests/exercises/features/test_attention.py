@@ -36,5 +36,4 @@ def test_shapes_and_costs(command, tmp_path):
     ],
 )
 def test_wrong_words(words, message, command):
-    code, out, err = command("attention", *words)
-    assert (code, out) == (2, "") and message in err and err.count("\n") == 1
+    command.refuses("attention", *words, says=message)

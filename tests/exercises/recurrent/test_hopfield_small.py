@@ -156,6 +156,5 @@ def test_capacity_of_higher_orders(order):
 )
 def test_wrong_settings(words, message, command):
     before = len(command.runs())
-    code, _, err = command(*words)
-    assert code == 2 and message in err and err.count("\n") == 1
+    command.refuses(*words, says=message)
     assert len(command.runs()) == before

@@ -145,6 +145,5 @@ def test_kernel_ridge(command):
 )
 def test_wrong_settings(words, message, command):
     before = len(command.runs())
-    code, _, err = command(*words)
-    assert code == 2 and message in err and err.count("\n") == 1
+    command.refuses(*words, says=message)
     assert len(command.runs()) == before

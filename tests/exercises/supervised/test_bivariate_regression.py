@@ -136,8 +136,7 @@ def test_summary(command):
 )
 def test_wrong_settings(words, message, command):
     before = len(command.runs())
-    code, _, err = command("surface", *words)
-    assert code == 2 and message in err and err.count("\n") == 1
+    command.refuses("surface", *words, says=message)
     assert len(command.runs()) == before
 
 

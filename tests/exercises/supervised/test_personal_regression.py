@@ -57,8 +57,7 @@ def test_a_number_of_digits_as_it_is_typed(command):
 def test_digits_in_yaml_are_quoted(text, read, command, tmp_path):
     file = tmp_path / "digits.yaml"
     file.write_text(f"data:\n  digits: {text}\n")
-    code, _, err = command(*QUICK, "--config", str(file))
-    assert code == 2 and f"YAML has read the number {read}" in err and err.count("\n") == 1
+    command.refuses(*QUICK, "--config", str(file), says=f"YAML has read the number {read}")
     file.write_text(f"data:\n  digits: '{text}'\n")
     assert command.run(*QUICK, "--config", str(file)).data.params["data.digits"] == text
 
@@ -89,6 +88,5 @@ def test_cross_validation_by_seed_leaves_the_test_set_alone(command):
 )
 def test_wrong_settings(words, message, command):
     before = len(command.runs())
-    code, _, err = command(*SMALL, *words)
-    assert code == 2 and message in err and err.count("\n") == 1
+    command.refuses(*SMALL, *words, says=message)
     assert len(command.runs()) == before

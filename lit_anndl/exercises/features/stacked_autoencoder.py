@@ -1,0 +1,311 @@
+"""A deep classifier of digits, pretrained layer by layer without labels, then fine-tuned."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from lightning.pytorch.cli import OptimizerCallable
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss
+from torch.utils.flop_counter import FlopCounterMode
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.digits.idx import CLASSES
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.phases import Phase, Phases
+from lit_anndl.nets.encoder_decoder import StackedAutoencoder
+from lit_anndl.nets.mlp import Activation
+from lit_anndl.plots.images import filter_panels
+from lit_anndl.plots.latent import code_maps, tsne
+from lit_anndl.plots.learning import bars, curves, gradient_norms
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import History, Table
+
+SIDE = 28
+FINE_TUNING = "fine-tuning"
+CLASSIFIER = "classifier"
+_FILTERS = 64
+_CURVES = {"mse": "mean squared error per unit", "loss": "cross-entropy [nats]", "accuracy": "accuracy"}
+
+
+class StackedDigitAutoencoder(Exercise[MNISTData]):
+    """Greedy layer-wise pretraining, a classifier on the frozen code, then fine-tuning of everything, in one run.
+
+    The phases follow each other by the epoch: `pretraining_epochs` for each layer, from the first to the code;
+    `classifier_epochs`; `fine_tuning_epochs`. `trainer.max_epochs`, null by default, ends training earlier, or prolongs
+    the last phase.
+
+    Metrics: while a layer is pretrained `train/mse` and `val/mse`, per unit of what is reconstructed; afterwards
+    `train/loss`, `val/loss` (mean cross-entropy, nats) and `train/accuracy`, `val/accuracy` (fraction); in training
+    before each step. Of the end: `test/loss`, `test/accuracy`, and `before_fine_tuning/accuracy`, the test accuracy
+    with the weights that fine-tuning began with. `parameters` counts encoder and classifier, no decoders. The table
+    `gradient_norms` has, by epoch of fine-tuning, the norm of the loss's gradient by each layer's weights, the mean
+    over the epoch's steps (bounded, if `trainer.gradient_clip_val` is set).
+
+    Args:
+        pretraining_optimizer: a class of torch.optim with its arguments, for a layer and its decoder.
+        classifier_optimizer: for the classifier on the frozen code.
+        optimizer: for fine-tuning.
+        hidden: units in each hidden layer, the code's last.
+        pretraining_epochs: for each layer; 0 for none.
+        classifier_epochs: in which the layers stay as they are.
+        fine_tuning_epochs: in which all layers and the classifier learn.
+        activation: what hidden units apply.
+        glorot_gain: gain of Glorot's uniform initialization, with biases 0 (4 is advised for sigmoids, whose slope is
+            1/4); null for torch's own.
+        tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE; 0 for none.
+
+    Raises:
+        InputError: there are no hidden layers, or no epochs in which something learns to classify.
+    """
+
+    trains_in_parts = True
+    net: StackedAutoencoder
+    is_fine_tuned: Tensor
+
+    def __init__(
+        self,
+        pretraining_optimizer: OptimizerCallable,
+        classifier_optimizer: OptimizerCallable,
+        optimizer: OptimizerCallable,
+        hidden: list[PositiveInt] = [256, 64],  # noqa: B006  # jsonargparse shows it
+        pretraining_epochs: NonNegativeInt = 20,
+        classifier_epochs: NonNegativeInt = 10,
+        fine_tuning_epochs: NonNegativeInt = 30,
+        activation: Activation = "sigmoid",
+        glorot_gain: PositiveFloat | None = None,
+        tsne_images: NonNegativeInt = 1000,
+    ) -> None:
+        super().__init__()
+        if not hidden:
+            raise InputError("model.hidden: [] was given, expected the units of one layer or more, such as [256,64]")
+        if not classifier_epochs + fine_tuning_epochs:
+            raise InputError(
+                "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both, expected one or more in "
+                "which to learn to classify"
+            )
+        self.net = net = StackedAutoencoder(SIDE**2, hidden, CLASSES, activation, glorot_gain)
+        self.before = deepcopy(net.perceptron).requires_grad_(False)  # as fine-tuning began, once it has
+        self.register_buffer("is_fine_tuned", torch.tensor(False))
+        layers = [
+            Phase(
+                f"layer {k}",
+                pretraining_epochs,
+                (net.layer(k), net.decoders[k - 1]),
+                pretraining_optimizer,
+                partial(self.reconstruct, k),
+            )
+            for k in range(1, net.depth + 1)
+        ]
+        readout = Phase(CLASSIFIER, classifier_epochs, (net.readout,), classifier_optimizer, self.classify_frozen)
+        everything = Phase(FINE_TUNING, fine_tuning_epochs, (net.perceptron,), optimizer, self.classify)
+        self.phases = Phases([*layers, readout, everything])
+        self.units = hidden[-1]
+        self.tsne_images = tsne_images
+        self.gradient_norms: list[list[float]] = []
+        self.test_outputs: list[Tensor] = []
+
+    # What it is
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """The reconstruction's while layers are pretrained, then the classification's."""
+        return ("train/mse", "val/mse", *cls.monitors(), "test/loss", "test/accuracy")
+
+    @classmethod
+    def monitors(cls) -> tuple[str, ...]:
+        """Those of the classification alone: no layer's reconstruction says which weights classify best."""
+        return ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """What there was before fine-tuning."""
+        return ("before_fine_tuning/accuracy",)
+
+    @classmethod
+    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int:
+        """The sum over the phases."""
+        pretraining = len(arguments["hidden"]) * arguments["pretraining_epochs"]
+        return int(pretraining + arguments["classifier_epochs"] + arguments["fine_tuning_epochs"])
+
+    def flops_per_step(self, batch: Batch) -> int:
+        """Three times those of the forward pass of the costliest phase: gradients cost as much again, twice."""
+        counts = []
+        for phase in self.phases.phases:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                phase.measure(batch)
+            counts.append(counter.get_total_flops())
+        return int(3 * max(counts))
+
+    # What it computes
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The classes' scores: (B, 1, 28, 28) → (B, 10)."""
+        scores: Tensor = self.net(images)
+        return scores
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The codes of images: (B, 1, 28, 28) → (B, hidden[-1])."""
+        return self.net.encode(images)
+
+    def reconstruct(self, k: int, batch: Batch) -> Metrics:
+        """The mean squared error of layer k and its decoder, which reconstruct what the frozen layers below make."""
+        with torch.no_grad():
+            below = self.net.encode(batch[0], k - 1)
+        return {"mse": mse_loss(self.net.decode(self.net.layer(k)(below), k), below)}
+
+    def classify_frozen(self, batch: Batch) -> Metrics:
+        """Cross-entropy and accuracy of the classifier on the frozen code."""
+        with torch.no_grad():
+            codes = self.encode(batch[0])
+        return _score(self.net.readout(codes), batch[1])
+
+    def classify(self, batch: Batch) -> Metrics:
+        """Cross-entropy and accuracy."""
+        return _score(self(batch[0]), batch[1])
+
+    # How it is trained
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the epoch."""
+        return self.phases.at(self.current_epoch)
+
+    def make_optimizers(self) -> Any:
+        """One for each phase."""
+        return self.phases.make_optimizers()
+
+    def on_train_epoch_start(self) -> None:
+        """Moves on to the phase of the epoch; the weights that fine-tuning begins with are kept."""
+        self.phase_optimizer = self.phases.enter(self)
+        self.net.decoders.requires_grad_(self.phase.name not in (CLASSIFIER, FINE_TUNING))  # else they do not count
+        self.norms_of_steps: list[Tensor] = []
+        if self.phase.name == FINE_TUNING and self.phases.begins(self.current_epoch):
+            self.before.load_state_dict(self.net.perceptron.state_dict())
+            self.is_fine_tuned.fill_(True)
+
+    def train_batch(self, batch: Batch) -> Metrics:
+        """A step of the phase's optimizer."""
+        phase = self.phase
+        metrics = phase.measure(batch)
+        self.descend(self.phase_optimizer, next(iter(metrics.values())))
+        if phase.name == FINE_TUNING:
+            gradients = [weights.grad for weights in _weights(self.net.perceptron) if weights.grad is not None]
+            self.norms_of_steps.append(torch.stack([gradient.norm() for gradient in gradients]))
+        return metrics
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's means, and keeps those of the gradients' norms."""
+        super().on_train_epoch_end()
+        if self.norms_of_steps:
+            self.gradient_norms.append(torch.stack(self.norms_of_steps).float().mean(dim=0).tolist())
+
+    def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
+        """What the phase measures; in the test the classification, whose scores are kept for the figures."""
+        if stage == "val":
+            return self.phase.measure(batch)
+        scores = self(batch[0])
+        self.test_outputs.append(scores.cpu().float())
+        return _score(scores, batch[1])
+
+    def on_test_start(self) -> None:
+        """Drops the outputs of an earlier test."""
+        self.test_outputs.clear()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the gradients' norms so far."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["gradient_norms"] = self.gradient_norms
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes them back."""
+        super().on_load_checkpoint(checkpoint)
+        self.gradient_norms = list(checkpoint["gradient_norms"])
+
+    # What can be seen of it
+
+    def summary(self, data: MNISTData, history: History) -> dict[str, float]:
+        """The test accuracy of the weights that fine-tuning began with."""
+        before, *_ = self.accuracies(data)["test"].values()
+        return {"before_fine_tuning/accuracy": before}
+
+    def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
+        """The parameters per layer; the gradients' norms by epoch of fine-tuning and layer."""
+        yield "parameters", parameters_per_layer(self.net.perceptron)
+        if self.gradient_norms:
+            start = self.phases.starts[FINE_TUNING]
+            epochs = list(range(start, start + len(self.gradient_norms)))
+            yield "gradient_norms", {"epoch": epochs, **self.norms_by_layer()}
+
+    def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
+        """Learning curves by phase, gradients, the first layer and the codes before and after fine-tuning."""
+        starts = self.phases.starts
+        for name, ylabel in _CURVES.items():
+            if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
+                yield name, curves(history, logged, ylabel, log=name != "accuracy", phases=starts)
+        yield "accuracy_by_phase", bars(self.accuracies(data), "accuracy")
+        if self.gradient_norms:
+            yield "gradient_norms", gradient_norms(self.norms_by_layer(), starts[FINE_TUNING])
+        features = {name: _weights(net)[0].detach().cpu().float() for name, net in self.nets().items()}
+        images = {name: weights[:_FILTERS].reshape(-1, 1, SIDE, SIDE) for name, weights in features.items()}
+        shown, units = (len(next(iter(each.values()))) for each in (images, features))
+        yield "features", filter_panels(images, f"first layer: weights of {shown} of {units} units")
+        yield from self.code_maps(data)
+
+    def code_maps(self, data: MNISTData) -> Iterator[tuple[str, Figure]]:
+        """The codes of test images in the plane, before and after fine-tuning."""
+        encoders = {f"codes {name}": net[:-1] for name, net in self.nets().items()}
+        images, labels = (each[: self.tsne_images] for each in data.test)
+        codes = {name: _in_batches(encoder, images).numpy() for name, encoder in encoders.items()}
+        if self.units == 2:
+            yield "code_maps", code_maps(codes, labels.numpy(), ("first unit of the code", "second unit of the code"))
+        elif self.units > 2 and self.tsne_images:
+            planes = {name: tsne(each) for name, each in codes.items()}
+            yield "code_maps", code_maps(planes, labels.numpy(), ("t-SNE 1", "t-SNE 2"))
+
+    def nets(self) -> dict[str, nn.Sequential]:
+        """The perceptron before and after fine-tuning; the only one there is, where nothing was fine-tuned."""
+        if not self.is_fine_tuned:
+            return {"without fine-tuning": self.net.perceptron}
+        return {"before fine-tuning": self.before, "after fine-tuning": self.net.perceptron}
+
+    def accuracies(self, data: MNISTData) -> dict[str, dict[str, float]]:
+        """The accuracy on validation and test images, before and after fine-tuning."""
+        held_out = {"validation": data.validation, "test": data.test}
+        return {
+            name: {when: _accuracy(_in_batches(net, batch[0]), batch[1]) for when, net in self.nets().items()}
+            for name, batch in held_out.items()
+            if batch
+        }
+
+    def norms_by_layer(self) -> dict[str, list[float]]:
+        """The gradients' norms by epoch of fine-tuning, for each layer."""
+        names = [*(f"layer {k}" for k in range(1, self.net.depth + 1)), "classifier"]
+        return dict(zip(names, map(list, zip(*self.gradient_norms, strict=True)), strict=True))
+
+
+def _score(scores: Tensor, labels: Tensor) -> Metrics:
+    """Cross-entropy and accuracy: scores (B, 10), labels (B,)."""
+    return {"loss": cross_entropy(scores, labels), "accuracy": (scores.argmax(dim=1) == labels).float().mean()}
+
+
+def _accuracy(scores: Tensor, labels: Tensor) -> float:
+    return float(_score(scores, labels)["accuracy"])
+
+
+def _weights(net: nn.Sequential) -> list[Tensor]:
+    """The weight matrices of a perceptron, from the first layer on."""
+    return [parameter for parameter in net.parameters() if parameter.dim() == 2]
+
+
+@torch.no_grad()
+def _in_batches(net: nn.Module, images: Tensor) -> Tensor:
+    """What a net makes of images, on the CPU."""
+    like = next(net.parameters())
+    return torch.cat([net(each.flatten(1).to(like)).cpu().float() for each in images.split(EVALUATION_BATCH_SIZE)])

@@ -1,0 +1,98 @@
+"""Training in phases, one after the other in one run."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lit_anndl.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training: what is learnt, how, and for how long.
+
+    Args:
+        name: as figures show it.
+        epochs: its length; 0 leaves the phase out.
+        modules: whose parameters it trains, all others stay as they are.
+        optimizer: makes its optimizer from those parameters.
+        measure: the loss of a batch, and what else is reported of it, the loss first; a pure function of the batch and
+            the weights.
+    """
+
+    name: str
+    epochs: int
+    modules: tuple[nn.Module, ...]
+    optimizer: OptimizerCallable
+    measure: Callable[[Any], dict[str, Tensor]]
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer of the phase's parameters.
+
+        Raises:
+            InputError: it needs a closure, L-BFGS for instance.
+        """
+        optimizer: Optimizer = self.optimizer([each for module in self.modules for each in module.parameters()])
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise InputError(f"the optimizer of phase {self.name}: LBFGS was given, expected one without a line search")
+        return optimizer
+
+
+class Phases:
+    """Phases in their order, those of no epochs left out.
+
+    Which phase an epoch belongs to is a function of the epoch alone, so that a run goes on in the phase that it was
+    interrupted in. The last one has no end: training that goes on longer than planned prolongs it. An exercise makes
+    one optimizer for each in `make_optimizers`, in this order, so that a checkpoint holds the state of them all.
+
+    >>> phases = Phases([Phase(name, epochs, (), None, None) for name, epochs in (("a", 2), ("b", 0), ("c", 3))])
+    >>> phases.epochs, [phases.index(epoch) for epoch in range(6)], phases.starts
+    (5, [0, 0, 1, 1, 1, 1], {'a': 0, 'c': 2})
+    """
+
+    def __init__(self, phases: Iterable[Phase]) -> None:
+        self.phases = [phase for phase in phases if phase.epochs]
+
+    @property
+    def epochs(self) -> int:
+        """How many they have in all."""
+        return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """The first epoch of each phase, by its name."""
+        ends = accumulate((phase.epochs for phase in self.phases), initial=0)
+        return {phase.name: start for phase, start in zip(self.phases, ends, strict=False)}
+
+    def index(self, epoch: int) -> int:
+        """The number of the phase that an epoch belongs to, both counted from 0."""
+        return sum(start <= epoch for start in self.starts.values()) - 1
+
+    def at(self, epoch: int) -> Phase:
+        """The phase that an epoch belongs to."""
+        return self.phases[self.index(epoch)]
+
+    def begins(self, epoch: int) -> bool:
+        """Whether a phase begins with an epoch."""
+        return epoch in self.starts.values()
+
+    def make_optimizers(self) -> list[Optimizer]:
+        """An optimizer for each phase."""
+        return [phase.make_optimizer() for phase in self.phases]
+
+    def enter(self, module: LightningModule) -> Any:
+        """The optimizer of the phase of a module's epoch, before its first step.
+
+        At the start of a phase callbacks forget what the one before has measured, which says nothing of this one.
+        """
+        if self.begins(module.current_epoch):
+            module.trainer.callback_metrics.clear()
+        made = module.optimizers()
+        return made[self.index(module.current_epoch)] if isinstance(made, list) else made

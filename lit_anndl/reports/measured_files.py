@@ -1,0 +1,100 @@
+"""Measurements as CSV files beside the studies, a line per row and seed."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lit_anndl.config.explain import suggestion
+from lit_anndl.reports.measurements import BEST, Measurement, settings_digest
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.files import write_atomically
+from lit_anndl.studies.definition import Definition
+
+_log = logging.getLogger(__name__)
+
+_IDENTITY = ("row", "seed", "settings")
+_ABOUT = ("seconds", "commit", "date", "processor", "versions")
+_TEXTS = ("row", "settings", "commit", "date", "processor", "versions")
+_NOTHING = {"seconds": [""]}
+"""A row may be called NA."""
+_FLOATS = "%.7g"
+
+
+def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
+    """Keeps measurements in a CSV file, a column per metric."""
+    names = sorted({name for each in measurements for name in each.metrics})
+    lines = [
+        {
+            "row": each.row,
+            "seed": each.seed,
+            "settings": each.settings,
+            **{name: each.metrics.get(name) for name in names},
+            **{name: getattr(each, name) for name in _ABOUT},
+        }
+        for each in measurements
+    ]
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, pd.DataFrame(lines).to_csv(index=False, float_format=_FLOATS).encode())
+
+
+def read_measurements(path: Path, definition: Definition) -> list[Measurement]:
+    """The measurements of a study; none where there is no file.
+
+    What was measured with other settings than the study has by now is left out, with a warning.
+
+    Raises:
+        InputError: the file does not fit the study.
+    """
+    found = [*_parse(path)]
+    _check(path, found, definition)
+    digests = {row: settings_digest(definition, row) for row in {each.row for each in found}}
+    stale = {each.row: None for each in found if each.settings != digests[each.row]}
+    if stale:
+        _log.warning("%s: measured with other settings than the study has, so left out: %s", path, ", ".join(stale))
+    return [each for each in found if each.row not in stale]
+
+
+def _parse(path: Path) -> list[Measurement]:
+    """What a CSV file holds, whatever study it is of.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    if not path.exists():
+        return []
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values=_NOTHING)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+    if lacking := [name for name in (*_IDENTITY, *_ABOUT) if name not in frame]:
+        raise InputError(f"{path}: there is no column {lacking[0]}")
+    names = [name for name in frame.columns if name not in (*_IDENTITY, *_ABOUT)]
+    try:
+        return list(_lines(frame, names))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _lines(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Measurement]:
+    """The measurements of a table."""
+    for line in frame.to_dict("records"):
+        metrics = {name: float(line[name]) for name in names if line[name] != "" and not pd.isna(line[name])}
+        about = {name: str(line[name]) for name in ("settings", *_ABOUT) if name != "seconds"}
+        row, seed = str(line["row"]), int(line["seed"])
+        yield Measurement(row=row, seed=seed, metrics=metrics, seconds=float(line["seconds"]), **about)
+
+
+def _check(path: Path, found: Sequence[Measurement], definition: Definition) -> None:
+    """Refuses measurements of rows that the study has not, and such as stand there twice."""
+    rows = list(definition.rows) or [BEST]
+    seen = set()
+    for each in found:
+        if each.row not in rows:
+            raise InputError(
+                f"{path}: there is no row {each.row} in study {definition.name}{suggestion(each.row, rows)}"
+            )
+        if (key := (each.row, each.seed)) in seen:
+            raise InputError(f"{path}: row {each.row} with seed {each.seed} stands there twice")
+        seen.add(key)

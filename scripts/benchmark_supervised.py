@@ -1,0 +1,105 @@
+"""Parts of benchmark.py on supervised learning: seconds per epoch of surface and mnist_cnn."""
+
+from pathlib import Path
+
+import torch
+from contenders import ALL_THREADS, Plain, course_epoch, lean_epoch, ours, plain, timed
+from side_by_side import print_heading, print_row
+from torch import nn
+from torch.nn.functional import cross_entropy, mse_loss
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader, TensorDataset, random_split
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
+
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.surface import SurfaceData
+from lit_anndl.nets.cnn import CNN
+from lit_anndl.nets.cnn_architectures import VARIANTS
+from lit_anndl.nets.mlp import MLP
+
+LBFGS = {"lr": 1, "max_iter": 1, "max_eval": 26, "line_search_fn": "strong_wolfe"}
+OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object], int]] = {
+    "optim1": (torch.optim.SGD, {"lr": 0.05}, 1600),
+    "optim2": (torch.optim.SGD, {"lr": 0.1}, 40),
+    "optim3": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}, 400),
+    "optim4": (torch.optim.Adam, {"lr": 1e-3}, 400),
+    "optim5": (torch.optim.LBFGS, LBFGS, 1600),
+}
+FAST_EPOCHS, SLOW_EPOCHS = 1000, 50
+
+
+def surface_round(name: str) -> dict[str, float]:
+    """Seconds per epoch of each contender, once."""
+    cls, arguments, batch_size = OPTIMIZERS[name]
+    data = SurfaceData(seed=0)
+    data.setup("fit")
+    words = ["--model.optimizer", cls.__name__, "--data.batch_size", str(batch_size)]
+    words += [w for key, value in arguments.items() for w in (f"--model.optimizer.{key}", str(value))]
+
+    def make() -> tuple[MLP, Optimizer]:
+        torch.manual_seed(0)
+        net = MLP((2, 50, 50, 1))
+        return net, cls(net.parameters(), **arguments)
+
+    lean_net, lean_optimizer = make()
+    course_net, course_optimizer = make()
+    plain_net, _ = make()
+    loader = DataLoader(TensorDataset(*data.train), batch_size=batch_size, shuffle=True)
+    module = Plain(plain_net, mse_loss, lambda parameters: cls(parameters, **arguments), accuracy=False)
+    return {
+        "ours": ours("surface", FAST_EPOCHS, *words),
+        "lean": timed(
+            lambda: lean_epoch(lean_net, lean_optimizer, mse_loss, data.train, batch_size), FAST_EPOCHS, threads=1
+        ),
+        "course": timed(lambda: course_epoch(course_net, course_optimizer, mse_loss, loader), SLOW_EPOCHS, ALL_THREADS),
+        "plain": plain(module, SLOW_EPOCHS, loader),
+    }
+
+
+def surface(rounds: int, _: Path) -> None:
+    """The five optimizers, and their sum."""
+    names = ("ours", "lean", "course", "plain")
+    print_heading("surface, ms/epoch", names)
+    measured = [{name: surface_round(name) for name in OPTIMIZERS} for _ in range(rounds)]
+    for name in OPTIMIZERS:
+        print_row(name, names, [one[name] for one in measured])
+    sums = [{n: sum(one[name][n] for name in OPTIMIZERS) for n in names} for one in measured]
+    print_row("all five", names, sums)
+
+
+def mnist_round(root: Path) -> dict[str, float]:
+    """Seconds per epoch with validation of each contender, once."""
+    data = MNISTData()
+    data.setup("fit")
+    net = CNN(VARIANTS["keras"])
+    optimizer = torch.optim.Adam(net.parameters())
+
+    def lean() -> None:
+        net.train()
+        lean_epoch(net, optimizer, cross_entropy, data.train, data.batch_size)
+        net.eval()
+        with torch.inference_mode():
+            for images, labels in zip(*(tensor.split(1000) for tensor in data.validation), strict=True):
+                cross_entropy(net(images), labels).item()
+
+    train, validation = random_split(MNIST(root, transform=ToTensor()), [54_000, 6_000])
+    loaders = DataLoader(train, batch_size=128, shuffle=True), DataLoader(validation, batch_size=1000)
+    module = Plain(contiguous(CNN(VARIANTS["keras"])), cross_entropy, torch.optim.Adam, accuracy=True)
+    return {
+        "ours": ours("mnist_cnn", 1),
+        "lean": timed(lean, 1, ALL_THREADS),
+        "plain": plain(module, 1, *loaders),
+    }
+
+
+def contiguous(net: nn.Module) -> nn.Module:
+    """The net in torch's default memory format, as it is where nobody thinks of another."""
+    return net.to(memory_format=torch.contiguous_format)
+
+
+def mnist_cnn(rounds: int, root: Path) -> None:
+    """An epoch of mnist_cnn."""
+    names = ("ours", "lean", "plain")
+    print_heading("mnist_cnn, ms/epoch", names)
+    print_row("one epoch", names, [mnist_round(root) for _ in range(rounds)])

@@ -1,0 +1,218 @@
+"""The stacked autoencoder, through the command."""
+
+import signal
+from itertools import pairwise
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from lit_anndl import load
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.features.stacked_autoencoder import StackedDigitAutoencoder
+from tests.support.processes import assert_equal_runs, checkpoint, finish, runs, training_history
+from tests.support.recorded import artifacts, table
+
+EXERCISE = "stacked_autoencoder"
+SIZES = ["--data.train_size", "200", "--data.test_size", "100", "--data.batch_size", "40"]
+SHORT = [EXERCISE, *SIZES, "--model.hidden", "[12,8]", "--model.tsne_images", "0"]
+PHASES = ["--model.pretraining_epochs", "2", "--model.classifier_epochs", "2", "--model.fine_tuning_epochs", "2"]
+FIGURES = {"mse", "loss", "accuracy", "accuracy_by_phase", "gradient_norms", "features"}
+
+
+def words_of(pretraining, classifier, fine_tuning):
+    names = ("pretraining", "classifier", "fine_tuning")
+    numbers = (pretraining, classifier, fine_tuning)
+    return [f"--model.{name}_epochs={number}" for name, number in zip(names, numbers, strict=True)]
+
+
+@pytest.fixture
+def words(digits):
+    return [*SHORT, "--data.directory", str(digits)]
+
+
+@pytest.fixture
+def data(digits):
+    data = MNISTData(directory=str(digits), train_size=200, test_size=100, validation_fraction=0.2, seed=0)
+    data.setup("test")
+    return data
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Runs without figures."""
+    monkeypatch.setattr(StackedDigitAutoencoder, "figures", lambda *_: iter(()))
+
+
+def test_each_phase_moves_its_own_weights(words, command, monkeypatch, undrawn):
+    states, begin = [], StackedDigitAutoencoder.on_train_epoch_start
+
+    def kept(self):
+        states.append({name: tensor.clone() for name, tensor in self.state_dict().items()})
+        begin(self)
+
+    monkeypatch.setattr(StackedDigitAutoencoder, "on_train_epoch_start", kept)
+    run = command.run(*words, *words_of(1, 1, 1))
+    states.append(torch.load(checkpoint(run), weights_only=True)["state_dict"])
+    moved = [
+        {".".join(name.split(".")[:3]) for name in after if not torch.equal(before[name], after[name])}
+        for before, after in pairwise(states)
+    ]
+    layers = [f"net.perceptron.{number}" for number in (0, 2, 4)]
+    assert moved[:3] == [{layers[0], "net.decoders.0"}, {layers[1], "net.decoders.1"}, {layers[2]}]
+    assert {name for name in moved[3] if name.startswith("net.")} == set(layers)
+    *_, begun_with, ended = states
+    for name in [name for name in ended if name.startswith("before.")]:
+        assert torch.equal(ended[name], begun_with[name.replace("before.", "net.perceptron.")])
+
+
+def test_a_run_interrupted_in_any_phase_or_between_two_goes_on_as_if_it_had_not_been(
+    words, command, monkeypatch, undrawn
+):
+    momentum = [f"--model.{name}.momentum=0.9" for name in ("pretraining_optimizer", "classifier_optimizer")]
+    words = [*words, *PHASES, *momentum, "--model.optimizer=Adam", "--model.optimizer.lr=0.01"]
+    whole = command.run(*words)
+    begin = StackedDigitAutoencoder.on_train_epoch_start
+    for last in range(7):
+
+        def interrupted(self, last=last):
+            if self.current_epoch == last:
+                signal.raise_signal(signal.SIGTERM)  # waits for the epoch's end
+            begin(self)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(StackedDigitAutoencoder, "on_train_epoch_start", interrupted)
+            code, _, err = command(*words)
+        assert code == 143
+        resumed = command.run(EXERCISE, "--resume", err.split()[-1])
+        assert_equal_runs(command.client, resumed.info.run_id, whole.info.run_id)
+        norms = [torch.load(checkpoint(run), weights_only=True)["gradient_norms"] for run in (resumed, whole)]
+        assert norms[0] == norms[1] and len(norms[0]) == 2
+
+
+def test_more_epochs_than_planned_and_fewer(words, command, undrawn):
+    words, more = [*words, *PHASES], ["--trainer.max_epochs", "10"]
+    whole, longer, part = (command.run(*words, *own) for own in ([], more, ["--trainer.max_epochs", "3"]))
+    history = training_history(command.client, whole.info.run_id)
+    assert [epoch for epoch, _ in history["train/mse"]] == [0, 1, 2, 3]
+    assert [epoch for epoch, _ in history["val/loss"]] == [4, 5, 6, 7]
+    assert not checkpoint(part).with_name("best.ckpt").exists()  # a layer's reconstruction is no classification
+    again = command.run(EXERCISE, "--resume", part.info.run_id, "--trainer.max_epochs", "null")
+    assert again.data.metrics["test/loss"] == whole.data.metrics["test/loss"]
+    for begun in (whole, part):
+        grown = command.run(EXERCISE, "--resume", begun.info.run_id, *more)
+        histories = [training_history(command.client, run.info.run_id) for run in (grown, longer)]
+        for name in ("train/mse", "val/mse", "train/loss", "train/accuracy", "val/loss", "val/accuracy"):
+            assert histories[0][name] == histories[1][name]
+        assert grown.data.metrics["test/loss"] == longer.data.metrics["test/loss"]
+    for epochs in ("8", "null"):
+        code, _, err = command(EXERCISE, "--resume", longer.info.run_id, "--trainer.max_epochs", epochs)
+        assert code == 2 and "only trainer.max_epochs may grow" in err
+
+
+def test_everything_is_recorded(words, command, data, tmp_path):
+    run = command.run(*words, *PHASES, "--model.tsne_images", "40", "--model.optimizer.lr", "0.3")
+    names = {f"figures/{name}.png" for name in (*FIGURES, "code_maps")}
+    assert artifacts(command.client, run.info.run_id, "figures") == names
+    metrics = run.data.metrics
+    assert metrics["parameters"] == 784 * 12 + 12 + 12 * 8 + 8 + 8 * 10 + 10  # no decoders
+    lines = table(command.client, run, "gradient_norms", tmp_path)
+    assert [line["epoch"] for line in lines] == [6, 7]
+    assert all(line[name] > 0 for line in lines for name in ("layer 1", "layer 2", "classifier"))
+    module = load(run.info.run_id)
+    images, labels = data.test
+    scores = module(images)
+    assert scores.shape == (100, 10) and torch.equal(module.net(images), scores)
+    assert module.encode(images).shape == (100, 8)
+    assert float(cross_entropy(scores, labels)) == pytest.approx(metrics["test/loss"], rel=1e-5)
+    assert float((scores.argmax(1) == labels).float().mean()) == pytest.approx(metrics["test/accuracy"])
+    before = module.before(images.flatten(1)).argmax(1) == labels
+    assert float(before.float().mean()) == pytest.approx(metrics["before_fine_tuning/accuracy"])
+    again = StackedDigitAutoencoder.load_from_checkpoint(checkpoint(run))
+    assert torch.equal(again(images), scores)
+
+
+def test_gradients_are_those_of_the_loss(words, command, data, tmp_path):
+    """With one batch per epoch, from the weights that fine-tuning began with."""
+    run = command.run(*words, *words_of(0, 0, 1), "--data.batch_size", "160")
+    module = load(run.info.run_id)
+    net = module.before.requires_grad_(True)
+    images, labels = data.train
+    cross_entropy(net(images.flatten(1)), labels).backward()
+    (line,) = table(command.client, run, "gradient_norms", tmp_path)
+    expected = [float(net[number].weight.grad.norm()) for number in (0, 2, 4)]
+    assert [line[name] for name in ("layer 1", "layer 2", "classifier")] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("epochs", [(0, 0, 2), (0, 1, 1), (1, 1, 0)])
+def test_phases_may_be_left_out(epochs, words, command):
+    run = command.run(*words, *words_of(*epochs))
+    history, metrics = training_history(command.client, run.info.run_id), run.data.metrics
+    assert len(history.get("train/mse", [])) == 2 * epochs[0]
+    assert len(history["train/loss"]) == sum(epochs[1:])
+    assert checkpoint(run).with_name("best.ckpt").exists()
+    if not epochs[2]:
+        assert metrics["before_fine_tuning/accuracy"] == pytest.approx(metrics["test/accuracy"])
+
+
+@pytest.mark.parametrize(("hidden", "drawn"), [("[6]", False), ("[5,4,2]", True), ("[4,1]", False)])
+def test_any_depth(hidden, drawn, words, command):
+    run = command.run(*words, *words_of(1, 1, 1), "--model.hidden", hidden, "--model.activation", "tanh")
+    depth = hidden.count(",") + 1
+    assert len(training_history(command.client, run.info.run_id)["train/mse"]) == depth
+    assert ("figures/code_maps.png" in artifacts(command.client, run.info.run_id, "figures")) is drawn
+
+
+def test_learns(words, command):
+    learning = ["--model.pretraining_optimizer=Adam", "--model.optimizer=Adam", "--model.optimizer.lr=0.01"]
+    run = command.run(*words, *words_of(3, 0, 20), *learning, "--model.hidden", "[64,32]", "--data.batch_size", "20")
+    assert run.data.metrics["test/accuracy"] > 0.9
+    assert training_history(command.client, run.info.run_id)["train/mse"][2][1] < 0.1
+
+
+def test_early_stopping_counts_from_the_classifier_on(words, command):
+    stopping = ["--early_stopping.patience", "2", "--checkpoint.monitor", "val/loss", "--checkpoint.mode", "min"]
+    rates = ["--model.optimizer.lr", "1e-9", "--model.classifier_optimizer.lr", "0.1"]
+    run = command.run(*words, *words_of(3, 2, 8), *stopping, *rates)
+    history = training_history(command.client, run.info.run_id)
+    assert len(history["train/mse"]) == 6 and len(history["val/loss"]) < 10
+    assert run.data.metrics["best/epoch"] >= 6
+    # the weights tested are those of the classifier's phase or hardly changed ones
+    assert run.data.metrics["before_fine_tuning/accuracy"] == pytest.approx(run.data.metrics["test/accuracy"])
+
+
+def test_two_processes_train_what_one_does(words, client, store_uri):
+    words = [*words, *words_of(1, 1, 1), "--trainer.accelerator", "cpu"]
+    metrics = []
+    for processes, batch_size in (("1", "40"), ("2", "20")):
+        own = ["--trainer.devices", processes, "--data.batch_size", batch_size]
+        code, _, err = finish(*words, *own, store=store_uri)
+        assert code == 0, err
+        metrics.append(runs(client)[0].data.metrics)
+    for name in ("train/mse", "train/loss", "val/loss", "test/loss", "before_fine_tuning/accuracy", "parameters"):
+        assert metrics[0][name] == pytest.approx(metrics[1][name], rel=1e-4)
+
+
+def test_help_says_how_many_epochs_there_are(command):
+    _, out, _ = command(EXERCISE, "--help")
+    assert "--trainer.max_epochs null" in out and "80 as it is" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model.hidden", "[]"], "model.hidden: [] was given, expected the units of one layer or more"),
+        (["--model.hidden", "[8,0]"], "model.hidden"),
+        (["--model.hidden", "[-3]"], "model.hidden"),
+        (["--model.pretraining_epochs", "-1"], "model.pretraining_epochs: -1 was given, expected a whole number ≥ 0"),
+        (words_of(0, 0, 0), "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both"),
+        (words_of(5, 0, 0), "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both"),
+        (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse: expected one of train/loss, train/accuracy"),
+        (["--model.optimizer", "LBFGS"], "the optimizer of phase fine-tuning: LBFGS was given"),
+    ],
+)
+def test_wrong_words(options, message, words, command):
+    before = len(command.runs())
+    code, out, err = command(*words, *options)
+    assert (code, out) == (2, "") and message in err and err.count("\n") == 1
+    assert len(command.runs()) == before

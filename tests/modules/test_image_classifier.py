@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch import nn
+
+from lit_anndl.modules.image_classifier import ImageClassifier
+from tests.support.processes import checkpoint
+
+CYCLE = ("--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01")
+COSINE = ("--model.lr_scheduler", "CosineAnnealingLR", "--model.lr_scheduler.T_max", "3")
+
+
+@pytest.fixture
+def fit(digits):
+    return ("mnist_cnn", "--data.directory", str(digits), "--data.train_size", "60", "--data.test_size", "50")
+
+
+def rates(run) -> list[float]:
+    """The learning rate that the last checkpoint would go on with."""
+    state = torch.load(checkpoint(run).with_name("last.ckpt"), weights_only=True)
+    return [group["lr"] for optimizer in state["optimizer_states"] for group in optimizer["param_groups"]]
+
+
+def test_labels_are_smoothed_in_training_alone():
+    module = ImageClassifier(torch.optim.SGD, nn.Flatten(), label_smoothing=0.3)
+    logits, labels = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0])
+    log_p = logits.log_softmax(dim=1)[0]
+    expected = {True: -(0.7 * log_p[0] + 0.3 * log_p.mean()), False: -log_p[0]}
+    for training, loss in expected.items():
+        torch.testing.assert_close(module.train(training).measure(logits, (logits, labels))["loss"], loss)
+
+
+def test_a_schedule_moves_the_rate_after_each_epoch(command, fit):
+    words = ("--model.lr_scheduler", "ExponentialLR", "--model.lr_scheduler.gamma", "0.5", "--trainer.max_epochs", "2")
+    assert rates(command.run(*fit, *words)) == [pytest.approx(0.001 * 0.25)]
+
+
+def test_a_schedule_to_its_end_goes_on_where_it_was_interrupted(command, fit):
+    whole = command.run(*fit, *COSINE, "--trainer.max_epochs", "3")
+    assert rates(whole) == [pytest.approx(0, abs=1e-12)]
+    refused = ("mnist_cnn", "--resume", whole.info.run_id, "--trainer.max_epochs", "4")
+    code, _, err = command(*refused)
+    assert code == 2 and "with model.lr_scheduler.T_max not even trainer.max_epochs may grow" in err
+
+
+def test_epochs_are_those_of_the_schedule_or_fewer(command, fit):
+    planned = command.run(*fit, *COSINE, "--trainer.max_epochs", "null")
+    assert rates(planned) == [pytest.approx(0, abs=1e-12)]
+    before = len(command.runs())
+    code, _, err = command(*fit, *CYCLE, "--model.lr_scheduler.total_steps", "2", "--trainer.max_epochs", "3")
+    assert code == 2
+    assert err == "fit: trainer.max_epochs: 3 was given, expected 2 at most, as model.lr_scheduler.total_steps says\n"
+    assert len(command.runs()) == before
+
+
+def test_a_schedule_without_its_settings_is_refused(command, fit):
+    before = len(command.runs())
+    for name in ("ExponentialLR", "OneCycleLR"):
+        code, _, err = command(*fit, "--model.lr_scheduler", name)
+        assert code == 2 and err.count("\n") == 1, err
+    assert len(command.runs()) == before
