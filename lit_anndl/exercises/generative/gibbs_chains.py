@@ -54,7 +54,8 @@ def class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
 
 def entropy_bits(shares: Tensor) -> float:
     """The entropy of some shares: log₂ 10 = 3.32 for ten classes that are equally frequent."""
-    return float(-(shares[shares > 0] * shares[shares > 0].log2()).sum())
+    present = shares[shares > 0]
+    return abs(float((present * present.log2()).sum()))
 
 
 def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains) -> dict[str, float]:

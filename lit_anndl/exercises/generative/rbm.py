@@ -121,10 +121,11 @@ class DigitRBM(Exercise[MNISTData]):
         return rbm_examination.SUMMARIES
 
     def build(self, data: MNISTData) -> None:
-        """Makes room for the chains that go on; keeps the data, some of which are watched."""
+        """Begins the chains that go on, at noise; keeps the data, some of which are watched."""
         self.data = data
         if self.persistent:
-            self.chain_states = torch.zeros(int(data.batch_size), SIDE**2)
+            noise = torch.full((int(data.batch_size), SIDE**2), 0.5)
+            self.chain_states = torch.bernoulli(noise, generator=data.stream("persistent chains"))
 
     def check(self, data: MNISTData) -> None:
         """Refuses more chains than memory holds."""
@@ -138,11 +139,9 @@ class DigitRBM(Exercise[MNISTData]):
         return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
 
     def on_fit_start(self) -> None:
-        """Chooses the training images whose free energy is watched; begins the chains that go on."""
+        """Chooses the training images whose free energy is watched."""
         images = self.data.train[0][: len(self.data.validation[0]) if self.data.has_validation else None]
         self.watched = self.data.binarized("watched", (images,))[0].flatten(1).to(self.device)
-        if self.persistent and self.trainer.current_epoch == 0:
-            self.chain_states.bernoulli_(0.5)
 
     def train_batch(self, batch: Batch) -> Metrics:
         """One update, by the statistics of the data and of chains that have run k Gibbs steps."""
