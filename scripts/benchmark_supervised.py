@@ -14,8 +14,8 @@ from torchvision.transforms import ToTensor
 
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.surface import SurfaceData
-from lit_anndl.nets.cnn import CNN
 from lit_anndl.nets.cnn_architectures import VARIANTS
+from lit_anndl.nets.convolutional import CNN
 from lit_anndl.nets.mlp import MLP
 
 LBFGS = {"lr": 1, "max_iter": 1, "max_eval": 26, "line_search_fn": "strong_wolfe"}

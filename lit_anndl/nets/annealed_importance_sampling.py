@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from lit_anndl.nets.rbm import RBM
+from lit_anndl.nets.boltzmann import RBM
 
 MOST_ENUMERATED = 20
 """Hidden units whose states are summed over one by one."""

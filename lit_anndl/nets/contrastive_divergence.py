@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lit_anndl.nets.rbm import RBM
+from lit_anndl.nets.boltzmann import RBM
 
 
 class Statistics(NamedTuple):

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lit_anndl.nets.cnn import CNN
 from lit_anndl.nets.cnn_architectures import Architecture
+from lit_anndl.nets.convolutional import CNN
 
 WEIGHTS = Path(__file__).with_suffix(".pt")
 ARCHITECTURE = Architecture(channels=(16, 32, 48), padding=1, pooling=2, head=(96,))

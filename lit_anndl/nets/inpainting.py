@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lit_anndl.nets.rbm import RBM
+from lit_anndl.nets.boltzmann import RBM
 
 
 @torch.no_grad()

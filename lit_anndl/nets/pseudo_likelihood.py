@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from lit_anndl.nets.rbm import RBM
+from lit_anndl.nets.boltzmann import RBM
 
 
 @torch.no_grad()

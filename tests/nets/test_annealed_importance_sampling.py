@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from lit_anndl.nets.annealed_importance_sampling import annealed, annealed_back, base_rates, enumerated, schedule
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
-from lit_anndl.nets.rbm import RBM
 
 
 def machine(scale: float, seed: int = 0, visible: int = 12, hidden: int = 6) -> RBM:

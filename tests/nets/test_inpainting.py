@@ -1,7 +1,7 @@
 import torch
 
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.inpainting import inpaint
-from lit_anndl.nets.rbm import RBM
 
 
 def machine() -> RBM:

@@ -14,9 +14,9 @@ from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import CLASSES, MNISTData
 from lit_anndl.data.shifts import LARGEST_SHIFT, shifted
 from lit_anndl.modules.image_classifier import ImageClassifier
-from lit_anndl.nets.cnn import CNN
 from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture, Variant
 from lit_anndl.nets.convolution_arithmetic import receptive_fields
+from lit_anndl.nets.convolutional import CNN
 from lit_anndl.nets.mlp import Activation
 from lit_anndl.plots.images import filters
 from lit_anndl.plots.shift_accuracy import shift_accuracy

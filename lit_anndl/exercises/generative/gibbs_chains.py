@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from lit_anndl.nets.autocorrelation import autocorrelation_time
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import CLASSES, DigitClassifier
-from lit_anndl.nets.rbm import RBM
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (

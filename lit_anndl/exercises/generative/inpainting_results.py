@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import DigitClassifier
 from lit_anndl.nets.inpainting import inpaint
-from lit_anndl.nets.rbm import RBM
 from lit_anndl.runtime.records import Table
 
 PLACES = ("top", "middle", "bottom")

@@ -15,8 +15,8 @@ from lit_anndl.nets.annealed_importance_sampling import (
     enumerated,
     schedule,
 )
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
-from lit_anndl.nets.rbm import RBM
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.memory_limits import available_bytes
 from lit_anndl.runtime.terminal import announce

@@ -20,9 +20,9 @@ from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
-from lit_anndl.nets.rbm import RBM
 from lit_anndl.plots.distributions import histograms
 from lit_anndl.plots.images import filters
 from lit_anndl.plots.learning import curves

@@ -13,9 +13,9 @@ from lit_anndl.data.mnist import SIDE, MNISTData
 from lit_anndl.data.streams import random_state
 from lit_anndl.exercises.generative import gibbs_chains, inpainting_results, likelihood
 from lit_anndl.exercises.generative.gibbs_chains import Chains
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.inpainting import inpaint
-from lit_anndl.nets.rbm import RBM
 from lit_anndl.plots.images import image_rows
 from lit_anndl.plots.inpainting_errors import inpainting_errors
 from lit_anndl.runtime.records import Table

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from lit_anndl.data.mnist import CLASSES, MNISTData
 from lit_anndl.modules.image_classifier import ImageClassifier
-from lit_anndl.nets.cnn import CNN
 from lit_anndl.nets.cnn_architectures import VARIANTS
+from lit_anndl.nets.convolutional import CNN
 from lit_anndl.plots.images import filters
 from lit_anndl.runtime.records import History
 

@@ -5,9 +5,9 @@ import torch
 from sklearn.neural_network import BernoulliRBM
 from sklearn.utils import check_random_state
 
+from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
-from lit_anndl.nets.rbm import RBM
 
 
 def machine(visible: int = 6, hidden: int = 4, seed: int = 0) -> RBM:

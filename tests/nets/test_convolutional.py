@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from lit_anndl.nets.cnn import CNN
 from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture
+from lit_anndl.nets.convolutional import CNN
 
 KERAS = VARIANTS["keras"]
 PARAMETERS = {
