@@ -94,7 +94,8 @@ def _binary(data: MNISTData, name: str) -> Tensor:
 
 def _chains_figure(start: Tensor, chains: Chains, name: str) -> Figure:
     """The first chains, a row of them for each number of steps."""
-    rows = {"start": start.cpu(), **{f"{steps} steps": images for steps, images in sorted(chains.looks.items())}}
+    looks = {f"step {steps}": images for steps, images in sorted(chains.looks.items())}
+    rows = {"start": start.cpu(), **looks}
     title = f"Gibbs chains from {name}: p(v = 1 | h)"
     return image_rows({label: _images(each[:_SHOWN]) for label, each in rows.items()}, title)
 
