@@ -15,14 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import CLASSES
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.encoder_decoder import StackedAutoencoder
 from lit_anndl.nets.mlp import Activation
-from lit_anndl.plots.images import filter_panels
-from lit_anndl.plots.latent import code_maps, tsne
 from lit_anndl.plots.learning import bars, curves, gradient_norms
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
@@ -30,7 +28,6 @@ from lit_anndl.runtime.records import History, Table
 SIDE = 28
 FINE_TUNING = "fine-tuning"
 CLASSIFIER = "classifier"
-_FILTERS = 64
 _CURVES = {"mse": "mean squared error per unit", "loss": "cross-entropy [nats]", "accuracy": "accuracy"}
 
 
@@ -106,10 +103,8 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         readout = Phase(CLASSIFIER, classifier_epochs, (net.readout,), classifier_optimizer, self.classify_frozen)
         everything = Phase(FINE_TUNING, fine_tuning_epochs, (net.perceptron,), optimizer, self.classify)
         self.phases = Phases([*layers, readout, everything])
-        self.units = hidden[-1]
         self.tsne_images = tsne_images
         self.gradient_norms: list[list[float]] = []
-        self.test_outputs: list[Tensor] = []
 
     # What it is
 
@@ -207,16 +202,8 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
             self.gradient_norms.append(torch.stack(self.norms_of_steps).float().mean(dim=0).tolist())
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
-        """What the phase measures; in the test the classification, whose scores are kept for the figures."""
-        if stage == "val":
-            return self.phase.measure(batch)
-        scores = self(batch[0])
-        self.test_outputs.append(scores.cpu().float())
-        return _score(scores, batch[1])
-
-    def on_test_start(self) -> None:
-        """Drops the outputs of an earlier test."""
-        self.test_outputs.clear()
+        """What the phase measures; in the test the classification."""
+        return self.phase.measure(batch) if stage == "val" else self.classify(batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the gradients' norms so far."""
@@ -232,7 +219,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The test accuracy of the weights that fine-tuning began with."""
-        before, *_ = self.accuracies(data)["test"].values()
+        before, *_ = accuracies(self.nets(), data)["test"].values()
         return {"before_fine_tuning/accuracy": before}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
@@ -249,40 +236,19 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         for name, ylabel in _CURVES.items():
             if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
                 yield name, curves(history, logged, ylabel, log=name != "accuracy", phases=starts)
-        yield "accuracy_by_phase", bars(self.accuracies(data), "accuracy")
         if self.gradient_norms:
             yield "gradient_norms", gradient_norms(self.norms_by_layer(), starts[FINE_TUNING])
-        features = {name: _weights(net)[0].detach().cpu().float() for name, net in self.nets().items()}
-        images = {name: weights[:_FILTERS].reshape(-1, 1, SIDE, SIDE) for name, weights in features.items()}
-        shown, units = (len(next(iter(each.values()))) for each in (images, features))
-        yield "features", filter_panels(images, f"first layer: weights of {shown} of {units} units")
-        yield from self.code_maps(data)
-
-    def code_maps(self, data: MNISTData) -> Iterator[tuple[str, Figure]]:
-        """The codes of test images in the plane, before and after fine-tuning."""
-        encoders = {f"codes {name}": net[:-1] for name, net in self.nets().items()}
-        images, labels = (each[: self.tsne_images] for each in data.test)
-        codes = {name: _in_batches(encoder, images).numpy() for name, encoder in encoders.items()}
-        if self.units == 2:
-            yield "code_maps", code_maps(codes, labels.numpy(), ("first unit of the code", "second unit of the code"))
-        elif self.units > 2 and self.tsne_images:
-            planes = {name: tsne(each) for name, each in codes.items()}
-            yield "code_maps", code_maps(planes, labels.numpy(), ("t-SNE 1", "t-SNE 2"))
+        nets = self.nets()
+        yield "accuracy_by_phase", bars(accuracies(nets, data), "accuracy")
+        yield "features", first_layers(nets)
+        for figure in planes(nets, data, self.tsne_images):
+            yield "code_maps", figure
 
     def nets(self) -> dict[str, nn.Sequential]:
         """The perceptron before and after fine-tuning; the only one there is, where nothing was fine-tuned."""
         if not self.is_fine_tuned:
             return {"without fine-tuning": self.net.perceptron}
         return {"before fine-tuning": self.before, "after fine-tuning": self.net.perceptron}
-
-    def accuracies(self, data: MNISTData) -> dict[str, dict[str, float]]:
-        """The accuracy on validation and test images, before and after fine-tuning."""
-        held_out = {"validation": data.validation, "test": data.test}
-        return {
-            name: {when: _accuracy(_in_batches(net, batch[0]), batch[1]) for when, net in self.nets().items()}
-            for name, batch in held_out.items()
-            if batch
-        }
 
     def norms_by_layer(self) -> dict[str, list[float]]:
         """The gradients' norms by epoch of fine-tuning, for each layer."""
@@ -295,17 +261,6 @@ def _score(scores: Tensor, labels: Tensor) -> Metrics:
     return {"loss": cross_entropy(scores, labels), "accuracy": (scores.argmax(dim=1) == labels).float().mean()}
 
 
-def _accuracy(scores: Tensor, labels: Tensor) -> float:
-    return float(_score(scores, labels)["accuracy"])
-
-
 def _weights(net: nn.Sequential) -> list[Tensor]:
     """The weight matrices of a perceptron, from the first layer on."""
     return [parameter for parameter in net.parameters() if parameter.dim() == 2]
-
-
-@torch.no_grad()
-def _in_batches(net: nn.Module, images: Tensor) -> Tensor:
-    """What a net makes of images, on the CPU."""
-    like = next(net.parameters())
-    return torch.cat([net(each.flatten(1).to(like)).cpu().float() for each in images.split(EVALUATION_BATCH_SIZE)])

@@ -1,0 +1,57 @@
+"""What fine-tuning has made of a perceptron of digits: accuracy, first layer and codes, before and after."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.plots.images import filter_panels
+from lit_anndl.plots.latent import code_maps, tsne
+
+_FILTERS = 64
+
+Nets = Mapping[str, nn.Sequential]
+"""Perceptrons, linear layers and units in turn, by when they were: before fine-tuning, after it."""
+
+
+def accuracies(nets: Nets, data: MNISTData) -> dict[str, dict[str, float]]:
+    """The accuracies on validation images, where there are some, and on test images."""
+    held_out = {"validation": data.validation, "test": data.test}
+    return {
+        name: {when: _accuracy(net, *batch) for when, net in nets.items()} for name, batch in held_out.items() if batch
+    }
+
+
+def first_layers(nets: Nets) -> Figure:
+    """The first layers' weights as images."""
+    weights = {
+        when: next(net.parameters()).detach().cpu().float().unflatten(1, (1, 28, 28)) for when, net in nets.items()
+    }
+    units = len(next(iter(weights.values())))
+    title = f"first layer: weights of {min(units, _FILTERS)} of {units} units"
+    return filter_panels({when: each[:_FILTERS] for when, each in weights.items()}, title)
+
+
+def planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
+    """The codes of test images in the plane, if they have two units, or by t-SNE of at most so many images if more."""
+    (images, labels), axes = data.test, ("first unit of the code", "second unit of the code")
+    codes = {f"codes {when}": _in_batches(net[:-1], images).numpy() for when, net in nets.items()}
+    units = next(iter(codes.values())).shape[1]
+    if units > 2 and most:
+        codes, axes = {name: tsne(each[:most]) for name, each in codes.items()}, ("t-SNE 1", "t-SNE 2")
+    if units == 2 or (units > 2 and most):
+        yield code_maps(codes, labels.numpy()[: len(next(iter(codes.values())))], axes)
+
+
+def _accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
+    return float((_in_batches(net, images).argmax(dim=1) == labels).float().mean())
+
+
+@torch.no_grad()
+def _in_batches(net: nn.Module, images: Tensor) -> Tensor:
+    """What a net makes of images (n, 1, 28, 28), on the CPU."""
+    like = next(net.parameters())
+    return torch.cat([net(each.flatten(1).to(like)).cpu().float() for each in images.split(EVALUATION_BATCH_SIZE)])
