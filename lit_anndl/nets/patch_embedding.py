@@ -11,7 +11,8 @@ class PatchEmbedding(nn.Module):
     """z⁰ = [c; E x₁ + b; …; E x_N + b] + p: a token for the class, then one for each patch x of P×P pixels, row by row.
 
     The positions p and the class token c are learned as E is (Dosovitskiy et al., An image is worth 16x16 words, ICLR
-    2021, equation 1). Convolutions may come first (Xiao et al., Early convolutions help transformers see better,
+    2021, equation 1). They start from N(0, 1): with the usual standard deviation of 0.02 a few thousand digits were
+    learned more slowly. Convolutions may come first (Xiao et al., Early convolutions help transformers see better,
     NeurIPS 2021): each is 3×3 with stride 2, and so halves the sides of an image and of a patch.
 
     Args:

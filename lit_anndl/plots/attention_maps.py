@@ -43,7 +43,7 @@ def attention_over_images(
 
     All maps share one scale, from their smallest value to their largest.
     """
-    figure = Figure(figsize=(1.1 * len(images) + 1.0, 3.0), layout="constrained")
+    figure = Figure(figsize=(1.1 * len(images) + 0.8, 2.9), layout="constrained")
     figure.suptitle(title, fontsize=10)
     grid = figure.subplots(2, len(images), squeeze=False)
     for column, image, attention, caption in zip(grid.T, images, maps, captions, strict=True):
@@ -53,15 +53,17 @@ def attention_over_images(
         column[1].contour(image, levels=[0.5], colors="white", linewidths=0.8)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
-    figure.colorbar(shown, ax=list(grid[1]), label="share", aspect=10)
+    figure.colorbar(shown, cax=grid[1, -1].inset_axes((1.08, 0, 0.08, 1)), label="share")  # as high as the maps
     return figure
 
 
 def position_similarity(similarity: NDArray[np.float32]) -> Figure:
     """Similarities (rows, columns, rows, columns) of each position to all, a panel for each where it lies."""
     rows, columns = similarity.shape[:2]
-    figure = Figure(figsize=(0.8 * columns + 1.6, 0.8 * rows + 0.8), layout="constrained")
-    figure.suptitle("cosines of learned positions:\neach panel is a patch, beside all patches", fontsize=10)
+    figure = Figure(figsize=(0.4 * columns + 2.6, 0.4 * rows + 2.2), layout="constrained")
+    figure.suptitle(
+        "cosines of learned positions, which start at random:\na panel for each patch, all patches in it", fontsize=9
+    )
     grid = figure.subplots(rows, columns, squeeze=False)
     for place, axes in np.ndenumerate(grid):
         shown = axes.imshow(similarity[place], cmap="RdBu_r", vmin=-1, vmax=1)

@@ -18,8 +18,6 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
 
 SIDE = 28
-_PER_CLASS = 1
-"""Test images of each class in the figure of attention."""
 
 
 class DigitViT(ImageClassifier):
@@ -75,10 +73,10 @@ class DigitViT(ImageClassifier):
         yield "positions", position_similarity(similarity.cpu().float().numpy())
 
     def rollout_figure(self, data: MNISTData) -> Figure:
-        """The first test images of each class, and the patches' shares in the class token."""
+        """The first test image of each class, and the patches' shares in the class token."""
         images, labels = data.test
         predicted = torch.cat(self.test_outputs).argmax(dim=1)
-        chosen = torch.cat([(labels == label).nonzero()[:_PER_CLASS, 0] for label in labels.unique()])
+        chosen = torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()])
         captions = [f"{labels[i]} as {predicted[i]}" for i in chosen.tolist()]
         title = "test images, true as predicted; below, the patches' shares in the class token, by attention rollout"
         shares = self.patch_shares(images[chosen])
