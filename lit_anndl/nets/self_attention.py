@@ -61,7 +61,8 @@ class SelfAttention(nn.Module):
     def __init__(self, dim: int, heads: int = 1) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"dim {dim} cannot be divided by {heads} heads")
+            fitting = [count for count in range(1, dim + 1) if dim % count == 0]
+            raise ValueError(f"dim {dim} cannot be divided by {heads} heads, expected one of {fitting}")
         self.heads = heads
         self.queries, self.keys, self.values = (nn.Linear(dim, dim, bias=False) for _ in range(3))
         self.output = nn.Linear(dim, dim, bias=False)
