@@ -13,7 +13,7 @@ from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
-from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.mnist import SIDE, MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
@@ -24,7 +24,6 @@ from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-SIDE = 28
 SHOWN = 10
 """Test images in the figure of reconstructions."""
 _FILTERS = 64

@@ -9,15 +9,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from lit_anndl.data.mnist import CLASSES, MNISTData
+from lit_anndl.data.mnist import CLASSES, SIDE, MNISTData
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.attention_rollout import attention_rollout
 from lit_anndl.nets.vision_transformer import VisionTransformer
 from lit_anndl.plots.attention_maps import attention_over_images, position_similarity
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
-
-SIDE = 28
 
 
 class DigitViT(ImageClassifier):
