@@ -58,7 +58,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str, titl
 
 
 def overlay(tables: Mapping[str, Sequence[Table]], title: str, together: bool) -> Figure:
-    """Tables of several runs of each row: the third column against the first, the second in black.
+    """Tables of several runs of each row: the third column against the first, the second in black; or of two columns.
 
     Together they are in one pair of axes, apart in one each.
     """
@@ -66,11 +66,11 @@ def overlay(tables: Mapping[str, Sequence[Table]], title: str, together: bool) -
     figure = Figure(figsize=(9, 4.5 if together else 2.4 * panels + 0.5), layout="constrained")
     grid = figure.subplots(panels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for number, ((row, runs), axes) in enumerate(zip(tables.items(), cycle(grid), strict=False)):
-        x, reference, y = list(runs[0])[:3]
+        x, *reference, y = list(runs[0])[:3]
         steps = np.array(runs[0][x])
         curve = Curve.over_seeds(steps, np.array([run[y] for run in runs], dtype=np.float64))
-        if number < panels:
-            axes.plot(steps, runs[0][reference], color="black", linewidth=1, label=reference)
+        if reference and number < panels:
+            axes.plot(steps, runs[0][reference[0]], color="black", linewidth=1, label=reference[0])
         _draw_band(axes, steps, curve, number, f"{row}: {y}, median and range of {len(runs)} runs")
         axes.set(ylabel=y)
         axes.grid(alpha=0.3)

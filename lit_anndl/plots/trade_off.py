@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
+
+from lit_anndl.plots.scales import use_log_scale
 
 
 def trade_off(
@@ -15,7 +16,7 @@ def trade_off(
 
     Args:
         costs: by the cost's name and the row's, a number per seed.
-        values: the metric by row.
+        values: the metric by row; a row whose costs are not known is left out of their panel.
         metric: its name.
         title: of the figure.
     """
@@ -24,7 +25,8 @@ def trade_off(
     panels = np.ravel(figure.subplots(1, len(costs), sharey=True, squeeze=False))
     for axes, (cost, by_row) in zip(panels, costs.items(), strict=True):
         for number, (row, y) in enumerate(values.items()):
-            x = by_row[row]
+            if not (x := by_row.get(row)):
+                continue
             axes.errorbar(
                 np.median(x),
                 np.median(y),
@@ -35,10 +37,9 @@ def trade_off(
                 linewidth=1,
                 label=row,
             )
-        axes.set(xlabel=cost, xscale="log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.set(xlabel=cost)
+        use_log_scale(axes)
         axes.xaxis.set_major_formatter("{x:,.10g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
     panels[0].set(ylabel=metric)
     panels[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)

@@ -61,8 +61,10 @@ class Definition:
         thresholds: values by metric, `{train/mse: [0.03, 0.02]}`: after how many epochs and seconds a row stays
             below each.
         overlays: tables of the runs, such as forecast, that are drawn over each other: their third column against the
-            first, median and range over the seeds for each row, and in black the second, the same for all.
+            first, median and range over the seeds for each row, and in black the second, the same for all; of tables
+            of two columns the second against the first.
         overlays_together: whether all rows are drawn in one pair of axes, rather than each in its own.
+        costs: metrics such as parameters and seconds/fit that the study's metric is drawn against.
         question: what the study asks, in one line.
         sources: who published numbers, by the short names that stand in `published`.
         published: numbers by row, metric and source, `{SGD: {test/mse: {A: 0.0033}}}`.
@@ -96,6 +98,7 @@ class Definition:
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     overlays: list[str] = field(default_factory=list)
     overlays_together: bool = False
+    costs: list[str] = field(default_factory=list)
     question: str = ""
     sources: dict[str, str] = field(default_factory=dict)
     published: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
@@ -169,7 +172,7 @@ class Definition:
 _COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
 _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
-PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together"}
+PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together", "costs"}
 """How the rows of a study are shown, which may change at any time."""
 DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline"}
 """What the report says of a study, which may change at any time."""

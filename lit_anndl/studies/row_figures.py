@@ -10,9 +10,10 @@ from lit_anndl.plots.arrivals import arrivals
 from lit_anndl.plots.bands import Curve, learning_curves, overlay
 from lit_anndl.plots.gallery import gallery
 from lit_anndl.plots.published import values_by_row
+from lit_anndl.plots.trade_off import trade_off
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.row_records import Records, curve_metrics, read_pictures, read_tables
-from lit_anndl.studies.rows import values_of_rows
+from lit_anndl.studies.rows import metric_of_rows, values_of_rows
 from lit_anndl.studies.thresholds import threshold_panels
 from lit_anndl.tracking.run_records import Record
 from lit_anndl.tracking.store import TrackingStore
@@ -32,6 +33,9 @@ def row_figures(
             yield f"curves_{as_name(metric)}", learning_curves(panels, metric, definition.name)
     for metric, counts, first in threshold_panels(definition, records):
         yield f"convergence_{as_name(metric)}", arrivals(counts, first)
+    costs = {cost: metric_of_rows(definition, trials, cost) for cost in definition.costs}
+    if found := {cost: by_row for cost, by_row in costs.items() if by_row}:
+        yield "costs", trade_off(found, values_of_rows(definition, trials), definition.metric, definition.name)
     for name in definition.overlays:
         if tables := read_tables(definition, trials, store, name):
             yield f"overlay_{name}", overlay(tables, f"{definition.name}: {name}", definition.overlays_together)

@@ -69,12 +69,12 @@ def read_tables(
             if table and _is_drawable(table, first := first or table):
                 tables.setdefault(row, []).append(table)
             else:
-                _log.warning("row %s: run %s has no table %s of three columns of numbers", row, run_id, name)
+                _log.warning("row %s: run %s has no table %s of two or three columns of numbers", row, run_id, name)
     return tables
 
 
 def _is_drawable(table: Table, like: Table) -> bool:
-    """Whether a table has three columns of numbers at least, and the first and the names as another has."""
+    """Whether a table has two or three columns of numbers, or more, and the first and the names as another has."""
     columns = list(table.values())[:3]
     numbers = all(isinstance(value, int | float) for column in columns for value in column)
-    return len(columns) == 3 and numbers and list(table) == list(like) and columns[0] == next(iter(like.values()))
+    return len(columns) > 1 and numbers and list(table) == list(like) and columns[0] == next(iter(like.values()))

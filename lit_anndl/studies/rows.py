@@ -19,8 +19,17 @@ def complete_rows(definition: Definition, trials: list[FrozenTrial]) -> dict[str
 
 def values_of_rows(definition: Definition, trials: list[FrozenTrial]) -> dict[str, list[float]]:
     """The study's metric, per row and seed."""
+    return metric_of_rows(definition, trials, definition.metric)
+
+
+def metric_of_rows(definition: Definition, trials: list[FrozenTrial], metric: str) -> dict[str, list[float]]:
+    """A metric, per row and seed; rows of which a run lacks it are left out."""
     measured = _metrics_of_rows(definition, trials)
-    return {row: [each[definition.metric] for each in metrics] for row, metrics in measured.items()}
+    return {
+        row: [each[metric] for each in metrics]
+        for row, metrics in measured.items()
+        if all(metric in each for each in metrics)
+    }
 
 
 def rows_table(definition: Definition, trials: list[FrozenTrial]) -> Table:

@@ -60,6 +60,8 @@ def check_settings(definition: Definition) -> Configuration:
     if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
     model = configurations[0].model_class
+    for cost in definition.costs:
+        _check_metric("costs", cost, (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL))
     _check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])
     return configurations[0]
 

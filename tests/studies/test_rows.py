@@ -54,14 +54,16 @@ def parent(client, storage, load_study, tmp_path):
     return find
 
 
-def test_curves_convergence_and_gallery(study_file, run_sweep, client, load_study, storage, parent):
+def test_curves_convergence_and_gallery(study_file, run_sweep, client, load_study, storage, parent, caplog):
     shown = {"facet": ["data.noise"], "gallery": ["surfaces", "squared_residuals"]}
+    shown |= {"costs": ["parameters", "seconds/fit"], "overlays": ["parameters"]}
     file = study_file("shown", **TABLE, **shown, thresholds={"train/mse": [0.05, 0.0001]})
     code, _, err = run_sweep(file)
     assert (code, err) == (0, "")
     result = parent("shown")
     curves = {"curves_train_mse.png", "curves_val_mse.png"}
-    assert result.figures() == {"rows.png", "convergence_train_mse.png", "gallery.png", *curves}
+    assert result.figures() == {"rows.png", "costs.png", "convergence_train_mse.png", "gallery.png", *curves}
+    assert "has no table parameters of two or three columns of numbers" in caplog.text
     assert result.picture("gallery.png").height > 3 * result.picture("gallery.png").width / 8  # three lines of pictures
     lines = {(line["below"], line["row"]): line for line in result.table("convergence_train_mse")}
     assert set(lines) == {(t, row) for t in (0.05, 0.0001) for row in TABLE["rows"]}
@@ -151,6 +153,7 @@ def test_lists_are_choices(study_file, run_sweep, load_study, storage):
         ({"thresholds": {"train/mse": []}}, "thresholds: train/mse"),
         ({"thresholds": {"train/mse": "low"}}, "thresholds"),
         ({"gallery": "surfaces"}, "gallery"),
+        ({"costs": ["parameter"]}, "costs: there is no parameter; did you mean parameters?"),
         ({**SMALL, "gallery": ["surfaces"], "rows": None}, "gallery: it shows rows side by side"),
     ],
 )
@@ -167,9 +170,8 @@ def test_tables_of_runs_over_each_other(study_file, run_sweep, parent, caplog):
     }
     code, _, _ = run_sweep(study_file("forecasts", **{**TABLE, **entries}, overlays=["forecast", "nothing", "elapsed"]))
     assert code == 0
-    assert parent("forecasts").figures() >= {"rows.png", "overlay_forecast.png"}
+    assert parent("forecasts").figures() >= {"rows.png", "overlay_forecast.png", "overlay_elapsed.png"}
     assert "has no table nothing" in caplog.text
-    assert "has no table elapsed of three columns" in caplog.text
     picture = parent("forecasts").picture("overlay_forecast.png")
     assert picture.height > picture.width / 3  # an axes for each row
     assert run_sweep("forecasts", "--overlays_together", "true")[0] == 0
