@@ -10,6 +10,7 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            that DataLoader.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors, and a plain Lightning Trainer over
            torchvision's MNIST with ToTensor.
+features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from benchmark_commands import checkpoint, startup
 from benchmark_recurrent import hopfield, santafe
-from benchmark_supervised import mnist_cnn, surface
+from benchmark_supervised import features, mnist_cnn, surface
 
 from lit_anndl.data.digits.dataset_files import data_directory
 from lit_anndl.runtime.terminal import quieten
@@ -34,6 +35,7 @@ def main() -> None:
     parts = {
         "surface": surface,
         "mnist_cnn": mnist_cnn,
+        "features": features,
         "hopfield": hopfield,
         "santafe": santafe,
         "checkpoint": checkpoint,

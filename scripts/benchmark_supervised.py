@@ -1,22 +1,25 @@
 """Parts of benchmark.py on supervised learning: seconds per epoch of surface and mnist_cnn."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from contenders import ALL_THREADS, Plain, course_epoch, lean_epoch, ours, plain, timed
 from side_by_side import print_heading, print_row
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, TensorDataset, random_split
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from lit_anndl.data.mnist import MNISTData
+from lit_anndl.config.configuration import parse
 from lit_anndl.data.surface import SurfaceData
 from lit_anndl.nets.cnn_architectures import VARIANTS
 from lit_anndl.nets.convolutional import CNN
+from lit_anndl.nets.encoder_decoder import Autoencoder
 from lit_anndl.nets.mlp import MLP
+from lit_anndl.nets.vision_transformer import VisionTransformer
 
 LBFGS = {"lr": 1, "max_iter": 1, "max_eval": 26, "line_search_fn": "strong_wolfe"}
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object], int]] = {
@@ -68,29 +71,38 @@ def surface(rounds: int, _: Path) -> None:
     print_row("all five", names, sums)
 
 
-def mnist_round(root: Path) -> dict[str, float]:
-    """Seconds per epoch with validation of each contender, once."""
-    data = MNISTData()
+def digits_round(exercise: str, net: nn.Module) -> dict[str, float]:
+    """Seconds per epoch with validation of an exercise, and of a lean loop over its net, once."""
+    configuration = parse(exercise, [])
+    data = configuration.instantiate().data
     data.setup("fit")
-    net = CNN(VARIANTS["keras"])
-    optimizer = torch.optim.Adam(net.parameters())
+    optimizer = torch.optim.Adam(net.parameters(), fused=True)
+    loss = mse_loss if exercise == "autoencoder" else cross_entropy
+    train, validation = (_pairs(part, exercise) for part in (data.train, data.validation))
 
     def lean() -> None:
         net.train()
-        lean_epoch(net, optimizer, cross_entropy, data.train, data.batch_size)
+        lean_epoch(net, optimizer, loss, train, data.batch_size)
         net.eval()
         with torch.inference_mode():
-            for images, labels in zip(*(tensor.split(1000) for tensor in data.validation), strict=True):
-                cross_entropy(net(images), labels).item()
+            for images, targets in zip(*(tensor.split(1000) for tensor in validation), strict=True):
+                loss(net(images), targets).item()
 
+    return {"ours": ours(exercise, 1), "lean": timed(lean, 1, ALL_THREADS)}
+
+
+def _pairs(part: Sequence[Tensor], exercise: str) -> Sequence[Tensor]:
+    """Inputs and targets: an autoencoder's targets are its inputs."""
+    images, labels = part
+    return (images.flatten(1),) * 2 if exercise == "autoencoder" else (images, labels)
+
+
+def plain_round(root: Path) -> float:
+    """Seconds per epoch of a plain Lightning Trainer over torchvision's MNIST, once."""
     train, validation = random_split(MNIST(root, transform=ToTensor()), [54_000, 6_000])
     loaders = DataLoader(train, batch_size=128, shuffle=True), DataLoader(validation, batch_size=1000)
     module = Plain(contiguous(CNN(VARIANTS["keras"])), cross_entropy, torch.optim.Adam, accuracy=True)
-    return {
-        "ours": ours("mnist_cnn", 1),
-        "lean": timed(lean, 1, ALL_THREADS),
-        "plain": plain(module, 1, *loaders),
-    }
+    return plain(module, 1, *loaders)
 
 
 def contiguous(net: nn.Module) -> nn.Module:
@@ -102,4 +114,15 @@ def mnist_cnn(rounds: int, root: Path) -> None:
     """An epoch of mnist_cnn."""
     names = ("ours", "lean", "plain")
     print_heading("mnist_cnn, ms/epoch", names)
-    print_row("one epoch", names, [mnist_round(root) for _ in range(rounds)])
+    net = CNN(VARIANTS["keras"])
+    measured = [{**digits_round("mnist_cnn", net), "plain": plain_round(root)} for _ in range(rounds)]
+    print_row("one epoch", names, measured)
+
+
+def features(rounds: int, _: Path) -> None:
+    """An epoch each of autoencoder, cnn and vit."""
+    names = ("ours", "lean")
+    print_heading("session 3, ms/epoch", names)
+    nets = {"autoencoder": Autoencoder(784, 32), "cnn": CNN(VARIANTS["baseline"]), "vit": VisionTransformer()}
+    for exercise, net in nets.items():
+        print_row(exercise, names, [digits_round(exercise, net) for _ in range(rounds)])

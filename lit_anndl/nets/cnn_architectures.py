@@ -38,6 +38,7 @@ class Architecture:
         last_size: height and width that it leaves.
         head: hidden units of the perceptron.
         head_dropout: probability of zeroing one of its inputs or hidden units.
+        head_batch_norm: whether inputs of its hidden units are standardised.
     """
 
     channels: Sequence[int]
@@ -52,6 +53,7 @@ class Architecture:
     last_size: int = 1
     head: Sequence[int] = (100,)
     head_dropout: float = 0.0
+    head_batch_norm: bool = False
 
     def convolutions(self) -> list[Convolution]:
         """The convolutions in order.

@@ -85,6 +85,8 @@ class CNN(nn.Sequential):
         sizes = [math.prod(self.layers[-1][3:]), *architecture.head, classes]
         for number, (inputs, units) in enumerate(pairwise(sizes), start=1):
             if number > 1:
+                if architecture.head_batch_norm:
+                    self.add_module(f"head_norm{number - 1}", nn.BatchNorm1d(inputs))
                 self.add_module(f"head_activation{number - 1}", ACTIVATIONS[architecture.activation]())
             if architecture.head_dropout:
                 self.add_module(f"head_dropout{number}", nn.Dropout(architecture.head_dropout))

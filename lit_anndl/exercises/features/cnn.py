@@ -50,6 +50,7 @@ class DigitCNN(ImageClassifier):
         last_size: height and width that it leaves (1).
         head: hidden units of the dense layers, [] for none ([100]).
         head_dropout: probability of zeroing an input of a dense layer (0).
+        head_batch_norm: whether what hidden units get is standardised over the batch (no).
         lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
             epoch; null for a constant rate.
         label_smoothing: share of the target that all classes get alike.
@@ -76,6 +77,7 @@ class DigitCNN(ImageClassifier):
         last_size: PositiveInt | None = None,
         head: list[PositiveInt] | None = None,
         head_dropout: ClosedUnitInterval | None = None,
+        head_batch_norm: bool | None = None,
         lr_scheduler: LRSchedulerCallable | None = None,
         label_smoothing: ClosedUnitInterval = 0.0,
     ) -> None:
@@ -94,6 +96,7 @@ class DigitCNN(ImageClassifier):
             "last_size": last_size,
             "head": head,
             "head_dropout": head_dropout,
+            "head_batch_norm": head_batch_norm,
         }
         self.architecture = replace(layout, **{name: value for name, value in own.items() if value is not None})
         super().__init__(optimizer, CNN(self.architecture, CLASSES), lr_scheduler, label_smoothing)

@@ -14,9 +14,9 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
-from lit_anndl.data.digits.idx import CLASSES
-from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.mnist import CLASSES, SIDE, MNISTData
 from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes
+from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.encoder_decoder import StackedAutoencoder
@@ -25,7 +25,6 @@ from lit_anndl.plots.learning import bars, curves, gradient_norms
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-SIDE = 28
 FINE_TUNING = "fine-tuning"
 CLASSIFIER = "classifier"
 _CURVES = {"mse": "mean squared error per unit", "loss": "cross-entropy [nats]", "accuracy": "accuracy"}
@@ -41,9 +40,10 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     Metrics: while a layer is pretrained `train/mse` and `val/mse`, per unit of what is reconstructed; afterwards
     `train/loss`, `val/loss` (mean cross-entropy, nats) and `train/accuracy`, `val/accuracy` (fraction); in training
     before each step. Of the end: `test/loss`, `test/accuracy`, and `before_fine_tuning/accuracy`, the test accuracy
-    with the weights that fine-tuning began with. `parameters` counts encoder and classifier, no decoders. The table
-    `gradient_norms` has, by epoch of fine-tuning, the norm of the loss's gradient by each layer's weights, the mean
-    over the epoch's steps (bounded, if `trainer.gradient_clip_val` is set).
+    with the weights that fine-tuning began with. Of the data: `pca_svm/accuracy`, the test accuracy of a support vector
+    machine on principal components of the same training images. `parameters` counts encoder and classifier, no
+    decoders. The table `gradient_norms` has, by epoch of fine-tuning, the norm of the loss's gradient by each layer's
+    weights, the mean over the epoch's steps (bounded, if `trainer.gradient_clip_val` is set).
 
     Args:
         pretraining_optimizer: a class of torch.optim with its arguments, for a layer and its decoder.
@@ -57,6 +57,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         glorot_gain: gain of Glorot's uniform initialization, with biases 0 (4 is advised for sigmoids, whose slope is
             1/4); null for torch's own.
         tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE; 0 for none.
+        svm_components: principal components that the support vector machine is given; 0 for none.
 
     Raises:
         InputError: there are no hidden layers, or no epochs in which something learns to classify.
@@ -78,6 +79,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         activation: Activation = "sigmoid",
         glorot_gain: PositiveFloat | None = None,
         tsne_images: NonNegativeInt = 1000,
+        svm_components: NonNegativeInt = 50,
     ) -> None:
         super().__init__()
         if not hidden:
@@ -104,6 +106,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         everything = Phase(FINE_TUNING, fine_tuning_epochs, (net.perceptron,), optimizer, self.classify)
         self.phases = Phases([*layers, readout, everything])
         self.tsne_images = tsne_images
+        self.svm_components = svm_components
         self.gradient_norms: list[list[float]] = []
 
     # What it is
@@ -120,14 +123,20 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
-        """What there was before fine-tuning."""
-        return ("before_fine_tuning/accuracy",)
+        """What there was before fine-tuning; a rival."""
+        return ("before_fine_tuning/accuracy", "pca_svm/accuracy")
 
     @classmethod
     def planned_epochs(cls, arguments: Mapping[str, Any]) -> int:
         """The sum over the phases."""
         pretraining = len(arguments["hidden"]) * arguments["pretraining_epochs"]
         return int(pretraining + arguments["classifier_epochs"] + arguments["fine_tuning_epochs"])
+
+    def check(self, data: MNISTData) -> None:
+        """Refuses more principal components than there can be."""
+        most = min(len(data.train[0]), SIDE**2)
+        if self.svm_components > most:
+            raise InputError(f"model.svm_components {self.svm_components} was given, expected {most} at most")
 
     def flops_per_step(self, batch: Batch) -> int:
         """Three times those of the forward pass of the costliest phase: gradients cost as much again, twice."""
@@ -218,9 +227,10 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     # What can be seen of it
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
-        """The test accuracy of the weights that fine-tuning began with."""
+        """The test accuracy of the weights that fine-tuning began with, and that of a support vector machine."""
         before, *_ = accuracies(self.nets(), data)["test"].values()
-        return {"before_fine_tuning/accuracy": before}
+        rival = {"pca_svm/accuracy": pca_svm_accuracy(data, self.svm_components)} if self.svm_components else {}
+        return {"before_fine_tuning/accuracy": before, **rival}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the gradients' norms by epoch of fine-tuning and layer."""

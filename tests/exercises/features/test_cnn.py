@@ -23,6 +23,7 @@ def run(command, digits):
         ([], 49_302),
         (["--model.variant", "model_3"], 11_498),
         (["--model.variant", "model_3", "--model.batch_norm", "true"], 11_498 + 2 * 24),
+        (["--model.variant", "mlp", "--model.head_batch_norm", "true"], 49_300 + 2 * 62),
         (["--model.channels", "[4]", "--model.pooling", "2", "--model.head", "[]"], 40 + 4 * 13 * 13 * 10 + 10),
         (["--model.channels", "[4,6]", "--model.kernels", "[5,3]", "--model.last_pooling", "max"], 104 + 222 + 1710),
     ],

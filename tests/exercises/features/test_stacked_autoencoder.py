@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import pytest
 import torch
+from sklearn.decomposition import PCA
+from sklearn.svm import SVC
 from torch.nn.functional import cross_entropy
 
 from lit_anndl import load
@@ -15,7 +17,7 @@ from tests.support.recorded import artifacts, table
 
 EXERCISE = "stacked_autoencoder"
 SIZES = ["--data.train_size", "200", "--data.test_size", "100", "--data.batch_size", "40"]
-SHORT = [EXERCISE, *SIZES, "--model.hidden", "[12,8]", "--model.tsne_images", "0"]
+SHORT = [EXERCISE, *SIZES, "--model.hidden", "[12,8]", "--model.tsne_images", "0", "--model.svm_components", "0"]
 PHASES = ["--model.pretraining_epochs", "2", "--model.classifier_epochs", "2", "--model.fine_tuning_epochs", "2"]
 FIGURES = {"mse", "loss", "accuracy", "accuracy_by_phase", "gradient_norms", "features"}
 
@@ -132,6 +134,15 @@ def test_everything_is_recorded(words, command, data, tmp_path):
     assert torch.equal(again(images), scores)
 
 
+def test_a_rival_learns_from_the_same_images(words, command, data, undrawn):
+    run = command.run(*words, *words_of(0, 1, 0), "--model.svm_components", "20")
+    (images, labels), (test_images, test_labels) = data.train, data.test
+    pca = PCA(20, random_state=0).fit(images.flatten(1))
+    machine = SVC(C=10).fit(pca.transform(images.flatten(1)), labels)
+    accuracy = machine.score(pca.transform(test_images.flatten(1)), test_labels)
+    assert run.data.metrics["pca_svm/accuracy"] == pytest.approx(accuracy)
+
+
 def test_gradients_are_those_of_the_loss(words, command, data, tmp_path):
     """With one batch per epoch, from the weights that fine-tuning began with."""
     run = command.run(*words, *words_of(0, 0, 1), "--data.batch_size", "160")
@@ -206,6 +217,7 @@ def test_help_says_how_many_epochs_there_are(command):
         (words_of(0, 0, 0), "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both"),
         (words_of(5, 0, 0), "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both"),
         (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse: expected one of train/loss, train/accuracy"),
+        (["--model.svm_components", "161"], "model.svm_components 161 was given, expected 160 at most"),
         (["--model.optimizer", "LBFGS"], "the optimizer of phase fine-tuning: LBFGS was given"),
     ],
 )
