@@ -23,7 +23,7 @@ def test_the_example_of_an_exercise_runs_as_it_stands_there(tmp_path, digits, cl
     fit, environment = [sys.executable, "-m", "lit_anndl.fit"], {**os.environ, "PYTHONPATH": str(tmp_path)}
     options = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True, "check": True}
     listed = subprocess.run([*fit, "--list"], **options).stdout
-    assert "mnist_softmax        Softmax regression: handwritten digits by one linear layer" in listed
+    assert re.search("mnist_softmax +Softmax regression: handwritten digits by one linear layer\n", listed)
     words = ["mnist_softmax", "--data.directory", str(digits), "--trainer.max_epochs", "2"]
     done = subprocess.run([*fit, *words], **options)
     run = client.get_run(re.search(r"run (\w+)", done.stdout)[1])
