@@ -1,0 +1,117 @@
+"""Deep Boltzmann machines of two hidden layers."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from lit_anndl.nets.boltzmann import RBM
+
+
+class States(NamedTuple):
+    """Units of the three layers, or their means: v (B, visible), h₁ (B, first), h₂ (B, second)."""
+
+    visible: Tensor
+    first: Tensor
+    second: Tensor
+
+
+class DBM(nn.Module):
+    """p(v, h₁, h₂) = exp(-E) / Z with E = -vᵀW₁h₁ - h₁ᵀW₂h₂ - bᵀv - a₁ᵀh₁ - a₂ᵀh₂, all units binary.
+
+    Given h₁ the other two layers are independent of each other, and given these so are the units of h₁: it is a
+    restricted Boltzmann machine between (v, h₂) and h₁, `as_rbm`, whose partition function is its own.
+    Source: Salakhutdinov & Hinton, AISTATS 2009.
+
+    Args:
+        visible: units of v.
+        first: units of h₁.
+        second: units of h₂.
+        scale: standard deviation of the initial weights; biases are 0.
+
+    Attributes:
+        lower: W₁, (visible, first).
+        upper: W₂, (first, second).
+        visible_bias: b, (visible,).
+        first_bias: a₁, (first,).
+        second_bias: a₂, (second,).
+    """
+
+    def __init__(self, visible: int, first: int, second: int, scale: float = 0.01) -> None:
+        super().__init__()
+        self.lower = nn.Parameter(scale * torch.randn(visible, first))
+        self.upper = nn.Parameter(scale * torch.randn(first, second))
+        self.visible_bias = nn.Parameter(torch.zeros(visible))
+        self.first_bias = nn.Parameter(torch.zeros(first))
+        self.second_bias = nn.Parameter(torch.zeros(second))
+
+    def energy(self, states: States) -> Tensor:
+        """E(v, h₁, h₂): (B,)."""
+        v, h1, h2 = states
+        pairs = ((v @ self.lower) * h1).sum(dim=-1) + ((h1 @ self.upper) * h2).sum(dim=-1)
+        return -pairs - v @ self.visible_bias - h1 @ self.first_bias - h2 @ self.second_bias
+
+    def visible_probability(self, h1: Tensor) -> Tensor:
+        """p(v = 1 | h₁)."""
+        return linear(h1, self.lower, self.visible_bias).sigmoid()
+
+    def first_probability(self, v: Tensor, h2: Tensor) -> Tensor:
+        """p(h₁ = 1 | v, h₂)."""
+        return (v @ self.lower + linear(h2, self.upper, self.first_bias)).sigmoid()
+
+    def second_probability(self, h1: Tensor) -> Tensor:
+        """p(h₂ = 1 | h₁)."""
+        return linear(h1, self.upper.T, self.second_bias).sigmoid()
+
+    def gibbs_step(self, states: States, generator: torch.Generator | None = None) -> States:
+        """h₁ ~ p(h₁ | v, h₂), then v ~ p(v | h₁) and h₂ ~ p(h₂ | h₁)."""
+        h1 = torch.bernoulli(self.first_probability(states.visible, states.second), generator=generator)
+        v = torch.bernoulli(self.visible_probability(h1), generator=generator)
+        h2 = torch.bernoulli(self.second_probability(h1), generator=generator)
+        return States(v, h1, h2)
+
+    def mean_field(self, v: Tensor, steps: int) -> States:
+        """The means μ₁, μ₂ of the factorised q(h₁, h₂ | v) by so many updates in turn, each of which raises the bound.
+
+        μ₁ = σ(W₁ᵀv + W₂μ₂ + a₁), μ₂ = σ(W₂ᵀμ₁ + a₂); the first μ₁ is that of doubled input from below, for want of
+        one from above.
+        """
+        below = v @ self.lower + self.first_bias
+        first = (below + v @ self.lower).sigmoid()
+        second = self.second_probability(first)
+        for _ in range(steps):
+            first = (below + second @ self.upper.T).sigmoid()
+            second = self.second_probability(first)
+        return States(v, first, second)
+
+    def bound(self, means: States) -> Tensor:
+        """E_q[-E] + H(q) ≤ log Σ_h exp(-E(v, h)), for factorised q: minus log Z a bound on log p(v); (B,)."""
+        entropy = sum(_bernoulli_entropy(each).sum(dim=-1) for each in (means.first, means.second))
+        return entropy - self.energy(means)
+
+    @torch.no_grad()
+    def as_rbm(self) -> RBM:
+        """The restricted machine between (v, h₂) and h₁."""
+        visible, second = len(self.visible_bias), len(self.second_bias)
+        rbm = RBM(visible + second, len(self.first_bias)).to(self.lower)
+        rbm.weight.copy_(torch.cat([self.lower, self.upper.T]))
+        rbm.visible_bias.copy_(torch.cat([self.visible_bias, self.second_bias]))
+        rbm.hidden_bias.copy_(self.first_bias)
+        return rbm
+
+    @torch.no_grad()
+    def leave_gradient(self, data: States, model: States) -> None:
+        """Leaves that of -log p in the parameters' `grad`, approximated by the data's means and the chains' states."""
+        (v, h1, h2), (chain_v, chain_h1, chain_h2) = data, model
+        size, chains = len(v), len(chain_v)
+        self.lower.grad = chain_v.T @ chain_h1 / chains - v.T @ h1 / size
+        self.upper.grad = chain_h1.T @ chain_h2 / chains - h1.T @ h2 / size
+        self.visible_bias.grad = chain_v.mean(dim=0) - v.mean(dim=0)
+        self.first_bias.grad = chain_h1.mean(dim=0) - h1.mean(dim=0)
+        self.second_bias.grad = chain_h2.mean(dim=0) - h2.mean(dim=0)
+
+
+def _bernoulli_entropy(p: Tensor) -> Tensor:
+    """-p log p - (1 - p) log(1 - p), nats."""
+    return torch.special.entr(p) + torch.special.entr(1 - p)
