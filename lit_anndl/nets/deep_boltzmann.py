@@ -87,7 +87,7 @@ class DBM(nn.Module):
 
     def bound(self, means: States) -> Tensor:
         """E_q[-E] + H(q) ≤ log Σ_h exp(-E(v, h)), for factorised q: minus log Z a bound on log p(v); (B,)."""
-        entropy = sum(_bernoulli_entropy(each).sum(dim=-1) for each in (means.first, means.second))
+        entropy = _bernoulli_entropy(means.first).sum(dim=-1) + _bernoulli_entropy(means.second).sum(dim=-1)
         return entropy - self.energy(means)
 
     @torch.no_grad()
@@ -110,6 +110,44 @@ class DBM(nn.Module):
         self.visible_bias.grad = chain_v.mean(dim=0) - v.mean(dim=0)
         self.first_bias.grad = chain_h1.mean(dim=0) - h1.mean(dim=0)
         self.second_bias.grad = chain_h2.mean(dim=0) - h2.mean(dim=0)
+
+
+class LayerAlone(RBM):
+    """A layer of a deep machine before the next one is there: what comes from one side counts so often.
+
+    For the first layer of two p(h | v) = σ(2 Wᵀv + a), p(v | h) = σ(Wh + b), as if the visible units were there twice;
+    for the second p(h | v) = σ(Wᵀv + a), p(v | h) = σ(2 Wh + b). Together they are then one machine in which each half
+    of h₁'s input comes from either side (Salakhutdinov & Hinton 2009, section 3.1).
+
+    Args:
+        visible: units below.
+        hidden: units above.
+        up: how often the units below count.
+        down: how often those above.
+        scale: standard deviation of the initial weights.
+    """
+
+    def __init__(self, visible: int, hidden: int, *, up: float, down: float, scale: float = 0.01) -> None:
+        super().__init__(visible, hidden, scale)
+        self.up, self.down = up, down
+
+    def hidden_input(self, v: Tensor) -> Tensor:
+        """up · Wᵀv + a."""
+        return linear(v, self.up * self.weight.T, self.hidden_bias)
+
+    def visible_input(self, h: Tensor) -> Tensor:
+        """down · Wh + b."""
+        return linear(h, self.down * self.weight, self.visible_bias)
+
+
+@torch.no_grad()
+def stack(first: LayerAlone, second: LayerAlone, dbm: DBM) -> None:
+    """Makes a deep machine of two layers; of the biases of h₁, which both have, it takes the mean."""
+    dbm.lower.copy_(first.weight)
+    dbm.upper.copy_(second.weight)
+    dbm.visible_bias.copy_(first.visible_bias)
+    dbm.first_bias.copy_((first.hidden_bias + second.visible_bias) / 2)
+    dbm.second_bias.copy_(second.hidden_bias)
 
 
 def _bernoulli_entropy(p: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -29,7 +29,8 @@ def marginal(dbm: DBM) -> torch.Tensor:
 
 def test_its_partition_function_is_that_of_a_restricted_machine():
     dbm = machine()
-    assert enumerated(dbm.as_rbm()) == pytest.approx(float((-dbm.energy(all_states())).logsumexp(dim=0)), abs=1e-10)
+    log_z = float((-dbm.energy(all_states())).logsumexp(dim=0).detach())
+    assert enumerated(dbm.as_rbm()) == pytest.approx(log_z, abs=1e-10)
 
 
 def test_conditionals_are_those_of_the_joint_distribution():
@@ -58,7 +59,7 @@ def test_chains_reach_the_distribution():
 def test_mean_field_raises_a_bound_on_the_marginal():
     dbm, v = machine(), torch.tensor(list(product([0.0, 1.0], repeat=4)), dtype=torch.float64)
     bounds = [dbm.bound(dbm.mean_field(v, steps)).detach() for steps in (0, 1, 2, 5, 50)]
-    for before, after in zip(bounds[:-1], bounds[1:], strict=True):
+    for before, after in pairwise(bounds):
         assert bool((after >= before - 1e-12).all())
     assert bool((bounds[-1] <= marginal(dbm)).all())
 
@@ -74,9 +75,8 @@ def test_gradient_is_that_of_the_bound_and_of_the_chains_energy():
     dbm, generator = machine(), torch.Generator().manual_seed(1)
     v = torch.bernoulli(torch.full((5, 4), 0.5, dtype=torch.float64), generator=generator)
     means = States(*(each.detach() for each in dbm.mean_field(v, 100)))
-    chains = States(
-        *(torch.bernoulli(torch.full((7, n), 0.5, dtype=torch.float64), generator=generator) for n in SIZES)
-    )
+    halves = [torch.full((7, size), 0.5, dtype=torch.float64) for size in SIZES]
+    chains = States(*(torch.bernoulli(each, generator=generator) for each in halves))
     dbm.leave_gradient(means, chains)
     found = [parameter.grad.clone() for parameter in dbm.parameters()]
     dbm.zero_grad()
