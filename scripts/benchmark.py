@@ -11,6 +11,7 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors, and a plain Lightning Trainer over
            torchvision's MNIST with ToTensor.
 features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net.
+rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
@@ -23,6 +24,7 @@ import tempfile
 from pathlib import Path
 
 from benchmark_commands import checkpoint, startup
+from benchmark_energy_based import rbm
 from benchmark_recurrent import hopfield, santafe
 from benchmark_supervised import features, mnist_cnn, surface
 
@@ -36,6 +38,7 @@ def main() -> None:
         "surface": surface,
         "mnist_cnn": mnist_cnn,
         "features": features,
+        "rbm": rbm,
         "hopfield": hopfield,
         "santafe": santafe,
         "checkpoint": checkpoint,

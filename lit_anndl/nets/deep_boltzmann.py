@@ -152,4 +152,5 @@ def stack(first: LayerAlone, second: LayerAlone, dbm: DBM) -> None:
 
 def _bernoulli_entropy(p: Tensor) -> Tensor:
     """-p log p - (1 - p) log(1 - p), nats."""
-    return torch.special.entr(p) + torch.special.entr(1 - p)
+    entropy: Tensor = torch.special.entr(p) + torch.special.entr(1 - p)
+    return entropy
