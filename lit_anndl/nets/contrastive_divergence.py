@@ -29,6 +29,17 @@ def run_chains(rbm: RBM, v: Tensor, steps: int, generator: torch.Generator | Non
 
 
 @torch.no_grad()
+def run_from_hidden(rbm: RBM, h: Tensor, steps: int, generator: torch.Generator | None = None) -> Statistics:
+    """v ~ p(v | h), h ~ p(h | v), so many times, from hidden states (B, hidden): v at the end, and p(h = 1 | v)."""
+    for step in range(steps):
+        v = torch.bernoulli(rbm.visible_probability(h), generator=generator)
+        mean = rbm.hidden_probability(v)
+        if step < steps - 1:
+            h = torch.bernoulli(mean, generator=generator)
+    return Statistics(v, mean)
+
+
+@torch.no_grad()
 def leave_gradient(rbm: RBM, data: Statistics, model: Statistics, centred: bool = False) -> None:
     """Leaves the gradient of -log p, approximated, in the parameters' `grad`.
 

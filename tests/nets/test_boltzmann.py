@@ -6,7 +6,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.utils import check_random_state
 
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains
+from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
 
 
@@ -47,6 +47,15 @@ def test_chains_reach_the_distribution():
     numbers = (v @ torch.tensor([32.0, 16, 8, 4, 2, 1], dtype=torch.float64)).long()
     found = torch.bincount(numbers, minlength=64) / len(v)
     assert float((found - probabilities(rbm, all_states(6)).detach()).abs().max()) < 4 * (0.25 / len(v)) ** 0.5
+
+
+def test_chains_from_hidden_states_reach_it_too():
+    rbm = machine()
+    start, generator = torch.zeros(40_000, 4, dtype=torch.float64), torch.Generator().manual_seed(0)
+    states, mean = run_from_hidden(rbm, start, 30, generator)
+    expected = probabilities(rbm, all_states(6)).detach() @ all_states(6)
+    torch.testing.assert_close(states.mean(dim=0), expected, rtol=0, atol=0.01)
+    torch.testing.assert_close(mean, rbm.hidden_probability(states))
 
 
 def test_pseudo_likelihood_is_that_of_each_pixel_given_the_others():
