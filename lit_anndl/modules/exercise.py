@@ -36,6 +36,7 @@ class Exercise(LightningModule, Generic[Data]):
         arguments: what the class was made with, as plain data; kept in checkpoints for `load_from_checkpoint`.
         gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
             no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
+        shares_gradients: whether several processes may train it together, each on its share of the examples.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 
@@ -43,6 +44,7 @@ class Exercise(LightningModule, Generic[Data]):
     exercise: str = ""
     arguments: Mapping[str, Any] | None = None
     gradient_clipping: tuple[float, str] | None = None
+    shares_gradients = True
     trains_in_parts = False
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 _WINDOW = 5.0
-"""The sum ends where it is so many times shorter than the lag: further on there is noise alone (Sokal 1997)."""
+"""The sum ends at the first lag that is so many times τ: correlations of longer lags are noise alone (Sokal 1997)."""
 
 
 def autocorrelation_time(chains: Tensor) -> float:

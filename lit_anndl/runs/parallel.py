@@ -59,7 +59,7 @@ def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule
     if environment is None:
         return
     _check_cluster(trainer, environment)
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+    if not model.shares_gradients or not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError(f"trainer.devices: {processes} processes have no gradients to share here, expected 1")
     if processes > 1 and not data.shuffle:
         raise InputError(f"trainer.devices: {processes} processes cannot share examples whose order counts, expected 1")

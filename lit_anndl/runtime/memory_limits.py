@@ -1,13 +1,17 @@
 """How much memory there is to work with."""
 
-import os
+import re
+from pathlib import Path
 
 import torch
 
+_MEMINFO = Path("/proc/meminfo")
 
-def available_bytes(device: torch.device) -> int:
-    """The bytes that a device has free now; of the CPU those of the machine."""
+
+def available_bytes(device: torch.device) -> int | None:
+    """The bytes that a device has free now, of the CPU the machine's; None where that is not known."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free)
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found = re.search(r"MemAvailable:\s*(\d+) kB", _MEMINFO.read_text()) if _MEMINFO.exists() else None
+    return 1024 * int(found[1]) if found else None

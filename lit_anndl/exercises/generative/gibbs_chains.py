@@ -48,7 +48,7 @@ def run(rbm: RBM, start: Tensor, steps: Sequence[int], generator: torch.Generato
 def class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
     """Which share of images (n, visible) is taken for each class: (10,)."""
     side = round(images.shape[1] ** 0.5)
-    predicted = classifier(images.reshape(-1, 1, side, side)).argmax(dim=1)
+    predicted = classifier(images.float().reshape(-1, 1, side, side)).argmax(dim=1)
     return torch.bincount(predicted, minlength=CLASSES) / len(images)
 
 

@@ -12,7 +12,7 @@ from lit_anndl.nets.inpainting import inpaint
 from lit_anndl.runtime.records import Table
 
 PLACES = ("top", "middle", "bottom")
-MOST_ROWS = 20
+HIDDEN_ROWS = (*range(9), *range(10, 21, 2))
 _DIGIT = (4, 24)
 """The rows of 28 that an MNIST digit fills."""
 
@@ -66,9 +66,9 @@ def _lines(
     side = round(images.shape[1] ** 0.5)
     for clamp in (True, False):
         for place in PLACES:
-            for rows in range(0, MOST_ROWS + 1, 2):
+            for rows in HIDDEN_ROWS:
                 hidden = region(place, rows).mask(side).to(images.device)
                 filled = inpaint(rbm, images, hidden, steps, clamp=clamp, generator=generator)
                 error = (filled - images)[:, hidden].square().mean() if rows else torch.zeros(())
-                told = classifier(filled.reshape(-1, 1, side, side)).argmax(dim=1)
-                yield place, clamp, rows, float(error), float((told == labels).float().mean())
+                predicted = classifier(filled.float().reshape(-1, 1, side, side)).argmax(dim=1)
+                yield place, clamp, rows, float(error), float((predicted == labels).float().mean())

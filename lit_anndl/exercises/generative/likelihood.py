@@ -27,7 +27,9 @@ SUMMARIES = (
     "test/log_likelihood_lower",
     "test/log_likelihood_upper",
     "test/log_partition_function",
+    "test/log_partition_function_reverse",
     "test/log_partition_function_exact",
+    "test/log_likelihood_exact",
 )
 _STAGES = ((0.5, 500), (0.9, 4000), (1.0, 10_000))
 """The published temperatures; others are spread alike."""
@@ -45,7 +47,9 @@ class Likelihood:
     Reported are `test/log_likelihood` by chains that go up, as is published of such machines, with its standard error
     `test/log_likelihood_error`; and a bracket of three standard errors around both ways: `test/log_likelihood_upper`
     above that estimate, which flatters on average, and `test/log_likelihood_lower` below the one by chains that come
-    down. `test/log_partition_function_exact` is summed over all states of the hidden units, where these are few.
+    down. What either finds of log Z are `test/log_partition_function` and `test/log_partition_function_reverse`.
+    Where the hidden units are few, log Z is summed over all their states, for `test/log_partition_function_exact` and
+    `test/log_likelihood_exact`.
 
     Args:
         chains: how many; 0 for none of this.
@@ -60,33 +64,38 @@ class Likelihood:
     def check(self, visible: int, hidden: int, device: torch.device = _CPU) -> None:
         """Refuses more chains than memory holds."""
         each = 4 * (6 * visible + 6 * hidden)  # states, inputs, probabilities and random numbers, in single precision
-        if (fit := available_bytes(device) // each) < self.chains:
+        free = available_bytes(device) if self.chains else None
+        if free is not None and (fit := free // each) < self.chains:
             raise InputError(f"model.ais_chains {self.chains} were given, but {fit} fit into memory; expected fewer")
 
     def measure(self, rbm: RBM, train: Tensor, test: Tensor, generator: torch.Generator) -> dict[str, float]:
         """The metrics, from binary images (n, visible)."""
-        exact = {"test/log_partition_function_exact": enumerated(rbm)} if self._is_enumerated(rbm) else {}
+        unnormalised = -float(rbm.free_energy(test).double().mean())
+        exact = self._exact(rbm, unnormalised)
         if not self.chains:
             return exact
         bias = base_rates(train)
-        self._announce(rbm, bias, generator)
+        self._announce(rbm, bias)
         up = annealed(rbm, bias, self._betas(), self.chains, generator)
         start = train[torch.arange(self.chains, device=train.device) % len(train)]
         samples = run_chains(rbm, start, _BURN_IN, generator)
         down = annealed_back(rbm, bias, self._betas(), samples, generator)
-        return {**_metrics(-float(rbm.free_energy(test).double().mean()), up, down), **exact}
+        return {**_metrics(unnormalised, up, down), **exact}
 
-    def _is_enumerated(self, rbm: RBM) -> bool:
-        """Whether log Z is summed up exactly."""
+    def _exact(self, rbm: RBM, unnormalised: float) -> dict[str, float]:
+        """What is known exactly of a small machine."""
         small = len(rbm.hidden_bias) <= MOST_ENUMERATED
-        return small if self.enumerate_states is None else self.enumerate_states
+        if not (small if self.enumerate_states is None else self.enumerate_states):
+            return {}
+        log_z = enumerated(rbm)
+        return {"test/log_partition_function_exact": log_z, "test/log_likelihood_exact": unnormalised - log_z}
 
     def _betas(self) -> Tensor:
         """The inverse temperatures."""
         share = self.temperatures / sum(steps for _, steps in _STAGES)
         return schedule([(end, max(1, round(steps * share))) for end, steps in _STAGES])
 
-    def _announce(self, rbm: RBM, bias: Tensor, generator: torch.Generator) -> None:
+    def _announce(self, rbm: RBM, bias: Tensor) -> None:
         """Says how long it will take, by the first temperatures."""
         begun = time.perf_counter()
         annealed(rbm, bias, torch.linspace(0, 1, _TIMED + 1), self.chains, torch.Generator(bias.device))
@@ -104,4 +113,5 @@ def _metrics(unnormalised: float, up: Estimate, down: Estimate) -> dict[str, flo
         "test/log_likelihood_lower": min(unnormalised - down.log_z - 3 * down.error, estimate - 3 * up.error),
         "test/log_likelihood_upper": estimate + 3 * up.error,
         "test/log_partition_function": up.log_z,
+        "test/log_partition_function_reverse": down.log_z,
     }

@@ -1,6 +1,7 @@
 """Digits by a restricted Boltzmann machine, with the likelihood that it gives them."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,10 @@ class DigitRBM(Exercise[MNISTData]):
     """A Bernoulli RBM of 784 pixels, trained by contrastive divergence with gradients that are written out.
 
     Metrics: `train/reconstruction`, the mean squared error per pixel of what comes back from the mean hidden units, of
-    every tenth batch.
-    Of validation and test images, nats per image: `pseudo_likelihood`, one pixel of each flipped, as scikit-learn
-    monitors it, `exact_pseudo_likelihood`, over all pixels, and `free_energy`; `train/free_energy` is that of as many
-    training images after each epoch: where the two part, the machine learns its training images by heart.
+    every tenth batch. Of validation and test images, nats per image: `pseudo_likelihood`, one pixel of each flipped, as
+    scikit-learn monitors it, `exact_pseudo_likelihood`, over all pixels (in validation of the first 1000 images), and
+    `free_energy`; `train/free_energy` is that of as many training images after each epoch: where the two part, the
+    machine learns its training images by heart.
     Of the test, on images of zeros and ones (drawn from the grey levels where the data are grey):
     `test/log_likelihood` and its bracket, see `likelihood`; of its chains `samples/…`, see `gibbs_chains`.
 
@@ -58,7 +59,7 @@ class DigitRBM(Exercise[MNISTData]):
         ais_temperatures: how many there are between the base rates and the machine.
         enumerate_states: whether log Z is summed over all states of the hidden units, too; null where they are few.
         sampling_steps: after how many Gibbs steps chains are looked at.
-        sampling_chains: how many there are; 0 for none.
+        sampling_chains: how many there are, as many as test images at most; 0 for none.
         inpainting_steps: Gibbs steps that fill in hidden rows; 0 for none.
         inpainting_images: test images whose rows are hidden.
         region: rows [first, last) that the figure of in-painting hides.
@@ -67,6 +68,7 @@ class DigitRBM(Exercise[MNISTData]):
         InputError: a region that is none; more hidden units than can be enumerated; no steps to sample after.
     """
 
+    shares_gradients = False
     net: RBM
     chain_states: Tensor
 
@@ -124,8 +126,8 @@ class DigitRBM(Exercise[MNISTData]):
         return rbm_examination.SUMMARIES
 
     def build(self, data: MNISTData) -> None:
-        """Begins the chains that go on, at noise; keeps the data, some of which are watched."""
-        self.data = data
+        """Begins the chains that go on, at noise."""
+        self.seed = data.seed
         if self.persistent:
             noise = torch.full((int(data.batch_size), len(self.net.hidden_bias)), 0.5)
             self.chain_states = torch.bernoulli(noise, generator=data.stream("persistent chains"))
@@ -133,23 +135,36 @@ class DigitRBM(Exercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses more chains than memory holds."""
         self.examination.likelihood.check(SIDE**2, len(self.net.hidden_bias))
+        for images in (data.train[0], data.test[0]):
+            if not 0 <= float(images.min()) <= float(images.max()) <= 1:
+                raise InputError("data: pixels from 0 to 1 are expected, as probabilities")
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
         optimizer = self.make_optimizer(self.net.parameters())
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise InputError("model.optimizer: LBFGS was given, expected one without a line search, for want of a loss")
         if self.make_scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
 
     def on_fit_start(self) -> None:
         """Chooses the training images whose free energy is watched."""
-        images = self.data.train[0][: len(self.data.validation[0]) if self.data.has_validation else None]
-        self.watched = self.data.binarized("watched", (images,))[0].flatten(1).to(self.device)
+        data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
+        images = data.train[0][: len(data.validation[0]) if data.has_validation else None]
+        self.watched = data.binarized("watched", (images,))[0].flatten(1).to(self.net.weight)
 
     @torch.no_grad()
     def train_batch(self, batch: Batch) -> Metrics:
         """One update, by the statistics of the data and of chains that have run k Gibbs steps."""
-        v = batch[0].flatten(1)  # (B, 1, 28, 28) → (B, 784)
+        with torch.autocast(self.device.type, enabled=False):  # gradients are as precise as the weights
+            measured = self._leave_gradient(batch[0].flatten(1))  # (B, 1, 28, 28) → (B, 784)
+        self.clip(self.own_optimizers)
+        self.take_step(self.own_optimizers)
+        return measured
+
+    def _leave_gradient(self, v: Tensor) -> Metrics:
+        """Leaves the gradient in the parameters; of some batches the reconstruction is measured."""
         data = Statistics(v, self.net.hidden_probability(v))
         measured = {} if len(self.epoch_means.batches) % _MEASURED else {"reconstruction": self._reconstruction(data)}
         h = self.chain_states[: len(v)] if self.persistent else torch.bernoulli(data.hidden)
@@ -157,24 +172,31 @@ class DigitRBM(Exercise[MNISTData]):
         if self.persistent:
             torch.bernoulli(model.hidden, out=h)
         leave_gradient(self.net, data, model, self.centred)
-        self.clip(self.own_optimizers)
-        self.take_step(self.own_optimizers)
         return measured
 
     def _reconstruction(self, data: Statistics) -> Tensor:
         """The mean squared error of what comes back from the mean hidden units."""
         return mse_loss(self.net.visible_probability(data.hidden), data.visible)
 
+    def on_validation_start(self) -> None:
+        """Begins the draws of flipped pixels anew, so that each epoch flips the same."""
+        self.flips, self.is_exact_known = stream(self.seed, "flipped pixels of val"), False
+
+    def on_test_start(self) -> None:
+        """Does so for the test, and drops what an earlier one has found."""
+        self.flips = stream(self.seed, "flipped pixels of test")
+        self.findings = None
+
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
-        """Pseudo-likelihoods and free energy; the flipped pixels are the same at every evaluation."""
+        """Pseudo-likelihoods and free energy; the exact one costs more than training, and is left to few images."""
         v = batch[0].flatten(1)
-        generator = stream(self.data.seed, f"flipped pixels of {stage}")
-        pixels = torch.randint(v.shape[1], (len(v),), generator=generator).to(v.device)
-        return {
-            "pseudo_likelihood": one_bit(self.net, v, pixels).mean(),
-            "exact_pseudo_likelihood": exact(self.net, v).mean(),
-            "free_energy": self.net.free_energy(v).mean(),
-        }
+        pixels = torch.randint(v.shape[1], (len(v),), generator=self.flips).to(v.device)
+        flipped = one_bit(self.net, v, pixels)
+        metrics = {"pseudo_likelihood": flipped.mean(), "free_energy": self.net.free_energy(v).mean()}
+        if stage == "test" or not self.is_exact_known:
+            metrics["exact_pseudo_likelihood"] = exact(self.net, v).mean()
+            self.is_exact_known = True
+        return metrics
 
     def on_train_epoch_end(self) -> None:
         """Adds the free energy of the watched training images to what the epoch has measured."""
@@ -185,10 +207,6 @@ class DigitRBM(Exercise[MNISTData]):
     def flops_per_step(self, batch: Batch) -> int:
         """The products with W of an update: of the data one, of a Gibbs step two, of the gradient two."""
         return 2 * len(batch[0]) * self.net.weight.numel() * (3 + 2 * self.gibbs_steps)
-
-    def on_test_start(self) -> None:
-        """Drops what an earlier test has found."""
-        self.findings = None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Makes room for as many chains as were saved."""
@@ -240,7 +258,7 @@ class DigitRBM(Exercise[MNISTData]):
 
     def _distributions(self, data: MNISTData) -> dict[str, NDArray[np.float32]]:
         """Weights, biases, and the mean activity of each hidden unit."""
-        activity = self.encode(data.test[0].to(self.device)).detach().mean(dim=0)
+        activity = self.encode(data.test[0].to(self.net.weight)).detach().mean(dim=0)
         parts = {
             "weights": self.net.weight,
             "visible biases": self.net.visible_bias,
@@ -252,7 +270,8 @@ class DigitRBM(Exercise[MNISTData]):
     def _findings(self, data: MNISTData) -> rbm_examination.Findings:
         """What is found of the tested machine, found once."""
         if self.findings is None:
-            self.findings = rbm_examination.examine(self.net, data, self.examination)
+            device = self.trainer.strategy.root_device
+            self.findings = rbm_examination.examine(deepcopy(self.net).to(device), data, self.examination)
         return self.findings
 
 

@@ -21,6 +21,7 @@ from lit_anndl.plots.inpainting_errors import inpainting_errors
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*likelihood.SUMMARIES, *gibbs_chains.SUMMARIES)
+_PARTS = 3
 _SHOWN = 12
 """Chains, or filled-in images, in a figure."""
 
@@ -57,19 +58,21 @@ class Findings:
 
 @torch.no_grad()
 def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
-    """Whatever is wanted to be known; the random numbers are a function of the data's seed."""
+    """Whatever is wanted to be known, on the machine's device; each part draws from a stream of the data's seed."""
     device = rbm.weight.device
-    generator = torch.Generator(device).manual_seed(random_state(data.seed, len(rbm.hidden_bias)))
-    train, test = (_binary(data, name).to(device) for name in ("train", "test"))
+    likelihoods, sampling, filling = (
+        torch.Generator(device).manual_seed(random_state(data.seed, part)) for part in range(_PARTS)
+    )
+    train, test = (_binary(data, name).to(rbm.weight) for name in ("train", "test"))
     classifier, digest = digit_classifier()
-    summary = wanted.likelihood.measure(rbm, train, test, generator)
+    summary = wanted.likelihood.measure(rbm, train, test, likelihoods)
     tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
     figures: dict[str, Figure] = {}
     if wanted.sampling_chains:
         start = test[: wanted.sampling_chains]
-        noise = torch.bernoulli(torch.full_like(start, 0.5), generator=generator)
+        noise = torch.bernoulli(torch.full_like(start, 0.5), generator=sampling)
         starts = {"test images": start, "noise": noise}
-        chains = {name: gibbs_chains.run(rbm, each, wanted.sampling_steps, generator) for name, each in starts.items()}
+        chains = {name: gibbs_chains.run(rbm, each, wanted.sampling_steps, sampling) for name, each in starts.items()}
         summary |= gibbs_chains.summary(classifier, chains["test images"], chains["noise"])
         tables["chain_classes"] = gibbs_chains.classes_table(classifier, chains)
         for name, each in chains.items():
@@ -78,10 +81,10 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
         labels = data.test[1][: wanted.inpainting_images]
         images = test[: wanted.inpainting_images]
         tables["inpainting"] = inpainting_results.table(
-            rbm, classifier.to(device), images, labels.to(device), wanted.inpainting_steps, generator
+            rbm, classifier.to(device), images, labels.to(device), wanted.inpainting_steps, filling
         )
         figures["inpainting_errors"] = inpainting_errors(tables["inpainting"])
-        figures["inpainting"] = _inpainting_figure(rbm, images[:_SHOWN], wanted, generator)
+        figures["inpainting"] = _inpainting_figure(rbm, images[:_SHOWN], wanted, filling)
     return Findings(summary, tables, figures)
 
 
