@@ -39,7 +39,7 @@ class EarlyStopping(lightning.EarlyStopping):
             float(min_delta),
             int(patience or 1),  # a plain number: it goes to checkpoints
             mode=mode,
-            check_on_train_epoch_end=True if monitor.startswith("train/") else None,
+            check_on_train_epoch_end=monitor.startswith("train/"),
         )
         self.best_weights: dict[str, torch.Tensor] = {}
         self.best_metrics: dict[str, torch.Tensor] = {}
@@ -50,11 +50,11 @@ class EarlyStopping(lightning.EarlyStopping):
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the metric, if it is measured at every epoch."""
+        """Looks at the metric, if it is one of training."""
         self._look(super().on_train_epoch_end, trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the metric, if it is measured now and then."""
+        """Looks at the metric, if it is one of validation, while the weights that were validated are still in place."""
         self._look(super().on_validation_end, trainer, pl_module)
 
     def best(self) -> dict[str, torch.Tensor]:

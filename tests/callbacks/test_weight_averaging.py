@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lit_anndl import load
+from lit_anndl.data.surface import SurfaceData
 from tests.support.processes import checkpoint
 
 SURFACE = ("surface", "--data.grid_size", "10", "--data.batch_size", "20", "--data.validation_size", "20")
@@ -63,6 +64,9 @@ def test_early_stopping_keeps_the_averaged_weights_that_were_best(fit, client):
     history = {point.step: point.value for point in client.get_metric_history(run.info.run_id, "val/mse")}
     assert run.data.metrics["best/val/mse"] == min(history.values())
     module = load(run.info.run_id)
+    data = SurfaceData(grid_size=10, validation_size=20, seed=0)
+    data.setup("fit")
+    assert module.error(data.validation) == pytest.approx(run.data.metrics["best/val/mse"], rel=1e-5)
     kept = next(each for each in state(last(run))["callbacks"].values() if each.get("best_weights"))["best_weights"]
     assert all(torch.equal(tensor, kept[name]) for name, tensor in module.state_dict().items())
 
