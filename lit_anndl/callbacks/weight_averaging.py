@@ -1,8 +1,13 @@
 """Averages of the weights over the training steps."""
 
+from itertools import chain
+from typing import Any
+
 from jsonargparse.typing import ClosedUnitInterval
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
+
+from lit_anndl.modules.restore import match_precision
 
 
 class WeightAveraging(EMAWeightAveraging):
@@ -19,6 +24,25 @@ class WeightAveraging(EMAWeightAveraging):
     def __init__(self, decay: ClosedUnitInterval | None = None) -> None:
         self.wanted = decay is not None
         super().__init__(decay=float(decay or 0.0))
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Takes over both, each in the precision that it was saved in."""
+        if self._average_model is not None and "current_model_state" in checkpoint:
+            match_precision(self._average_model.module, checkpoint["state_dict"])
+            match_precision(pl_module, checkpoint["current_model_state"])
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Moves the average to the device and precision of the weights, which had neither when it was made."""
+        assert self._average_model is not None
+        average = self._average_model.module
+        pairs = zip(
+            chain(average.parameters(), average.buffers()),
+            chain(pl_module.parameters(), pl_module.buffers()),
+            strict=True,
+        )
+        for averaged, trained in pairs:
+            averaged.data = averaged.data.to(trained)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing yet: early stopping keeps the weights that were validated at the validation's very end."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.data.streams import DRAWN
 from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
-from lit_anndl.modules.restore import HYPER_PARAMETERS, refuse_foreign_checkpoint
+from lit_anndl.modules.restore import HYPER_PARAMETERS, match_precision, refuse_foreign_checkpoint
 from lit_anndl.runtime.records import History, Table
 
 Data = TypeVar("Data", bound=DataModule)
@@ -212,10 +212,8 @@ class Exercise(LightningModule, Generic[Data]):
             checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {**HYPER_PARAMETERS, **self.arguments}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the precision that each tensor was saved in: loading alone would round it to that of new ones."""
-        for name, tensor in self.state_dict(keep_vars=True).items():
-            if name in (saved := checkpoint["state_dict"]):
-                tensor.data = tensor.data.to(saved[name].dtype)
+        """Takes the precision that each tensor was saved in."""
+        match_precision(self, checkpoint["state_dict"])
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *arguments: Any, **options: Any) -> Any:

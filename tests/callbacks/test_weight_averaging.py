@@ -44,10 +44,22 @@ def test_the_average_is_validated_tested_and_loaded(fit):
     assert run.data.metrics["train/mse"] == plain.data.metrics["train/mse"]
 
 
-@pytest.mark.parametrize("stopping", [(), ("--early_stopping.patience", "50", "--checkpoint.monitor", "val/mse")])
-def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(stopping, fit, command):
-    whole = fit("--trainer.max_epochs", "6", *AVERAGED, *stopping)
-    part = fit("--trainer.max_epochs", "3", *AVERAGED, *stopping)
+def test_the_average_is_in_the_precision_of_the_weights(fit):
+    words = ("--trainer.max_epochs", "3", "--trainer.precision", "64-true")
+    plain, averaged = (state(last(fit(*words, *own))) for own in ((), AVERAGED))
+    for name, trained in plain["state_dict"].items():
+        assert trained.dtype == averaged["state_dict"][name].dtype == torch.float64
+        assert torch.equal(averaged["current_model_state"][name], trained)  # each validation gives back what it took
+        assert not torch.equal(averaged["state_dict"][name], averaged["state_dict"][name].float().double())
+
+
+STOPPING = ("--early_stopping.patience", "50", "--checkpoint.monitor", "val/mse")
+
+
+@pytest.mark.parametrize("options", [(), STOPPING, ("--trainer.precision", "64-true")])
+def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(options, fit, command):
+    whole = fit("--trainer.max_epochs", "6", *AVERAGED, *options)
+    part = fit("--trainer.max_epochs", "3", *AVERAGED, *options)
     again = command.run("surface", "--resume", part.info.run_id, "--trainer.max_epochs", "6")
     one, other = state(last(whole)), state(last(again))
     for kind in ("state_dict", "current_model_state"):
