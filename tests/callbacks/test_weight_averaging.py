@@ -1,7 +1,10 @@
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 
 from lit_anndl import load
+from lit_anndl.callbacks.weight_averaging import WeightAveraging
 from lit_anndl.data.surface import SurfaceData
 from tests.support.processes import checkpoint
 
@@ -22,14 +25,35 @@ def fit(command):
     return lambda *words: command.run(*SURFACE, *words)
 
 
-def test_the_average_is_that_of_the_weights_after_each_step(fit):
-    runs = [fit("--trainer.max_epochs", str(epochs)) for epochs in (1, 2, 3)]
+@pytest.mark.parametrize("batch_size", ["20", "40", "100"])
+def test_the_average_is_that_of_the_weights_after_each_lump_of_steps(batch_size, fit):
+    """An epoch is one lump here."""
+    words = ("--data.batch_size", batch_size, "--trainer.max_epochs")
+    runs = [fit(*words, str(epochs)) for epochs in (1, 2, 3)]
     weights = [state(last(run))["state_dict"] for run in runs]
-    found = state(last(fit("--trainer.max_epochs", "3", *AVERAGED)))
+    found = state(last(fit(*words, "3", *AVERAGED)))
+    decay = 0.8 ** state(last(runs[0]))["global_step"]
     for name, current in found["current_model_state"].items():
         assert torch.equal(current, weights[2][name])  # training is as it would be without
         first, second, third = (each[name] for each in weights)
-        torch.testing.assert_close(found["state_dict"][name], 0.8 * (0.8 * first + 0.2 * second) + 0.2 * third)
+        expected = decay * (decay * first + (1 - decay) * second) + (1 - decay) * third
+        torch.testing.assert_close(found["state_dict"][name], expected)
+
+
+@pytest.mark.parametrize("lump", [1, 3, 12])
+def test_what_is_as_long_ago_weighs_the_same_in_lumps_of_any_size(lump):
+    """Of a weight that is 1 at first and 0 from then on there remains dⁿ after n steps."""
+    module, trainer = BoringModel(), Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+    averaging = WeightAveraging(decay=0.9)
+    averaging.setup(trainer, module, "fit")
+    progress = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total
+    for step in range(0, 13, lump):
+        for tensor in module.parameters():
+            tensor.data.fill_(float(step == 0))
+        progress.completed = 1 + step
+        averaging.on_train_batch_end(trainer, module, None, None, 0)
+    for tensor in averaging._average_model.module.parameters():
+        torch.testing.assert_close(tensor.data, torch.full_like(tensor, 0.9**12))
 
 
 def test_the_average_is_validated_tested_and_loaded(fit):
