@@ -10,6 +10,7 @@ from lightning.pytorch import callbacks as lightning
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lit_anndl.modules.exercise import Exercise
 from lit_anndl.modules.restore import match_precision
 
 
@@ -18,7 +19,8 @@ class WeightAveraging(lightning.WeightAveraging):
 
     w̄ ← d w̄ + (1 - d) w after each optimizer step, in lumps of `data.steps_per_execution`: after n steps at once
     w̄ ← dⁿ w̄ + (1 - dⁿ) w, so that what was learnt longer ago weighs the same whatever n is. The first lump is taken
-    as it is. Running statistics of batch normalization are averaged alike, counters and flags are copied. What is
+    as it is, and so is that of each phase, where there are several, for what is frozen from then on stands still in
+    training. Running statistics of batch normalization are averaged alike, counters and flags are copied. What is
     trained, w, goes on beside it, and into checkpoints for a run that is resumed (Polyak & Juditsky, SIAM J. Control
     Optim. 30, 1992; as a moving average e.g. Tarvainen & Valpola, 2017).
 
@@ -51,6 +53,12 @@ class WeightAveraging(lightning.WeightAveraging):
         )
         for averaged, trained in pairs:
             averaged.data = averaged.data.to(trained)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begins the average anew with a phase."""
+        assert self._average_model is not None
+        if isinstance(pl_module, Exercise) and pl_module.phases and pl_module.phases.begins(trainer.current_epoch):
+            self._average_model.n_averaged.zero_()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

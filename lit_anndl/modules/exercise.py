@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.data.streams import DRAWN
 from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
+from lit_anndl.modules.phases import Phases
 from lit_anndl.modules.restore import HYPER_PARAMETERS, match_precision, refuse_foreign_checkpoint
 from lit_anndl.runtime.records import History, Table
 
@@ -36,6 +37,7 @@ class Exercise(LightningModule, Generic[Data]):
         arguments: what the class was made with, as plain data; kept in checkpoints for `load_from_checkpoint`.
         gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
             no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
+        phases: those of training, None where there is one; averages of weights begin anew with each.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 
@@ -43,6 +45,7 @@ class Exercise(LightningModule, Generic[Data]):
     exercise: str = ""
     arguments: Mapping[str, Any] | None = None
     gradient_clipping: tuple[float, str] | None = None
+    phases: Phases | None = None
     trains_in_parts = False
 
     def __init__(self) -> None:

@@ -92,6 +92,37 @@ def test_a_run_interrupted_in_any_phase_or_between_two_goes_on_as_if_it_had_not_
         assert norms[0] == norms[1] and len(norms[0]) == 2
 
 
+def test_averages_begin_anew_with_each_phase(words, command, data, monkeypatch, undrawn):
+    words = [*words, "--data.steps_per_execution", "1", "--weight_averaging.decay", "0.7"]
+    begun_with, begin = [], StackedDigitAutoencoder.on_train_epoch_start
+
+    def kept(self):
+        begun_with.append({name: tensor.clone() for name, tensor in self.net.perceptron.state_dict().items()})
+        begin(self)
+
+    monkeypatch.setattr(StackedDigitAutoencoder, "on_train_epoch_start", kept)
+    frozen = load(command.run(*words, *PHASES, "--trainer.max_epochs", "6").info.run_id).net.perceptron
+    for name, tensor in frozen.state_dict().items():  # the layers stand still while the classifier is trained
+        assert torch.equal(tensor, begun_with[4][name]) is not name.startswith("4.")
+    begun_with.clear()
+    run = command.run(*words, *PHASES)
+    module = load(run.info.run_id)
+    assert module.is_fine_tuned
+    for name, tensor in module.before.state_dict().items():
+        assert torch.equal(tensor, begun_with[6][name])
+    images, labels = data.test
+    before = module.before(images.flatten(1)).argmax(1) == labels
+    assert float(before.float().mean()) == pytest.approx(run.data.metrics["before_fine_tuning/accuracy"])
+    for epochs in ("4", "6", "7"):  # the last of a phase, and within one
+        part = command.run(*words, *PHASES, "--trainer.max_epochs", epochs)
+        again = command.run(EXERCISE, "--resume", part.info.run_id, "--trainer.max_epochs", "null")
+        resumed, whole = (torch.load(checkpoint(each), weights_only=True) for each in (again, run))
+        for kind in ("state_dict", "current_model_state"):
+            assert all(torch.equal(tensor, resumed[kind][name]) for name, tensor in whole[kind].items())
+        for name in ("val/loss", "test/loss", "before_fine_tuning/accuracy"):
+            assert again.data.metrics[name] == run.data.metrics[name]
+
+
 def test_more_epochs_than_planned_and_fewer(words, command, undrawn):
     words, more = [*words, *PHASES], ["--trainer.max_epochs", "10"]
     whole, longer, part = (command.run(*words, *own) for own in ([], more, ["--trainer.max_epochs", "3"]))
