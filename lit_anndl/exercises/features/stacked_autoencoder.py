@@ -187,10 +187,17 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         """One for each phase."""
         return self.phases.make_optimizers()
 
+    def on_fit_start(self) -> None:
+        """Lets decoders learn."""
+        self.net.decoders.requires_grad_(True)
+
+    def on_fit_end(self) -> None:
+        """Retires the decoders, which do not count among the parameters, trained just now or before."""
+        self.net.decoders.requires_grad_(False)
+
     def on_train_epoch_start(self) -> None:
         """Moves on to the phase of the epoch; the weights that fine-tuning begins with are kept."""
         self.phase_optimizer = self.phases.enter(self)
-        self.net.decoders.requires_grad_(self.phase.name not in (CLASSIFIER, FINE_TUNING))  # else they do not count
         self.norms_of_steps: list[Tensor] = []
         if self.phase.name == FINE_TUNING and self.phases.begins(self.current_epoch):
             self.before.load_state_dict(self.net.perceptron.state_dict())

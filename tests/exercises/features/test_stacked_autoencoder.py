@@ -165,6 +165,19 @@ def test_everything_is_recorded(words, command, data, tmp_path):
     assert torch.equal(again(images), scores)
 
 
+def test_a_run_that_had_only_to_be_tested_has_as_many_parameters(words, command, monkeypatch, undrawn):
+    whole = command.run(*words, *words_of(1, 1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(StackedDigitAutoencoder, "on_test_start", lambda _: signal.raise_signal(signal.SIGTERM))
+        code, _, err = command(*words, *words_of(1, 1, 1))
+    assert code == 143
+    resumed = command.run(EXERCISE, "--resume", err.split()[-1])
+    assert_equal_runs(command.client, resumed.info.run_id, whole.info.run_id)
+    short = command.run(*words, *words_of(1, 1, 1), "--trainer.max_epochs", "1")  # ends before there is a classifier
+    for run in (resumed, short):
+        assert run.data.metrics["parameters"] == whole.data.metrics["parameters"]
+
+
 def test_a_rival_learns_from_the_same_images(words, command, data, undrawn):
     run = command.run(*words, *words_of(0, 1, 0), "--model.svm_components", "20")
     (images, labels), (test_images, test_labels) = data.train, data.test
