@@ -8,6 +8,8 @@ from jsonargparse.typing import NonNegativeFloat, PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning
 
+from lit_anndl.modules.exercise import Exercise
+
 _BEST_EPOCH = "best/epoch"
 """The metric that says after which epoch, counted from 0, the tested weights were reached."""
 
@@ -18,6 +20,8 @@ class EarlyStopping(lightning.EarlyStopping):
     The best weights are those of any epoch at which the metric was measured, while `best.ckpt` looks every
     `checkpoint.every_n_epochs` only. They are kept in memory, and with the state of this callback in `last.ckpt`,
     whose own weights are the last ones, for a run that goes on. Epochs that do not measure the metric do not count.
+    Of training in phases the last phase alone is looked at: none before it is cut short, and its weights are the ones
+    compared (`best.ckpt` compares those of all phases that measure the metric).
 
     Args:
         patience: measurements without improvement to wait, one per epoch as a rule; null never to stop early.
@@ -89,8 +93,12 @@ class EarlyStopping(lightning.EarlyStopping):
     def _look(
         self, wait: Callable[[Trainer, LightningModule], None], trainer: Trainer, module: LightningModule
     ) -> None:
-        """Waits, or stops; keeps the weights if they are better. Without the metric there is nothing to look at."""
-        if self.monitor not in trainer.callback_metrics:
+        """Waits, or stops; keeps the weights if they are better.
+
+        Without the metric there is nothing to look at, nor is there before the last phase.
+        """
+        phases = module.phases if isinstance(module, Exercise) else None
+        if self.monitor not in trainer.callback_metrics or (phases and not phases.is_last(trainer.current_epoch)):
             return
         before = self.best_score
         wait(trainer, module)

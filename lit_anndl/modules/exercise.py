@@ -37,7 +37,8 @@ class Exercise(LightningModule, Generic[Data]):
         arguments: what the class was made with, as plain data; kept in checkpoints for `load_from_checkpoint`.
         gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
             no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
-        phases: those of training, None where there is one; averages of weights begin anew with each.
+        phases: those of training, None where there is one; averages of weights begin anew with each, early
+            stopping looks at the last.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 

@@ -225,15 +225,25 @@ def test_learns(words, command):
     assert training_history(command.client, run.info.run_id)["train/mse"][2][1] < 0.1
 
 
-def test_early_stopping_counts_from_the_classifier_on(words, command):
-    stopping = ["--early_stopping.patience", "2", "--checkpoint.monitor", "val/loss", "--checkpoint.mode", "min"]
-    rates = ["--model.optimizer.lr", "1e-9", "--model.classifier_optimizer.lr", "0.1"]
-    run = command.run(*words, *words_of(3, 2, 8), *stopping, *rates)
-    history = training_history(command.client, run.info.run_id)
-    assert len(history["train/mse"]) == 6 and len(history["val/loss"]) < 10
-    assert run.data.metrics["best/epoch"] >= 6
-    # the weights tested are those of the classifier's phase or hardly changed ones
-    assert run.data.metrics["before_fine_tuning/accuracy"] == pytest.approx(run.data.metrics["test/accuracy"])
+def test_early_stopping_looks_at_the_last_phase_alone(words, command, undrawn):
+    stopping = ["--early_stopping.patience", "2", "--early_stopping.min_delta", "0.01", "--checkpoint.monitor"]
+    stopping += ["val/loss", "--checkpoint.mode", "min"]
+    rates = ["--model.optimizer.lr", "1e-9", "--model.classifier_optimizer.lr", "1e-9"]
+    words = [*words, *words_of(1, 5, 8), *stopping, *rates]
+    whole = command.run(*words)
+    history = training_history(command.client, whole.info.run_id)
+    assert len(history["train/mse"]) == 2 and len(history["val/loss"]) == 5 + 3  # the classifier's are not cut short
+    assert whole.data.metrics["best/epoch"] == 7
+    # the weights tested are those of fine-tuning's first epoch, which hardly changed them
+    metrics = whole.data.metrics
+    assert metrics["before_fine_tuning/accuracy"] == pytest.approx(metrics["test/accuracy"])
+    for epochs in ("6", "8"):
+        part = command.run(*words, "--trainer.max_epochs", epochs)
+        assert ("best/epoch" in part.data.metrics) is (epochs == "8")
+        again = command.run(EXERCISE, "--resume", part.info.run_id, "--trainer.max_epochs", "null")
+        resumed = training_history(command.client, again.info.run_id)
+        assert resumed["val/loss"] == history["val/loss"]
+        assert again.data.metrics["test/loss"] == metrics["test/loss"]
 
 
 def test_two_processes_train_what_one_does(words, command, store_uri):
