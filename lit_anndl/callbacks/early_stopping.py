@@ -8,6 +8,8 @@ from jsonargparse.typing import NonNegativeFloat, PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning
 
+from lit_anndl.modules.exercise import Exercise
+
 _BEST_EPOCH = "best/epoch"
 """The metric that says after which epoch, counted from 0, the tested weights were reached."""
 
@@ -18,6 +20,8 @@ class EarlyStopping(lightning.EarlyStopping):
     The best weights are those of any epoch at which the metric was measured, while `best.ckpt` looks every
     `checkpoint.every_n_epochs` only. They are kept in memory, and with the state of this callback in `last.ckpt`,
     whose own weights are the last ones, for a run that goes on. Epochs that do not measure the metric do not count.
+    Of training in phases the last phase alone is looked at: none before it is cut short, and its weights are the ones
+    compared (`best.ckpt` compares those of all phases that measure the metric).
 
     Args:
         patience: measurements without improvement to wait, one per epoch as a rule; null never to stop early.
@@ -39,7 +43,7 @@ class EarlyStopping(lightning.EarlyStopping):
             float(min_delta),
             int(patience or 1),  # a plain number: it goes to checkpoints
             mode=mode,
-            check_on_train_epoch_end=True if monitor.startswith("train/") else None,
+            check_on_train_epoch_end=monitor.startswith("train/"),
         )
         self.best_weights: dict[str, torch.Tensor] = {}
         self.best_metrics: dict[str, torch.Tensor] = {}
@@ -50,11 +54,11 @@ class EarlyStopping(lightning.EarlyStopping):
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the metric, if it is measured at every epoch."""
+        """Looks at the metric, if it is one of training."""
         self._look(super().on_train_epoch_end, trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the metric, if it is measured now and then."""
+        """Looks at the metric, if it is one of validation, while the weights that were validated are still in place."""
         self._look(super().on_validation_end, trainer, pl_module)
 
     def best(self) -> dict[str, torch.Tensor]:
@@ -89,8 +93,12 @@ class EarlyStopping(lightning.EarlyStopping):
     def _look(
         self, wait: Callable[[Trainer, LightningModule], None], trainer: Trainer, module: LightningModule
     ) -> None:
-        """Waits, or stops; keeps the weights if they are better. Without the metric there is nothing to look at."""
-        if self.monitor not in trainer.callback_metrics:
+        """Waits, or stops; keeps the weights if they are better.
+
+        Without the metric there is nothing to look at, nor is there before the last phase.
+        """
+        phases = module.phases if isinstance(module, Exercise) else None
+        if self.monitor not in trainer.callback_metrics or (phases and not phases.is_last(trainer.current_epoch)):
             return
         before = self.best_score
         wait(trainer, module)

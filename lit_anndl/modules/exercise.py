@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.data.streams import DRAWN
 from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
-from lit_anndl.modules.restore import HYPER_PARAMETERS, refuse_foreign_checkpoint
+from lit_anndl.modules.phases import Phases
+from lit_anndl.modules.restore import HYPER_PARAMETERS, match_precision, refuse_foreign_checkpoint
 from lit_anndl.runtime.records import History, Table
 
 Data = TypeVar("Data", bound=DataModule)
@@ -37,6 +38,8 @@ class Exercise(LightningModule, Generic[Data]):
         gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
             no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
         shares_gradients: whether several processes may train it together, each on its share of the examples.
+        phases: those of training, None where there is one; averages of weights begin anew with each, early
+            stopping looks at the last.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 
@@ -45,6 +48,7 @@ class Exercise(LightningModule, Generic[Data]):
     arguments: Mapping[str, Any] | None = None
     gradient_clipping: tuple[float, str] | None = None
     shares_gradients = True
+    phases: Phases | None = None
     trains_in_parts = False
 
     def __init__(self) -> None:
@@ -214,10 +218,8 @@ class Exercise(LightningModule, Generic[Data]):
             checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {**HYPER_PARAMETERS, **self.arguments}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the precision that each tensor was saved in: loading alone would round it to that of new ones."""
-        for name, tensor in self.state_dict(keep_vars=True).items():
-            if name in (saved := checkpoint["state_dict"]):
-                tensor.data = tensor.data.to(saved[name].dtype)
+        """Takes the precision that each tensor was saved in."""
+        match_precision(self, checkpoint["state_dict"])
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *arguments: Any, **options: Any) -> Any:

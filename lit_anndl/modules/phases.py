@@ -49,8 +49,9 @@ class Phases:
     """Phases in their order, those of no epochs left out.
 
     Which phase an epoch belongs to is a function of the epoch alone, so that a run goes on in the phase that it was
-    interrupted in. The last one has no end: training that goes on longer than planned prolongs it. An exercise makes
-    one optimizer for each in `make_optimizers`, in this order, so that a checkpoint holds the state of them all.
+    interrupted in. The last one has no end: training that goes on longer than planned prolongs it; and it alone may end
+    earlier, by early stopping. An exercise makes one optimizer for each in `make_optimizers`, in this order, so that a
+    checkpoint holds the state of them all.
 
     >>> phases = Phases([Phase(name, epochs, (), None, None) for name, epochs in (("a", 2), ("b", 0), ("c", 3))])
     >>> phases.epochs, [phases.index(epoch) for epoch in range(6)], phases.starts
@@ -78,6 +79,10 @@ class Phases:
     def at(self, epoch: int) -> Phase:
         """The phase that an epoch belongs to."""
         return self.phases[self.index(epoch)]
+
+    def is_last(self, epoch: int) -> bool:
+        """Whether an epoch belongs to the last phase, the only one that early stopping may end."""
+        return self.index(epoch) == len(self.phases) - 1
 
     def begins(self, epoch: int) -> bool:
         """Whether a phase begins with an epoch."""

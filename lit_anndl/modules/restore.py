@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.foreign import PACKAGES, foreign_class
@@ -25,3 +26,10 @@ def refuse_foreign_checkpoint(path: Any) -> None:
     others = {key: value for key, value in arguments.items() if HYPER_PARAMETERS.get(key) != value}
     if name := arguments["_instantiator"] if "_instantiator" in others else foreign_class(others):
         raise InputError(f"{path} names {name}; a checkpoint may build classes of {', '.join(PACKAGES)} only")
+
+
+def match_precision(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Brings a module's tensors into the precision that each was saved in: loading alone would round to their own."""
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if name in state:
+            tensor.data = tensor.data.to(state[name].dtype)

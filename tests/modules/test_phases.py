@@ -29,6 +29,7 @@ def test_an_epochs_phase_is_a_function_of_the_epoch() -> None:
     expected = ["first"] * 2 + ["second"] * 3 + ["last"] * 4  # the last one goes on
     assert [phases.at(epoch).name for epoch in range(9)] == expected
     assert [epoch for epoch in range(9) if phases.begins(epoch)] == [0, 2, 5]
+    assert [epoch for epoch in range(9) if phases.is_last(epoch)] == [5, 6, 7, 8]
     assert [phases.index(epoch) for epoch in range(9)] == [0, 0, 1, 1, 1, 2, 2, 2, 2]
 
 

@@ -40,10 +40,11 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     Metrics: while a layer is pretrained `train/mse` and `val/mse`, per unit of what is reconstructed; afterwards
     `train/loss`, `val/loss` (mean cross-entropy, nats) and `train/accuracy`, `val/accuracy` (fraction); in training
     before each step. Of the end: `test/loss`, `test/accuracy`, and `before_fine_tuning/accuracy`, the test accuracy
-    with the weights that fine-tuning began with. Of the data: `pca_svm/accuracy`, the test accuracy of a support vector
-    machine on principal components of the same training images. `parameters` counts encoder and classifier, no
-    decoders. The table `gradient_norms` has, by epoch of fine-tuning, the norm of the loss's gradient by each layer's
-    weights, the mean over the epoch's steps (bounded, if `trainer.gradient_clip_val` is set).
+    with the weights that fine-tuning began with (those that are trained, where others are averaged). Of the data:
+    `pca_svm/accuracy`, the test accuracy of a support vector machine on principal components of the same training
+    images. `parameters` counts encoder and classifier, no decoders. The table `gradient_norms` has, by epoch of
+    fine-tuning, the norm of the loss's gradient by each layer's weights, the mean over the epoch's steps (bounded, if
+    `trainer.gradient_clip_val` is set).
 
     Args:
         pretraining_optimizer: a class of torch.optim with its arguments, for a layer and its decoder.
@@ -65,6 +66,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     trains_in_parts = True
     net: StackedAutoencoder
+    phases: Phases
     is_fine_tuned: Tensor
 
     def __init__(
@@ -185,10 +187,17 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         """One for each phase."""
         return self.phases.make_optimizers()
 
+    def on_fit_start(self) -> None:
+        """Lets decoders learn."""
+        self.net.decoders.requires_grad_(True)
+
+    def on_fit_end(self) -> None:
+        """Retires the decoders, which do not count among the parameters, trained just now or before."""
+        self.net.decoders.requires_grad_(False)
+
     def on_train_epoch_start(self) -> None:
         """Moves on to the phase of the epoch; the weights that fine-tuning begins with are kept."""
         self.phase_optimizer = self.phases.enter(self)
-        self.net.decoders.requires_grad_(self.phase.name not in (CLASSIFIER, FINE_TUNING))  # else they do not count
         self.norms_of_steps: list[Tensor] = []
         if self.phase.name == FINE_TUNING and self.phases.begins(self.current_epoch):
             self.before.load_state_dict(self.net.perceptron.state_dict())

@@ -92,6 +92,37 @@ def test_a_run_interrupted_in_any_phase_or_between_two_goes_on_as_if_it_had_not_
         assert norms[0] == norms[1] and len(norms[0]) == 2
 
 
+def test_averages_begin_anew_with_each_phase(words, command, data, monkeypatch, undrawn):
+    words = [*words, "--data.steps_per_execution", "1", "--weight_averaging.decay", "0.7"]
+    begun_with, begin = [], StackedDigitAutoencoder.on_train_epoch_start
+
+    def kept(self):
+        begun_with.append({name: tensor.clone() for name, tensor in self.net.perceptron.state_dict().items()})
+        begin(self)
+
+    monkeypatch.setattr(StackedDigitAutoencoder, "on_train_epoch_start", kept)
+    frozen = load(command.run(*words, *PHASES, "--trainer.max_epochs", "6").info.run_id).net.perceptron
+    for name, tensor in frozen.state_dict().items():  # the layers stand still while the classifier is trained
+        assert torch.equal(tensor, begun_with[4][name]) is not name.startswith("4.")
+    begun_with.clear()
+    run = command.run(*words, *PHASES)
+    module = load(run.info.run_id)
+    assert module.is_fine_tuned
+    for name, tensor in module.before.state_dict().items():
+        assert torch.equal(tensor, begun_with[6][name])
+    images, labels = data.test
+    before = module.before(images.flatten(1)).argmax(1) == labels
+    assert float(before.float().mean()) == pytest.approx(run.data.metrics["before_fine_tuning/accuracy"])
+    for epochs in ("4", "6", "7"):  # the last of a phase, and within one
+        part = command.run(*words, *PHASES, "--trainer.max_epochs", epochs)
+        again = command.run(EXERCISE, "--resume", part.info.run_id, "--trainer.max_epochs", "null")
+        resumed, whole = (torch.load(checkpoint(each), weights_only=True) for each in (again, run))
+        for kind in ("state_dict", "current_model_state"):
+            assert all(torch.equal(tensor, resumed[kind][name]) for name, tensor in whole[kind].items())
+        for name in ("val/loss", "test/loss", "before_fine_tuning/accuracy"):
+            assert again.data.metrics[name] == run.data.metrics[name]
+
+
 def test_more_epochs_than_planned_and_fewer(words, command, undrawn):
     words, more = [*words, *PHASES], ["--trainer.max_epochs", "10"]
     whole, longer, part = (command.run(*words, *own) for own in ([], more, ["--trainer.max_epochs", "3"]))
@@ -132,6 +163,19 @@ def test_everything_is_recorded(words, command, data, tmp_path):
     assert float(before.float().mean()) == pytest.approx(metrics["before_fine_tuning/accuracy"])
     again = StackedDigitAutoencoder.load_from_checkpoint(checkpoint(run))
     assert torch.equal(again(images), scores)
+
+
+def test_a_run_that_had_only_to_be_tested_has_as_many_parameters(words, command, monkeypatch, undrawn):
+    whole = command.run(*words, *words_of(1, 1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(StackedDigitAutoencoder, "on_test_start", lambda _: signal.raise_signal(signal.SIGTERM))
+        code, _, err = command(*words, *words_of(1, 1, 1))
+    assert code == 143
+    resumed = command.run(EXERCISE, "--resume", err.split()[-1])
+    assert_equal_runs(command.client, resumed.info.run_id, whole.info.run_id)
+    short = command.run(*words, *words_of(1, 1, 1), "--trainer.max_epochs", "1")  # ends before there is a classifier
+    for run in (resumed, short):
+        assert run.data.metrics["parameters"] == whole.data.metrics["parameters"]
 
 
 def test_a_rival_learns_from_the_same_images(words, command, data, undrawn):
@@ -181,15 +225,25 @@ def test_learns(words, command):
     assert training_history(command.client, run.info.run_id)["train/mse"][2][1] < 0.1
 
 
-def test_early_stopping_counts_from_the_classifier_on(words, command):
-    stopping = ["--early_stopping.patience", "2", "--checkpoint.monitor", "val/loss", "--checkpoint.mode", "min"]
-    rates = ["--model.optimizer.lr", "1e-9", "--model.classifier_optimizer.lr", "0.1"]
-    run = command.run(*words, *words_of(3, 2, 8), *stopping, *rates)
-    history = training_history(command.client, run.info.run_id)
-    assert len(history["train/mse"]) == 6 and len(history["val/loss"]) < 10
-    assert run.data.metrics["best/epoch"] >= 6
-    # the weights tested are those of the classifier's phase or hardly changed ones
-    assert run.data.metrics["before_fine_tuning/accuracy"] == pytest.approx(run.data.metrics["test/accuracy"])
+def test_early_stopping_looks_at_the_last_phase_alone(words, command, undrawn):
+    stopping = ["--early_stopping.patience", "2", "--early_stopping.min_delta", "0.01", "--checkpoint.monitor"]
+    stopping += ["val/loss", "--checkpoint.mode", "min"]
+    rates = ["--model.optimizer.lr", "1e-9", "--model.classifier_optimizer.lr", "1e-9"]
+    words = [*words, *words_of(1, 5, 8), *stopping, *rates]
+    whole = command.run(*words)
+    history = training_history(command.client, whole.info.run_id)
+    assert len(history["train/mse"]) == 2 and len(history["val/loss"]) == 5 + 3  # the classifier's are not cut short
+    assert whole.data.metrics["best/epoch"] == 7
+    # the weights tested are those of fine-tuning's first epoch, which hardly changed them
+    metrics = whole.data.metrics
+    assert metrics["before_fine_tuning/accuracy"] == pytest.approx(metrics["test/accuracy"])
+    for epochs in ("6", "8"):
+        part = command.run(*words, "--trainer.max_epochs", epochs)
+        assert ("best/epoch" in part.data.metrics) is (epochs == "8")
+        again = command.run(EXERCISE, "--resume", part.info.run_id, "--trainer.max_epochs", "null")
+        resumed = training_history(command.client, again.info.run_id)
+        assert resumed["val/loss"] == history["val/loss"]
+        assert again.data.metrics["test/loss"] == metrics["test/loss"]
 
 
 def test_two_processes_train_what_one_does(words, command, store_uri):
