@@ -56,7 +56,7 @@ class DigitCNN(ImageClassifier):
         label_smoothing: share of the target that all classes get alike.
 
     Raises:
-        InputError: both a variant and channels are given.
+        InputError: both a variant and channels are given; settings do not fit each other, or the images.
     """
 
     net: CNN
@@ -99,7 +99,11 @@ class DigitCNN(ImageClassifier):
             "head_batch_norm": head_batch_norm,
         }
         self.architecture = replace(layout, **{name: value for name, value in own.items() if value is not None})
-        super().__init__(optimizer, CNN(self.architecture, CLASSES), lr_scheduler, label_smoothing)
+        try:
+            net = CNN(self.architecture, CLASSES)
+        except ValueError as error:
+            raise InputError(f"model.{error}") from error
+        super().__init__(optimizer, net, lr_scheduler, label_smoothing)
         self.shifted_accuracy: list[float] = []
 
     @classmethod
