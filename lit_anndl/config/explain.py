@@ -56,6 +56,8 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
         return unknown_key(key[1] or key[2], keys)
     if missing := re.search(r"arguments are required: (\w+)", error):
         return f"{path}.{missing[1]}: a value is expected, none was given"
+    if "Multiple subclasses with name ReduceLROnPlateau" in error:  # torch's and Lightning's
+        return f"{path}: ReduceLROnPlateau was given, expected a schedule without a metric (CosineAnnealingLR)"
     name = re.search(r"Expected a dot import path string: (\w[\w.]*)", error)
     if name and not re.search(r"Expected a <class '(int|float|bool)'>", error):
         return (
