@@ -124,7 +124,7 @@ class DigitCNN(ImageClassifier):
         """The share of test images told right when they are shifted by 0, 1, … pixels, found once."""
         if not self.shifted_accuracy:
             images, labels = data.test
-            copies = [shifted(images, pixels) for pixels in range(LARGEST_SHIFT + 1)]
+            copies = (shifted(images, pixels) for pixels in range(LARGEST_SHIFT + 1))  # one at a time in memory
             self.shifted_accuracy = [self._accuracy(copy, labels) for copy in copies]
         return self.shifted_accuracy
 
@@ -141,7 +141,7 @@ class DigitCNN(ImageClassifier):
         yield from super().figures(data, history)
         yield "shifts", shift_accuracy(self.accuracy_by_shift(data))
         if self.architecture.channels:
-            weights = self.net.get_parameter("conv1.weight").detach().cpu().float()
+            weights = self.net.get_parameter("conv1.weight").detach().cpu()
             yield "filters", filters(weights, f"first layer: {len(weights)} filters")
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
