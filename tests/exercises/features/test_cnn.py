@@ -62,6 +62,8 @@ def test_receptive_fields_are_what_gradients_see(run):
         (["--model.channels", "[4]", "--model.kernels", "29"], "conv1 gets 1×28×28: a kernel of 29 does not fit"),
         (["--model.kernels", "[3,3]"], "fit: model.kernels: 2 were given for 4 convolutions\n"),
         (["--model.head", "[-1]"], "model.head"),
+        (["--model.last_size", "3"], "model.last_size: 3 was given without last_pooling, expected both"),
+        (["--model.variant", "model_5", "--model.last_size", "4"], "model.last_size: 4 was given for 2×2, expected 2"),
         (
             ["--model.variant", "mlp", "--model.head_batch_norm", "true", "--data.batch_size", "239"],
             "data.batch_size 239 leaves a last batch of one of 240 training examples, which batch norm cannot",
