@@ -8,9 +8,10 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            SQLite with every metric sent, checkpoints, callbacks), `lean` a hand-written loop over tensors on one
            thread, `course` the course's loop over TensorDataset and DataLoader, `plain` a Lightning Trainer with
            that DataLoader.
-mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors, and a plain Lightning Trainer over
-           torchvision's MNIST with ToTensor.
-features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net.
+mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on one thread or all, whichever is faster,
+           and a plain Lightning Trainer over torchvision's MNIST with ToTensor.
+features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net, on
+           one thread or all, whichever is faster.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.

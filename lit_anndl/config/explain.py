@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-_LONGEST = 300
+_LONGEST = 280
 _EXPECTATIONS = {
     "PositiveInt": "a whole number > 0",
     "NonNegativeInt": "a whole number ≥ 0",
@@ -56,6 +56,8 @@ def explain(error: str, keys: Iterable[str], classes: Iterable[str] = ()) -> str
         return unknown_key(key[1] or key[2], keys)
     if missing := re.search(r"arguments are required: (\w+)", error):
         return f"{path}.{missing[1]}: a value is expected, none was given"
+    if "Multiple subclasses with name ReduceLROnPlateau" in error:  # torch's and Lightning's
+        return f"{path}: ReduceLROnPlateau was given, expected a schedule without a metric (CosineAnnealingLR)"
     name = re.search(r"Expected a dot import path string: (\w[\w.]*)", error)
     if name and not re.search(r"Expected a <class '(int|float|bool)'>", error):
         return (
@@ -74,6 +76,10 @@ _VALUES = (
 """Where an error says which value was given, the surest place first."""
 
 
+_WRAPPING = "Does not validate|Problem with|Expected a path"
+"""How reasons begin that only lead to others."""
+
+
 def _invalid_value(path: str, error: str) -> str:
     """The line for a value that does not fit its key."""
     given = next((found[-1] for place in _VALUES if (found := re.findall(place, error, re.MULTILINE))), None)
@@ -81,7 +87,9 @@ def _invalid_value(path: str, error: str) -> str:
     expected = dict.fromkeys(_EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
     if path and given is not None and expected:
         return f"{path}: {given or 'nothing'} was given, expected {EXPECTED.get(path, ' or '.join(expected))}"
-    return re.sub(r"\s+", " ", error).strip()[:_LONGEST]
+    reasons = [reason for reason in re.findall(r"^\s*- (.+)$", error, re.MULTILINE) if not re.match(_WRAPPING, reason)]
+    line = f"{path}: {reasons[0]}" if path and reasons else error
+    return re.sub(r"\s+", " ", line).strip()[:_LONGEST]
 
 
 def unknown_key(key: str, keys: Iterable[str]) -> str:

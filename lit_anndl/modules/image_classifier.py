@@ -15,12 +15,10 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.mnist import CLASSES, MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
+from lit_anndl.modules.schedules import end_of_schedule, with_schedule
 from lit_anndl.plots.images import confusion, worst_mistakes
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
-
-_ENDS = ("T_max", "total_steps")
-"""What schedules of torch call the number of epochs that they are made for."""
 
 
 class ImageClassifier(GradientExercise[MNISTData]):
@@ -53,21 +51,18 @@ class ImageClassifier(GradientExercise[MNISTData]):
     @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
         """A schedule that is made for a number of epochs."""
-        name, _ = _end_of_schedule(arguments)
-        return name and f"model.lr_scheduler.{name}"
+        setting, _ = end_of_schedule(arguments)
+        return setting
 
     @classmethod
     def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
         """As many as the schedule is made for, if it is for a number of them."""
-        _, epochs = _end_of_schedule(arguments)
+        _, epochs = end_of_schedule(arguments)
         return epochs
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
-        optimizer = super().make_optimizers()
-        if self.make_scheduler is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
+        return with_schedule(super().make_optimizers(), self.make_scheduler)
 
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """Cross-entropy and accuracy."""
@@ -87,10 +82,3 @@ class ImageClassifier(GradientExercise[MNISTData]):
         matrix = confusion_matrix(scores, labels, task="multiclass", num_classes=CLASSES)
         yield "confusion_matrix", confusion(matrix.numpy())
         yield "worst_mistakes", worst_mistakes(images.squeeze(1).numpy(), labels.numpy(), scores.numpy())
-
-
-def _end_of_schedule(arguments: Mapping[str, Any]) -> tuple[str, int] | tuple[None, None]:
-    """The setting of the learning rate's schedule that says after how many epochs it has come to its end."""
-    options = (arguments.get("lr_scheduler") or {}).get("init_args") or {}
-    ends = ((name, options[name]) for name in _ENDS if isinstance(options.get(name), int))
-    return next(ends, (None, None))

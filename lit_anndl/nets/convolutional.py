@@ -39,7 +39,7 @@ class CNN(nn.Sequential):
 
     Raises:
         ValueError: a convolution or pooling is larger than what it gets; of a setting there are not as many as of
-            convolutions.
+            convolutions; the last pooling's size is given without it, or leaves more than it gets.
 
     >>> CNN(Architecture([16, 32], pooling=2)).layers[-1]
     Layer(name='pool2', kernel=2, stride=2, channels=32, height=5, width=5)
@@ -77,10 +77,17 @@ class CNN(nn.Sequential):
         """The last pooling and the perceptron."""
         if architecture.last_pooling:
             pooling = {"average": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}[architecture.last_pooling]
-            *_, channels, height, _ = self.layers[-1]
+            *_, channels, height, width = self.layers[-1]
             size = architecture.last_size
-            self.layers.append(Layer("last_pool", -(-height // size), max(1, height // size), channels, size, size))
+            if size > min(height, width):
+                raise ValueError(
+                    f"last_size: {size} was given for {height}×{width}, expected {min(height, width)} at most"
+                )
+            kernel = _largest_window(height, size)
+            self.layers.append(Layer("last_pool", kernel, height // size, channels, size, size))
             self.add_module("last_pool", pooling(size))
+        elif architecture.last_size > 1:
+            raise ValueError(f"last_size: {architecture.last_size} was given without last_pooling, expected both")
         self.add_module("flatten", nn.Flatten())
         sizes = [math.prod(self.layers[-1][3:]), *architecture.head, classes]
         for number, (inputs, units) in enumerate(pairwise(sizes), start=1):
@@ -96,3 +103,12 @@ class CNN(nn.Sequential):
         """Class scores (logits) of a batch of images."""
         logits: Tensor = super().__call__(images)
         return logits
+
+
+def _largest_window(values: int, windows: int) -> int:
+    """The most values that one window of adaptive pooling takes: the i-th are ⌊i h / s⌋ to below ⌈(i + 1) h / s⌉.
+
+    >>> _largest_window(7, 4), _largest_window(5, 4)
+    (3, 2)
+    """
+    return max(-(-(i + 1) * values // windows) - i * values // windows for i in range(windows))

@@ -1,7 +1,8 @@
 """The classifier of digits that comes with the package: what a generated image is taken for, and its features.
 
 Fréchet distances, precision and coverage are distances between features, so that they mean something on one scale
-alone; this one is of `SHA256`. It was trained by the preset `digit_classifier` (scripts/make_digit_classifier.py).
+alone; the weights' SHA-256 says which. They were trained by the preset `digit_classifier`
+(scripts/make_digit_classifier.py).
 """
 
 import hashlib

@@ -95,7 +95,7 @@ def filter_panels(panels: Mapping[str, torch.Tensor], title: str) -> Figure:
     figure = Figure(figsize=(6.6 * len(panels), 0.7 * rows + 0.8), layout="constrained")
     for axes, (name, weights) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
         limit = float(weights.abs().max())
-        grid = make_grid(weights, nrow=_FILTERS_PER_ROW, padding=1, pad_value=float("nan"))[0]
+        grid = make_grid(weights.float(), nrow=_FILTERS_PER_ROW, padding=1, pad_value=float("nan"))[0]
         shown = axes.imshow(grid.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
         axes.axis("off")
         axes.set_title(name or title, fontsize=10)

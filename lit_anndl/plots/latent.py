@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
+_FEWEST = 4
+_ROUNDING = 1e-6
+
 
 def code_map(codes: NDArray[Any], labels: NDArray[Any], axis_labels: tuple[str, str]) -> Figure:
     """Codes (n, 2) in the plane, coloured by their class (n,)."""
@@ -37,11 +40,18 @@ def _scatter(axes: Axes, codes: NDArray[Any], labels: NDArray[Any]) -> None:
         axes.scatter(own[:, 0], own[:, 1], s=5, alpha=0.5, color=f"C{int(label) % 10}", linewidths=0, label=str(label))
 
 
-def tsne(codes: NDArray[Any]) -> NDArray[Any]:
+def tsne(codes: NDArray[Any]) -> NDArray[Any] | None:
     """Codes (n, units) in the plane (n, 2), neighbours beside each other; the same for the same codes.
 
-    Laid out by t-SNE (van der Maaten & Hinton, JMLR 9, 2008).
+    Laid out by t-SNE (van der Maaten & Hinton, JMLR 9, 2008). None where codes have no neighbours: there are fewer than
+    four of them, or but for rounding all are the same, as those of units that have died.
     """
+    if len(codes) < _FEWEST:
+        return None
+    centred = codes.astype(np.float64) - codes[0]
+    spread = np.abs(centred).max()
+    if not spread > _ROUNDING * np.abs(codes).max():  # with a spread of 0 scikit-learn's first map crashes the process
+        return None
     perplexity = min(30.0, (len(codes) - 1) / 3)
-    plane: NDArray[Any] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    plane: NDArray[Any] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(centred / spread)
     return plane

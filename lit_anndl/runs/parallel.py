@@ -6,7 +6,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import DDPStrategy
-from torch import distributed
+from torch import distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_anndl.data.in_memory import InMemoryData
@@ -48,7 +48,7 @@ def check_strategy(given: str | Namespace) -> None:
 
 
 def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule, sync_batchnorm: bool) -> None:
-    """Refuses what data parallelism cannot do.
+    """Refuses what data parallelism cannot do, and batches that a single process cannot train on.
 
     Raises:
         InputError: there are other processes than a cluster has started; the net has no gradients; the order of the
@@ -57,6 +57,7 @@ def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule
     """
     environment, processes = cluster(trainer), trainer.world_size
     if environment is None:
+        _check_last_batch(data, model)
         return
     _check_cluster(trainer, environment)
     if not model.shares_gradients or not any(parameter.requires_grad for parameter in model.parameters()):
@@ -73,6 +74,15 @@ def check_processes(trainer: Trainer, data: InMemoryData, model: LightningModule
         raise InputError(
             f"data.batch_size {data.batch_size} leaves a batch of one example for each of {processes} processes, which "
             "batch norm cannot standardise; expected another"
+        )
+
+
+def _check_last_batch(data: InMemoryData, model: LightningModule) -> None:
+    """Refuses a last batch of one example where batch norm has nothing else to standardise over."""
+    if any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules()) and data.smallest_batch() == 1:
+        raise InputError(
+            f"data.batch_size {data.batch_size} leaves a last batch of one of {len(data.train[0])} training examples, "
+            "which batch norm cannot standardise; expected another"
         )
 
 

@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from lit_anndl.config.configuration import parse
 from lit_anndl.modules.image_classifier import ImageClassifier
+from lit_anndl.modules.schedules import end_of_schedule
 from tests.support.processes import checkpoint
 
 CYCLE = ("--model.lr_scheduler", "OneCycleLR", "--model.lr_scheduler.max_lr", "0.01")
@@ -50,6 +52,41 @@ def test_epochs_are_those_of_the_schedule_or_fewer(command, fit):
     assert code == 2
     assert err == "fit: trainer.max_epochs: 3 was given, expected 2 at most, as model.lr_scheduler.total_steps says\n"
     assert len(command.runs()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (("--model.lr_scheduler.total_steps", "2"), 2),
+        (("--model.lr_scheduler.epochs", "2", "--model.lr_scheduler.steps_per_epoch", "1"), 2),
+        (("--model.lr_scheduler.epochs", "1", "--model.lr_scheduler.steps_per_epoch", "3"), 3),
+    ],
+)
+def test_one_cycle_ends_where_its_settings_say(words, end, command, fit):
+    run = command.run(*fit, *CYCLE, *words, "--trainer.max_epochs", "null")
+    assert torch.load(checkpoint(run).with_name("last.ckpt"), weights_only=True)["epoch"] == end - 1
+    says = f"trainer.max_epochs: {end + 1} was given, expected {end} at most, as {words[0].removeprefix('--')} says"
+    command.refuses(*fit, *CYCLE, *words, "--trainer.max_epochs", str(end + 1), says=says)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ReduceLROnPlateau",),
+        ("torch.optim.lr_scheduler.ReduceLROnPlateau",),
+        ("lightning.pytorch.cli.ReduceLROnPlateau", "--model.lr_scheduler.monitor", "val/loss"),
+    ],
+)
+def test_a_schedule_that_waits_for_a_metric_is_refused(words, command, fit):
+    says = "model.lr_scheduler: ReduceLROnPlateau was given, expected a schedule without a metric"
+    command.refuses(*fit, "--model.lr_scheduler", *words, says=says)
+
+
+@pytest.mark.parametrize("preset", ["cnn_best", "digit_classifier", "mnist_cnn_best", "vit_best"])
+def test_presets_train_to_the_end_of_their_schedule(preset):
+    configuration = parse(preset, [])
+    _, end = end_of_schedule(configuration.model_arguments)
+    assert configuration.values.trainer.max_epochs is None and configuration.epochs == end
 
 
 def test_a_schedule_without_its_settings_is_refused(command, fit):

@@ -57,12 +57,24 @@ def test_layers_come_in_their_order() -> None:
         ({"kernels": [3, 27]}, r"conv2 gets 4×26×26: a kernel of 27 does not fit into 26 values"),
         ({"pooling": [14, 2]}, r"conv2 gets 4×1×1: a kernel of 3 does not fit into 1 values"),
         ({"pooling": [13, 3], "kernels": 1}, r"pool2 gets 8×2×2: a kernel of 3 does not fit into 2 values"),
+        ({"last_size": 3}, r"last_size: 3 was given without last_pooling, expected both"),
+        ({"last_size": 25, "last_pooling": "max"}, r"last_size: 25 was given for 24×24, expected 24 at most"),
         ({"strides": [1, 2, 2]}, r"strides: 3 were given for 2 convolutions"),
     ],
 )
 def test_what_does_not_fit_is_named(settings, said) -> None:
     with pytest.raises(ValueError, match=said):
         CNN(Architecture([4, 8], **settings))
+
+
+@pytest.mark.parametrize("side", range(1, 12))
+def test_the_last_pooling_sees_as_many_values_as_gradients_say(side: int) -> None:
+    for size in range(1, side + 1):
+        net = CNN(Architecture([], last_pooling="average", last_size=size), image=(1, side, side))
+        image = torch.rand(1, 1, side, side, requires_grad=True)
+        pooled = net.last_pool(image)[0, 0].diagonal()
+        seen = [torch.autograd.grad(each, image, retain_graph=True)[0][0, 0].any(dim=0).sum() for each in pooled]
+        assert net.layers[-1].kernel == max(seen)
 
 
 def test_memory_format_changes_no_number() -> None:

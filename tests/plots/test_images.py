@@ -32,6 +32,12 @@ def test_the_colour_bar_of_filters_is_as_high_as_their_grid(count: int) -> None:
     assert bar.get_ylabel() == "weight"
 
 
+def test_filters_of_any_precision_are_drawn() -> None:
+    weights = torch.randn(8, 1, 5, 5).bfloat16()
+    drawn = [filters(each, "filters").axes[0].images[0].get_array() for each in (weights, weights.float())]
+    assert np.array_equal(drawn[0].filled(0), drawn[1].filled(0))
+
+
 def test_rows_of_images_are_named_once() -> None:
     figure = image_rows({"above": np.zeros((3, 4, 4)), "below": np.ones((2, 4, 4))}, "two rows")
     assert [axes.get_ylabel() for axes in figure.axes] == ["above", "", "", "below", "", ""]

@@ -142,10 +142,11 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
             yield f"weights_{name}", filters(images, f"{name}: weights of {len(images)} of {len(weights)} units")
         if self.code == 2:
             units = ("first unit of the code", "second unit of the code")
-            yield "code_map", code_map(self.test_codes(data).numpy(), data.test[1].numpy(), units)
+            yield "code_map", code_map(self.test_codes(data).float().numpy(), data.test[1].numpy(), units)
         elif self.code > 2 and self.tsne_images:
-            codes = self.test_codes(data)[: self.tsne_images].numpy()
-            yield "code_map", code_map(tsne(codes), data.test[1][: len(codes)].numpy(), ("t-SNE 1", "t-SNE 2"))
+            plane = tsne(self.test_codes(data)[: self.tsne_images].float().numpy())
+            if plane is not None:
+                yield "code_map", code_map(plane, data.test[1][: len(plane)].numpy(), ("t-SNE 1", "t-SNE 2"))
 
     def reconstructions(self, data: MNISTData) -> Figure:
         """Some test images, what comes back through the code, and through principal components."""

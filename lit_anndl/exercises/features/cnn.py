@@ -56,7 +56,7 @@ class DigitCNN(ImageClassifier):
         label_smoothing: share of the target that all classes get alike.
 
     Raises:
-        InputError: both a variant and channels are given.
+        InputError: both a variant and channels are given; settings do not fit each other, or the images.
     """
 
     net: CNN
@@ -99,7 +99,11 @@ class DigitCNN(ImageClassifier):
             "head_batch_norm": head_batch_norm,
         }
         self.architecture = replace(layout, **{name: value for name, value in own.items() if value is not None})
-        super().__init__(optimizer, CNN(self.architecture, CLASSES), lr_scheduler, label_smoothing)
+        try:
+            net = CNN(self.architecture, CLASSES)
+        except ValueError as error:
+            raise InputError(f"model.{error}") from error
+        super().__init__(optimizer, net, lr_scheduler, label_smoothing)
         self.shifted_accuracy: list[float] = []
 
     @classmethod
@@ -120,7 +124,7 @@ class DigitCNN(ImageClassifier):
         """The share of test images told right when they are shifted by 0, 1, … pixels, found once."""
         if not self.shifted_accuracy:
             images, labels = data.test
-            copies = [shifted(images, pixels) for pixels in range(LARGEST_SHIFT + 1)]
+            copies = (shifted(images, pixels) for pixels in range(LARGEST_SHIFT + 1))  # one at a time in memory
             self.shifted_accuracy = [self._accuracy(copy, labels) for copy in copies]
         return self.shifted_accuracy
 
@@ -137,7 +141,7 @@ class DigitCNN(ImageClassifier):
         yield from super().figures(data, history)
         yield "shifts", shift_accuracy(self.accuracy_by_shift(data))
         if self.architecture.channels:
-            weights = self.net.get_parameter("conv1.weight").detach().cpu().float()
+            weights = self.net.get_parameter("conv1.weight").detach().cpu()
             yield "filters", filters(weights, f"first layer: {len(weights)} filters")
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:

@@ -36,13 +36,17 @@ def first_layers(nets: Nets) -> Figure:
 
 
 def planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
-    """The codes of test images in the plane, if they have two units, or by t-SNE of at most so many images if more."""
+    """The codes of test images in the plane, if they have two units, or by t-SNE of at most so many images if more.
+
+    Codes that t-SNE has no map of are left out.
+    """
     (images, labels), axes = data.test, ("first unit of the code", "second unit of the code")
     codes = {f"codes {when}": _in_batches(net[:-1], images).numpy() for when, net in nets.items()}
     units = next(iter(codes.values())).shape[1]
     if units > 2 and most:
-        codes, axes = {name: tsne(each[:most]) for name, each in codes.items()}, ("t-SNE 1", "t-SNE 2")
-    if units == 2 or (units > 2 and most):
+        maps, axes = {name: tsne(each[:most]) for name, each in codes.items()}, ("t-SNE 1", "t-SNE 2")
+        codes = {name: plane for name, plane in maps.items() if plane is not None}
+    if codes and (units == 2 or (units > 2 and most)):
         yield code_maps(codes, labels.numpy()[: len(next(iter(codes.values())))], axes)
 
 

@@ -1,6 +1,6 @@
 """Digits by a restricted Boltzmann machine, with the likelihood that it gives them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -20,6 +20,7 @@ from lit_anndl.exercises.generative import rbm_examination
 from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.modules.schedules import end_of_schedule, with_schedule
 from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains, run_from_hidden
@@ -125,6 +126,16 @@ class DigitRBM(Exercise[MNISTData]):
         """Likelihood, and what chains end in."""
         return rbm_examination.SUMMARIES
 
+    @classmethod
+    def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
+        """A schedule that is made for a number of epochs."""
+        return end_of_schedule(arguments)[0]
+
+    @classmethod
+    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
+        """As many as the schedule is made for, if it is for a number of them."""
+        return end_of_schedule(arguments)[1]
+
     def build(self, data: MNISTData) -> None:
         """Begins the chains that go on, at noise."""
         self.seed = data.seed
@@ -144,9 +155,7 @@ class DigitRBM(Exercise[MNISTData]):
         optimizer = self.make_optimizer(self.net.parameters())
         if isinstance(optimizer, torch.optim.LBFGS):
             raise InputError("model.optimizer: LBFGS was given, expected one without a line search, for want of a loss")
-        if self.make_scheduler is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}
+        return with_schedule(optimizer, self.make_scheduler)
 
     def on_fit_start(self) -> None:
         """Chooses the training images whose free energy is watched."""

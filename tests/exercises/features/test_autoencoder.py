@@ -64,12 +64,22 @@ def test_errors_in_db_and_by_class(fit, command, tmp_path):
         assert sum(images) == 100 and parts == pytest.approx(whole, rel=1e-5)
 
 
-@pytest.mark.parametrize(("code", "images", "mapped"), [(2, 0, True), (3, 0, False), (3, 50, True), (1, 50, False)])
+@pytest.mark.parametrize(
+    ("code", "images", "mapped"), [(2, 0, True), (3, 0, False), (3, 50, True), (3, 1, False), (1, 50, False)]
+)
 def test_codes_in_the_plane_are_drawn(code, images, mapped, fit, command):
     run = fit("--model.code", str(code), "--model.tsne_images", str(images))
     names = {item.path for item in command.client.list_artifacts(run.info.run_id, "figures")}
     assert {"figures/reconstructions.png", "figures/weights_encoder.png", "figures/weights_decoder.png"} <= names
     assert ("figures/code_map.png" in names) is mapped
+
+
+def test_dead_codes_are_not_drawn(fit, command):
+    run = fit("--model.code", "8", "--model.optimizer", "SGD", "--model.optimizer.lr", "1e4")
+    codes = load(run.info.run_id).encode(torch.rand(5, 1, 28, 28))
+    assert not codes.any()
+    names = {item.path for item in command.client.list_artifacts(run.info.run_id, "figures")}
+    assert "figures/reconstructions.png" in names and "figures/code_map.png" not in names
 
 
 def test_a_code_larger_than_the_components(command, digits):

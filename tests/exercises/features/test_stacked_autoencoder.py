@@ -218,6 +218,11 @@ def test_any_depth(hidden, drawn, words, command):
     assert ("figures/code_maps.png" in artifacts(command.client, run.info.run_id, "figures")) is drawn
 
 
+def test_codes_without_neighbours_are_not_drawn(words, command):
+    run = command.run(*words, *words_of(0, 1, 0), "--model.tsne_images", "3")
+    assert "figures/code_maps.png" not in artifacts(command.client, run.info.run_id, "figures")
+
+
 def test_learns(words, command):
     learning = ["--model.pretraining_optimizer=Adam", "--model.optimizer=Adam", "--model.optimizer.lr=0.01"]
     run = command.run(*words, *words_of(3, 0, 20), *learning, "--model.hidden", "[64,32]", "--data.batch_size", "20")

@@ -128,6 +128,10 @@ def test_it_comes_back_to_sample_encode_and_decode(fit):
     [
         (["--model.optimizer", "LBFGS"], "model.optimizer: LBFGS was given, expected one without a line search"),
         (["--trainer.accelerator", "cpu", "--trainer.devices", "2"], "trainer.devices: 2 processes"),
+        (
+            ["--model.lr_scheduler", "CosineAnnealingLR", "--model.lr_scheduler.T_max", "1"],
+            "trainer.max_epochs: 2 was given, expected 1 at most, as model.lr_scheduler.T_max says",
+        ),
         (["--model.gibbs_steps", "0"], "model.gibbs_steps: 0 was given, expected"),
         (["--model.region", "[9,9]"], "model.region [9, 9] was given, expected [first, last] with first < last ≤ 28"),
         (["--model.region", "[20,29]"], "model.region [20, 29] was given"),
