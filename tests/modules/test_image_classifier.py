@@ -1,8 +1,8 @@
 import pytest
 import torch
+import yaml
 from torch import nn
 
-from lit_anndl.config.configuration import parse
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.modules.schedules import end_of_schedule
 from tests.support.processes import checkpoint
@@ -83,10 +83,12 @@ def test_a_schedule_that_waits_for_a_metric_is_refused(words, command, fit):
 
 
 @pytest.mark.parametrize("preset", ["cnn_best", "digit_classifier", "mnist_cnn_best", "vit_best"])
-def test_presets_train_to_the_end_of_their_schedule(preset):
-    configuration = parse(preset, [])
-    _, end = end_of_schedule(configuration.model_arguments)
-    assert configuration.values.trainer.max_epochs is None and configuration.epochs == end
+def test_presets_train_to_the_end_of_their_schedule(preset, command):
+    code, out, _ = command(preset, "--print_config")
+    settings = yaml.safe_load(out)
+    assert code == 0 and settings["trainer"]["max_epochs"] is None
+    setting, end = end_of_schedule(settings["model"]["init_args"])
+    assert setting == "model.lr_scheduler.total_steps" and end >= 30
 
 
 def test_a_schedule_without_its_settings_is_refused(command, fit):
