@@ -26,7 +26,7 @@ def exercise_named(word: str) -> str:
     if word in names:
         return word
     if word.startswith("-"):
-        raise InputError(f"the exercise comes first, before {word}; one of {', '.join(names)}")
+        raise InputError(f"the exercise comes first, before {word}; --list has their names")
     nearest = get_close_matches(word, names, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
+    hint = f"did you mean {nearest[0]}?" if nearest else "--list has their names"
     raise InputError(f"there is no exercise {word}; {hint}")

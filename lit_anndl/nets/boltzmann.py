@@ -22,7 +22,7 @@ class RBM(nn.Module):
 
     >>> rbm = RBM(3, 2)
     >>> v, h = torch.tensor([[1.0, 0.0, 1.0]]), torch.tensor([[1.0, 1.0]])
-    >>> bool(rbm.energy(v, h) == -rbm.weight[[0, 2]].sum())
+    >>> torch.allclose(rbm.energy(v, h), -rbm.weight[[0, 2]].sum())
     True
     """
 
