@@ -9,11 +9,9 @@ from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativ
 from torch import Tensor
 
 from lit_anndl.data.digits import dataset_files, idx
+from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
-
-CLASSES = 10
-SIDE = 28
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class DigitPatternData(InMemoryData):
         dataset: Literal["mnist", "fashion"] = "mnist",
         directory: str | None = None,
         noise: list[NonNegativeFloat] = [1.5],  # noqa: B006  # jsonargparse shows it
-        occlusion: list[ClosedUnitInterval] = [],  # noqa: B006
+        occlusion: list[ClosedUnitInterval] = [],  # noqa: B006  # likewise
         draws: PositiveInt = 20,
         seed: NonNegativeInt | None = None,
     ) -> None:

@@ -14,10 +14,6 @@ from lit_anndl.data.digits import dataset_files, idx
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
 
-CLASSES = 10
-SIDE = 28
-"""Pixels along either side of an image."""
-
 
 class MNISTData(InMemoryData):
     """Grey images of ten classes, pixels/255: images float (n, 1, 28, 28), labels int64 (n,).

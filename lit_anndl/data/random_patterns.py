@@ -27,7 +27,7 @@ class RandomPatternData(DataModule):
         self,
         units: PositiveInt = 100,
         loads: list[PositiveFloat] = [0.05, 0.1, 0.2],  # noqa: B006  # jsonargparse shows it
-        flipped: list[ClosedUnitInterval] = [0.0],  # noqa: B006
+        flipped: list[ClosedUnitInterval] = [0.0],  # noqa: B006  # likewise
         sets: PositiveInt = 50,
         seed: NonNegativeInt | None = None,
     ) -> None:

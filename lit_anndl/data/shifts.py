@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 LARGEST_SHIFT = 6
-"""Pixels: an MNIST digit, 20×20 in the middle of 28×28, still lies within the image with up to 4, mostly with 6."""
+"""Pixels; an MNIST digit fills 20 of 28, so that shifts beyond 4 may cut it off."""
 
 
 def shifted(images: Tensor, pixels: int) -> Tensor:

@@ -16,6 +16,7 @@ from lit_anndl.data.streams import DRAWN
 from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
 from lit_anndl.modules.phases import Phases
 from lit_anndl.modules.restore import HYPER_PARAMETERS, match_precision, refuse_foreign_checkpoint
+from lit_anndl.modules.schedules import end_of_schedule
 from lit_anndl.runtime.records import History, Table
 
 Data = TypeVar("Data", bound=DataModule)
@@ -82,13 +83,16 @@ class Exercise(LightningModule, Generic[Data]):
 
     @classmethod
     def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
-        """How many epochs these arguments plan, where `trainer.max_epochs` is null; None if they plan none."""
-        return None
+        """How many epochs these arguments plan, where `trainer.max_epochs` is null; None if they plan none.
+
+        By default as many as the learning rate's schedule is made for.
+        """
+        return end_of_schedule(arguments)[1]
 
     @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
         """The setting, among these arguments, that fixes the number of epochs; None if training may be extended."""
-        return None
+        return end_of_schedule(arguments)[0]
 
     def flops_per_step(self, batch: Any) -> int:
         """Floating-point operations of a training batch, by which the number of threads is chosen; 0 for one thread."""

@@ -1,6 +1,6 @@
 """Exercises that tell the class of an image."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.functional import confusion_matrix
 
 from lit_anndl.data.batches import Batch
-from lit_anndl.data.mnist import CLASSES, MNISTData
+from lit_anndl.data.digits.idx import CLASSES
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.modules.schedules import end_of_schedule, with_schedule
+from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.plots.images import confusion, worst_mistakes
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
@@ -47,18 +48,6 @@ class ImageClassifier(GradientExercise[MNISTData]):
         super().__init__(optimizer, net)
         self.make_scheduler = lr_scheduler
         self.label_smoothing = float(label_smoothing)
-
-    @classmethod
-    def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
-        """A schedule that is made for a number of epochs."""
-        setting, _ = end_of_schedule(arguments)
-        return setting
-
-    @classmethod
-    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
-        """As many as the schedule is made for, if it is for a number of them."""
-        _, epochs = end_of_schedule(arguments)
-        return epochs
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""

@@ -17,8 +17,6 @@ from lit_anndl.nets.convolutional import CNN
 
 WEIGHTS = Path(__file__).with_suffix(".pt")
 ARCHITECTURE = Architecture(channels=(16, 32, 48), padding=1, pooling=2, head=(96,))
-FEATURES = 96
-CLASSES = 10
 
 
 class DigitClassifier(nn.Module):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lit_anndl.data.digit_patterns import CLASSES, Corruption, DigitPatternData, first_of_each
+from lit_anndl.data.digit_patterns import Corruption, DigitPatternData, first_of_each
+from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.data.patterns import PatternData
 from lit_anndl.data.random_patterns import RandomPatternData, flip
 from lit_anndl.runtime.errors import InputError

@@ -5,7 +5,7 @@ import torch
 
 from lit_anndl.nets.cnn_architectures import VARIANTS
 from lit_anndl.nets.convolutional import CNN
-from lit_anndl.nets.digit_classifier import CLASSES, FEATURES, digit_classifier
+from lit_anndl.nets.digit_classifier import digit_classifier
 
 SHA256 = "c7e87e4436db738f8f8bc54791bf645c6d704ee97d97611e9c450c76e847fe5c"
 
@@ -21,8 +21,8 @@ def test_logits_are_read_off_the_features() -> None:
     net, _ = digit_classifier()
     images = torch.rand(7, 1, 28, 28)
     features = net.features(images)
-    assert features.shape == (7, FEATURES) and features.min() >= 0
-    assert net(images).shape == (7, CLASSES)
+    assert features.shape == (7, 96) and features.min() >= 0
+    assert net(images).shape == (7, 10)
     torch.testing.assert_close(net(images), features @ net.readout.weight.T + net.readout.bias)
 
 

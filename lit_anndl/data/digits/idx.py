@@ -22,7 +22,9 @@ TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
 TEST_LABELS = "t10k-labels-idx1-ubyte"
 
-IMAGE_SHAPE = (28, 28)
+SIDE = 28
+"""Pixels along either side of an image."""
+IMAGE_SHAPE = (SIDE, SIDE)
 CLASSES = 10
 
 _UNSIGNED_BYTE = 8

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
+from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
-from lit_anndl.data.mnist import SIDE, MNISTData
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation

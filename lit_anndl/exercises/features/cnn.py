@@ -10,8 +10,9 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
-from lit_anndl.data.mnist import CLASSES, MNISTData
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.shifts import LARGEST_SHIFT, shifted
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture, Variant

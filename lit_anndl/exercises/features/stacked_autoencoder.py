@@ -14,7 +14,8 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
-from lit_anndl.data.mnist import CLASSES, SIDE, MNISTData
+from lit_anndl.data.digits.idx import CLASSES, SIDE
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes
 from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer

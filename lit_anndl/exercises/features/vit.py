@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from lit_anndl.data.mnist import CLASSES, SIDE, MNISTData
+from lit_anndl.data.digits.idx import CLASSES, SIDE
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.attention_rollout import attention_rollout
 from lit_anndl.nets.vision_transformer import VisionTransformer

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.nets.autocorrelation import autocorrelation_time
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.digit_classifier import CLASSES, DigitClassifier
+from lit_anndl.nets.digit_classifier import DigitClassifier
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (

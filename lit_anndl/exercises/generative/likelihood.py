@@ -35,7 +35,6 @@ _STAGES = ((0.5, 500), (0.9, 4000), (1.0, 10_000))
 """The published temperatures; others are spread alike."""
 _BURN_IN = 1000
 """Gibbs steps from training images to the samples that chains come down from."""
-_CPU = torch.device("cpu")
 _TIMED = 20
 """Temperatures after which it is known how long all take."""
 
@@ -61,10 +60,10 @@ class Likelihood:
     temperatures: int
     enumerate_states: bool | None = None
 
-    def check(self, visible: int, hidden: int, device: torch.device = _CPU) -> None:
+    def check(self, visible: int, hidden: int) -> None:
         """Refuses more chains than memory holds."""
         each = 4 * (6 * visible + 6 * hidden)  # states, inputs, probabilities and random numbers, in single precision
-        free = available_bytes(device) if self.chains else None
+        free = available_bytes() if self.chains else None
         if free is not None and (fit := free // each) < self.chains:
             raise InputError(f"model.ais_chains {self.chains} were given, but {fit} fit into memory; expected fewer")
 

@@ -1,37 +1,33 @@
 """Digits by a restricted Boltzmann machine, with the likelihood that it gives them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
 import torch
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
-from lit_anndl.data.mnist import SIDE, MNISTData
+from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import rbm_examination
 from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise, Metrics
-from lit_anndl.modules.schedules import end_of_schedule, with_schedule
+from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
-from lit_anndl.plots.distributions import histograms
-from lit_anndl.plots.images import filters
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-_FILTERS = 100
 _MEASURED = 10
 """Of so many batches one is reconstructed: it costs a fifth of an update, which does not need it."""
 
@@ -125,16 +121,6 @@ class DigitRBM(Exercise[MNISTData]):
     def summaries(cls) -> tuple[str, ...]:
         """Likelihood, and what chains end in."""
         return rbm_examination.SUMMARIES
-
-    @classmethod
-    def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
-        """A schedule that is made for a number of epochs."""
-        return end_of_schedule(arguments)[0]
-
-    @classmethod
-    def planned_epochs(cls, arguments: Mapping[str, Any]) -> int | None:
-        """As many as the schedule is made for, if it is for a number of them."""
-        return end_of_schedule(arguments)[1]
 
     def build(self, data: MNISTData) -> None:
         """Begins the chains that go on, at noise."""
@@ -255,26 +241,12 @@ class DigitRBM(Exercise[MNISTData]):
         yield from self._findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
-        """Curves, filters, distributions, chains, filled-in images."""
+        """Curves, and what is found of the tested machine."""
         yield "reconstruction", curves(history, ["train/reconstruction"], "mean squared error per pixel")
         names = ["val/pseudo_likelihood", "val/exact_pseudo_likelihood"]
         yield "pseudo_likelihood", curves(history, names, "log-pseudo-likelihood [nats per image]")
         yield "free_energy", curves(history, ["train/free_energy", "val/free_energy"], "free energy [nats]")
-        images = self.net.weight.detach().cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
-        yield "filters", filters(images, f"weights of {len(images)} of {len(self.net.hidden_bias)} hidden units")
-        yield "distributions", histograms(self._distributions(data), "weights, biases, and activity on test images")
         yield from self._findings(data).figures.items()
-
-    def _distributions(self, data: MNISTData) -> dict[str, NDArray[np.float32]]:
-        """Weights, biases, and the mean activity of each hidden unit."""
-        activity = self.encode(data.test[0].to(self.net.weight)).detach().mean(dim=0)
-        parts = {
-            "weights": self.net.weight,
-            "visible biases": self.net.visible_bias,
-            "hidden biases": self.net.hidden_bias,
-            "mean p(h = 1 | v) of each hidden unit": activity,
-        }
-        return {name: values.detach().float().cpu().flatten().numpy() for name, values in parts.items()}
 
     def _findings(self, data: MNISTData) -> rbm_examination.Findings:
         """What is found of the tested machine, found once."""

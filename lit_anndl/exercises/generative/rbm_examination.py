@@ -9,19 +9,22 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lit_anndl.data.mnist import SIDE, MNISTData
+from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
 from lit_anndl.exercises.generative import gibbs_chains, inpainting_results, likelihood
 from lit_anndl.exercises.generative.gibbs_chains import Chains
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.inpainting import inpaint
-from lit_anndl.plots.images import image_rows
+from lit_anndl.plots.distributions import histograms
+from lit_anndl.plots.images import filters, image_rows
 from lit_anndl.plots.inpainting_errors import inpainting_errors
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*likelihood.SUMMARIES, *gibbs_chains.SUMMARIES)
 _PARTS = 3
+_FILTERS = 100
 _SHOWN = 12
 """Chains, or filled-in images, in a figure."""
 
@@ -67,7 +70,7 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
     classifier, digest = digit_classifier()
     summary = wanted.likelihood.measure(rbm, train, test, likelihoods)
     tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
-    figures: dict[str, Figure] = {}
+    figures = {"filters": _filters_figure(rbm), "distributions": _distributions_figure(rbm, test)}
     if wanted.sampling_chains:
         start = test[: wanted.sampling_chains]
         noise = torch.bernoulli(torch.full_like(start, 0.5), generator=sampling)
@@ -86,6 +89,24 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
         figures["inpainting_errors"] = inpainting_errors(tables["inpainting"])
         figures["inpainting"] = _inpainting_figure(rbm, images[:_SHOWN], wanted, filling)
     return Findings(summary, tables, figures)
+
+
+def _filters_figure(rbm: RBM) -> Figure:
+    """What hidden units look at."""
+    shown = rbm.weight.cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
+    return filters(shown, f"weights of {len(shown)} of {len(rbm.hidden_bias)} hidden units")
+
+
+def _distributions_figure(rbm: RBM, images: Tensor) -> Figure:
+    """Weights, biases, and how active hidden units are."""
+    parts = {
+        "weights": rbm.weight,
+        "visible biases": rbm.visible_bias,
+        "hidden biases": rbm.hidden_bias,
+        "mean p(h = 1 | v) of each hidden unit": rbm.hidden_probability(images).mean(dim=0),
+    }
+    values = {name: each.detach().float().cpu().flatten().numpy() for name, each in parts.items()}
+    return histograms(values, "weights, biases, and activity on test images")
 
 
 def _binary(data: MNISTData, name: str) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torchmetrics.functional import confusion_matrix
 
 from lit_anndl.data.batches import Batch
-from lit_anndl.data.digit_patterns import CLASSES, SIDE, Corruption, DigitPatternData
+from lit_anndl.data.digit_patterns import Corruption, DigitPatternData
+from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.exercises.recurrent.associative_memory import (
     STATE_TOLERANCE,

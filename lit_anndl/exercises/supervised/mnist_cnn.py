@@ -7,7 +7,8 @@ from jsonargparse.typing import ClosedUnitInterval
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
 
-from lit_anndl.data.mnist import CLASSES, MNISTData
+from lit_anndl.data.digits.idx import CLASSES
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.cnn_architectures import VARIANTS
 from lit_anndl.nets.convolutional import CNN
