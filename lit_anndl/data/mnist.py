@@ -32,7 +32,12 @@ class MNISTData(InMemoryData):
             (`lit_anndl.data.augmentation`); null for not at all.
         binarization: none, for grey levels; dynamic, to draw each pixel as 1 with its grey level as probability, anew
             in each epoch, once for validation and test; threshold, to take what is above 1/2 as 1.
+
+    Attributes:
+        grey_test: the test images before they are binarized.
     """
+
+    grey_test: Tensor
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class MNISTData(InMemoryData):
         self.train = (images[:kept], labels[:kept])
         self.validation = (images[kept:], labels[kept:]) if kept < len(images) else ()
         self.test = self._subset("test_size", digits.test_images, digits.test_labels)
+        self.grey_test = self.test[0]
         if self.validation:
             self.validation = self.binarized("validation", self.validation)
         self.test = self.binarized("test", self.test)

@@ -74,6 +74,18 @@ def image_grid(pixels: NDArray[np.float32], captions: Sequence[str], title: str,
     return figure
 
 
+def sample_grid(images: torch.Tensor, title: str, columns: int = 10) -> Figure:
+    """Many grey images (n, 1, height, width) without captions, so many in a row."""
+    grid = make_grid(images.float(), nrow=columns, padding=1, pad_value=0.0)[0]
+    height, width = grid.shape
+    figure = Figure(figsize=(6, 6 * height / width + 0.4), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(grid.numpy(), cmap="gray_r", vmin=0, vmax=1)
+    axes.axis("off")
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
 def worst_mistakes(images: NDArray[np.float32], labels: NDArray[np.int64], scores: NDArray[np.float32]) -> Figure:
     """The misclassified images (n, height, width) whose wrong class scored highest, of scores (n, classes)."""
     top, predicted = scores.max(axis=1), scores.argmax(axis=1)

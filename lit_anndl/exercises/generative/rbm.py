@@ -16,6 +16,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import rbm_examination
+from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise, Metrics
@@ -108,7 +109,7 @@ class DigitRBM(Exercise[MNISTData]):
             Region(*map(int, region)),
         )
         self.register_buffer("chain_states", torch.zeros(0, int(hidden)))
-        self.findings: rbm_examination.Findings | None = None
+        self.findings: Findings | None = None
 
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
@@ -248,7 +249,7 @@ class DigitRBM(Exercise[MNISTData]):
         yield "free_energy", curves(history, ["train/free_energy", "val/free_energy"], "free energy [nats]")
         yield from self._findings(data).figures.items()
 
-    def _findings(self, data: MNISTData) -> rbm_examination.Findings:
+    def _findings(self, data: MNISTData) -> Findings:
         """What is found of the tested machine, found once."""
         if self.findings is None:
             device = self.trainer.strategy.root_device

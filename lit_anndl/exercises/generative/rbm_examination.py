@@ -1,6 +1,6 @@
 """What is found of a trained restricted Boltzmann machine: likelihood, chains, filled-in images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
 from lit_anndl.exercises.generative import gibbs_chains, inpainting_results, likelihood
+from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.gibbs_chains import Chains
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
@@ -48,15 +49,6 @@ class Examination:
     inpainting_steps: int
     inpainting_images: int
     region: inpainting_results.Region
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Numbers, tables and figures by name."""
-
-    summary: Mapping[str, float]
-    tables: Mapping[str, Table]
-    figures: Mapping[str, Figure]
 
 
 @torch.no_grad()

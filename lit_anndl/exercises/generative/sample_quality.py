@@ -1,0 +1,166 @@
+"""How good the samples of a generative model are, on one scale for all of them.
+
+Distances are between features of the digit classifier that comes with the package, so that they compare with no
+published Fréchet distance, whose features are Inception's.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.streams import random_state
+from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.exercises.generative.gibbs_chains import class_shares, entropy_bits
+from lit_anndl.nets.digit_classifier import DigitClassifier, digit_classifier
+from lit_anndl.nets.neighbourhoods import agreement, nearest
+from lit_anndl.plots.images import image_rows, sample_grid
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import Table
+from lit_anndl.runtime.terminal import announce
+
+NEIGHBOURS = 5
+_OF_SAMPLES = (
+    "fid",
+    "kid",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "classes",
+    "least_frequent_class",
+    "memorized",
+)
+SUMMARIES = (
+    *(f"quality/{name}" for name in _OF_SAMPLES),
+    *(f"quality/{name}_floor" for name in _OF_SAMPLES),
+    "quality/seconds",
+)
+_SUBSETS, _SUBSET_SIZE = 100, 1000
+"""What the kernel distance is the mean of, as its authors have it."""
+_TIMED = 10_000
+_GRID = 100
+_SHOWN = 12
+
+Sampler = Callable[[int, torch.Generator], Tensor]
+"""A number of images and a generator ↦ images in [0, 1] (n, 1, 28, 28)."""
+
+
+def check(number: int) -> None:
+    """Refuses too few samples to have neighbours."""
+    if 0 < number <= NEIGHBOURS:
+        raise InputError(f"model.quality_samples {number} was given, expected 0 for none, or more than {NEIGHBOURS}")
+
+
+@torch.no_grad()
+def measure(sample: Sampler, data: MNISTData, number: int, device: torch.device) -> Findings:
+    """The quality of samples beside as many test images; of each metric the floor, that of training images.
+
+    `quality/fid` and `quality/kid`, the Fréchet distance and the kernel distance (times 1000) of features;
+    `quality/precision`, `recall`, `density`, `coverage`, see `nets.neighbourhoods.agreement`; `quality/classes`, the
+    entropy in bits of the classes that samples are taken for, and `quality/least_frequent_class`, the smallest share;
+    `quality/memorized`, the share of samples that lie nearer to some training image, pixel by pixel, than the median
+    test image does: 1/2 where nothing is learnt by heart, but blurred images lie nearer to all; `quality/seconds`, what
+    10 000 samples take. `quality/…_floor` is what training images in place of samples have: the best that can be asked.
+
+    Args:
+        sample: draws samples.
+        data: the images that were learnt from, and the test images.
+        number: samples, and test images, as many as there are at most; 0 for none of this.
+        device: what is computed on.
+    """
+    if not number:
+        return Findings()
+    number = min(number, len(data.grey_test), len(data.train[0]))
+    announce(f"sample quality: {number} samples beside {number} test images, a minute or so")
+    begun = time.perf_counter()
+    samples = sample(number, torch.Generator(device).manual_seed(random_state(data.seed, 0))).float().clamp(0, 1)
+    seconds = (time.perf_counter() - begun) * _TIMED / number
+    classifier, digest = digit_classifier()
+    yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), data.grey_test[:number].to(device))
+    found = yardstick.measure(samples)
+    order = torch.randperm(len(data.train[0]), generator=data.stream("training images as samples"))
+    floor = yardstick.measure(data.train[0][order[:number]].to(device), are_training_images=True)
+    summary = {f"quality/{name}": value for name, value in found.items()}
+    summary |= {f"quality/{name}_floor": value for name, value in floor.items()}
+    table: Table = {
+        "metric": list(found),
+        "samples": list(found.values()),
+        "training images": list(floor.values()),
+        "number": [number] * len(found),
+        "classifier": [digest] * len(found),
+    }
+    figures = {"samples": sample_grid(samples[:_GRID].cpu(), "samples"), "nearest": yardstick.nearest_figure(samples)}
+    return Findings({**summary, "quality/seconds": seconds}, {"quality": table}, figures)
+
+
+class _Yardstick:
+    """Test images, and the training images that samples may repeat."""
+
+    def __init__(self, classifier: DigitClassifier, train: Tensor, test: Tensor) -> None:
+        self.classifier, self.train = classifier, train
+        self.features = self._features(test)
+        self.typical = nearest(test.flatten(1), train.flatten(1))[0].median()
+
+    def measure(self, images: Tensor, are_training_images: bool = False) -> dict[str, float]:
+        """Each metric of some images; those for training have themselves as neighbours, the next one counts."""
+        features = self._features(images)
+        shares = class_shares(self.classifier, images.flatten(1))
+        distances, _ = nearest(images.flatten(1), self.train.flatten(1), 2 if are_training_images else 1)
+        values = (
+            _fid(self.features, features),
+            1000 * _kid(self.features, features),
+            *agreement(self.features, features, NEIGHBOURS),
+            entropy_bits(shares),
+            float(shares.min()),
+            float((distances < self.typical).double().mean()),
+        )
+        return dict(zip(_OF_SAMPLES, values, strict=True))
+
+    def nearest_figure(self, samples: Tensor) -> Figure:
+        """Some samples, each above the training image that is nearest."""
+        shown = samples[:_SHOWN]
+        _, indices = nearest(shown.flatten(1), self.train.flatten(1))
+        rows = {"sample": shown, "nearest\ntraining image": self.train[indices]}
+        title = "samples, and the training images nearest to them, pixel by pixel"
+        return image_rows({name: images[:, 0].cpu().numpy() for name, images in rows.items()}, title)
+
+    def _features(self, images: Tensor) -> Tensor:
+        return torch.cat([self.classifier.features(batch) for batch in images.split(EVALUATION_BATCH_SIZE)])
+
+
+class _AsTheyAre(nn.Identity):
+    """In place of Inception: what torchmetrics gets are features already."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+
+def _fid(real: Tensor, generated: Tensor) -> float:
+    """|μ - μ'|² + tr(Σ + Σ' - 2 (ΣΣ')^½) of features (n, d) (Heusel et al., NeurIPS 2017)."""
+    metric = FrechetInceptionDistance(_AsTheyAre(real.shape[1])).to(real.device)
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
+    return float(metric.compute())
+
+
+def _kid(real: Tensor, generated: Tensor) -> float:
+    """The squared maximum mean discrepancy of features (n, d), unbiased, cubic kernel (Bińkowski et al., ICLR 2018)."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # that it keeps all features
+        torch.manual_seed(0)  # of the subsets
+        metric = KernelInceptionDistance(
+            _AsTheyAre(real.shape[1]), _SUBSETS, min(_SUBSET_SIZE, len(real), len(generated))
+        )
+        metric.update(real, real=True)
+        metric.update(generated, real=False)
+        mean, _ = metric.compute()
+    return float(mean)
