@@ -1,0 +1,154 @@
+"""What is found of a trained variational autoencoder: likelihood, active units, reconstructions, ways between codes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributions import Normal
+
+from lit_anndl.data.digits.idx import CLASSES, SIDE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.streams import random_state
+from lit_anndl.exercises.generative import latent_bounds, sample_quality
+from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.nets.latent_interpolation import interpolate
+from lit_anndl.nets.variational import VAE
+from lit_anndl.plots.distributions import histograms
+from lit_anndl.plots.images import image_rows, sample_grid
+from lit_anndl.plots.interpolation import interpolation
+from lit_anndl.plots.latent import code_map
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import Table
+
+SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *sample_quality.SUMMARIES)
+AT_ONCE = 500
+"""Codes that are decoded at a time."""
+_ACTIVE = 0.01
+_SHOWN = 10
+_WAYS = 5
+_GRID = 15
+_MARGIN = 0.02
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is to be found out; numbers of 0 leave a part out.
+
+    Args:
+        bound: on -log p(x) of the test images.
+        quality_samples: whose quality is measured.
+    """
+
+    bound: latent_bounds.BoundOnNLL
+    quality_samples: int
+
+    def check(self) -> None:
+        """Refuses too few samples or images to say something of."""
+        sample_quality.check(self.quality_samples)
+        if self.bound.images == 1:
+            raise InputError("model.nll_images 1 was given, expected 2 or more, for an error")
+
+
+@torch.no_grad()
+def sample(net: VAE, number: int, generator: torch.Generator) -> Tensor:
+    """E[x | z] of codes from the prior, in [0, 1]: (number, 1, 28, 28)."""
+    like = next(net.parameters())
+    z = torch.randn(number, net.latent, generator=generator, device=like.device)
+    return torch.cat([decode(net, codes) for codes in z.to(like).split(AT_ONCE)])
+
+
+def decode(net: VAE, codes: Tensor) -> Tensor:
+    """E[x | z], in [0, 1]: (B, latent) → (B, 1, 28, 28)."""
+    return net.likelihood.mean(net.decode(codes)).reshape(-1, 1, SIDE, SIDE)
+
+
+@torch.no_grad()
+def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds.Scale) -> Findings:
+    """Whatever is wanted to be known, on the model's device."""
+    like = next(net.parameters())
+    images, labels = data.test[0].to(like), data.test[1]
+    posteriors = [net.encode(batch.flatten(1)) for batch in images.split(AT_ONCE)]
+    means = torch.cat([each.mean for each in posteriors])
+    activity = means.var(dim=0) if len(means) > 1 else torch.zeros_like(means[0])
+    summary = {"test/active_units": float((activity > _ACTIVE).sum())}
+    if scale.is_likelihood:
+        generator = torch.Generator(like.device).manual_seed(random_state(data.seed, 2))
+        summary |= _likelihood(wanted.bound.measure(net, images.flatten(1), generator), scale)
+    figures = {
+        "reconstructions": _reconstructions_figure(net, images[:_SHOWN], means[:_SHOWN]),
+        "interpolation": _interpolation_figure(net, means, labels, 5),
+        "path": _interpolation_figure(net, means, labels, 10),
+        "units": _units_figure(activity),
+        **(_plane_figures(net, means, labels) if net.latent == 2 else {}),
+    }
+    if not wanted.quality_samples:
+        drawn = sample(net, _SHOWN**2, torch.Generator(like.device).manual_seed(random_state(data.seed, 0)))
+        figures["samples"] = sample_grid(drawn.cpu(), "E[x | z] of codes from the prior")
+    divergence = 0.5 * torch.cat([p.mean.square() + p.log_variance.exp() - 1 - p.log_variance for p in posteriors])
+    units: Table = {
+        "unit": list(range(net.latent)),
+        "variance of the mean": activity.tolist(),
+        "KL divergence [nats]": divergence.mean(dim=0).tolist(),
+    }
+    quality = sample_quality.measure(
+        lambda number, draws: sample(net, number, draws), data, wanted.quality_samples, like.device
+    )
+    return Findings({**summary, **quality.summary}, {"units": units, **quality.tables}, {**figures, **quality.figures})
+
+
+def _likelihood(measured: tuple[float, float] | None, scale: latent_bounds.Scale) -> dict[str, float]:
+    """The bound under the names of its scale."""
+    if measured is None:
+        return {}
+    nll, error = measured
+    bits = {"test/bits_per_dimension": latent_bounds.bits_per_dimension(nll)} if scale.targets == "levels" else {}
+    return {f"test/{scale.name('nll')}": nll, f"test/{scale.name('nll_error')}": error, **bits}
+
+
+def _reconstructions_figure(net: VAE, images: Tensor, means: Tensor) -> Figure:
+    """Some test images, and what comes back from their codes' means."""
+    rows = {"original": images, "from the\nmean code": decode(net, means)}
+    title = "test images, and what comes back from the means of their codes"
+    return image_rows({name: _pixels(each) for name, each in rows.items()}, title)
+
+
+def _interpolation_figure(net: VAE, means: Tensor, labels: Tensor, steps: int) -> Figure:
+    """Ways between the codes of test images of different classes, the first of each."""
+    firsts = [int(found[0]) for label in range(CLASSES) if len(found := (labels == label).nonzero().flatten())]
+    pairs = list(zip(firsts, [*firsts[1:], firsts[0]], strict=True))[::2][:_WAYS]
+    start, end = (means[list(ends)] for ends in zip(*pairs, strict=True))
+    weights = torch.linspace(0, 1, steps)
+    codes = interpolate(start, end, weights)  # (pairs, steps, latent)
+    images = decode(net, codes.flatten(0, 1)).reshape(len(pairs), steps, SIDE, SIDE)
+    names = [f"{labels[a]} → {labels[b]}" for a, b in pairs]
+    title = "decoded on straight lines between the codes of test images"
+    return interpolation(images.float().cpu().numpy(), weights.tolist(), title, names)
+
+
+def _units_figure(activity: Tensor) -> Figure:
+    """How much each latent dimension varies with the image."""
+    values = {"log₁₀ Var E[z | x]": activity.clamp(min=1e-12).log10().float().cpu().numpy()}
+    active = int((activity > _ACTIVE).sum())
+    return histograms(values, f"{active} of {len(activity)} units active")
+
+
+def _plane_figures(net: VAE, means: Tensor, labels: Tensor) -> dict[str, Figure]:
+    """The codes of two dimensions, and what is decoded where the prior's quantiles cross."""
+    axes = Normal(0.0, 1.0).icdf(torch.linspace(_MARGIN, 1 - _MARGIN, _GRID))
+    first, second = torch.meshgrid(axes, axes.flip(0), indexing="xy")  # the second rises upwards, as in the map
+    codes = torch.stack([first, second], dim=-1).reshape(-1, 2).to(means)
+    names = ("first unit of the code", "second unit of the code")
+    return {
+        "code_map": code_map(means.float().cpu().numpy(), labels.numpy(), names),
+        "code_grid": sample_grid(
+            decode(net, codes).cpu(), "decoded where quantiles of the prior from 0.02 to 0.98 cross", _GRID
+        ),
+    }
+
+
+def _pixels(images: Tensor) -> NDArray[np.float32]:
+    """(n, 1, 28, 28) → (n, 28, 28)."""
+    return images[:, 0].float().cpu().numpy()
