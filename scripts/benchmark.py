@@ -13,6 +13,8 @@ mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on 
 features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net, on
            one thread or all, whichever is faster.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
+vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and loss, and
+           one with torch's binary cross-entropy, on one thread or all, whichever is faster.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
@@ -28,6 +30,7 @@ from benchmark_commands import checkpoint, startup
 from benchmark_energy_based import rbm
 from benchmark_recurrent import hopfield, santafe
 from benchmark_supervised import features, mnist_cnn, surface
+from benchmark_variational import vae
 
 from lit_anndl.data.digits.dataset_files import data_directory
 from lit_anndl.runtime.terminal import quieten
@@ -40,6 +43,7 @@ def main() -> None:
         "mnist_cnn": mnist_cnn,
         "features": features,
         "rbm": rbm,
+        "vae": vae,
         "hopfield": hopfield,
         "santafe": santafe,
         "checkpoint": checkpoint,

@@ -45,7 +45,7 @@ class Bernoulli(ValueLikelihood):
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Minus the binary cross-entropy, summed."""
-        log_prob: Tensor = _LogBernoulli.apply(_precise(outputs), x)  # type: ignore[no-untyped-call]
+        log_prob: Tensor = _LogBernoulli.apply(_precise(outputs), x)
         return log_prob
 
     def mean(self, outputs: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Variational autoencoders with a Gaussian code (Kingma & Welling, ICLR 2014; Rezende, Mohamed & Wierstra, ICML 2014)."""
+"""Variational autoencoders with a Gaussian code.
+
+Kingma & Welling, ICLR 2014; Rezende, Mohamed & Wierstra, ICML 2014.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -34,8 +37,8 @@ class Posterior(NamedTuple):
 class VAE(nn.Module):
     """p(x, z) = N(z; 0, I) p(x | g(z)) with q(z | x) = N(μ(x), diag σ²(x)): g, μ and log σ² are multilayer perceptrons.
 
-    The encoder has units `inputs`, `hidden`, …, 2 `latent` (μ, then log σ²), the decoder `latent`, the same in reverse, …,
-    and the likelihood's outputs.
+    The encoder has units `inputs`, `hidden`, …, 2 `latent` (μ, then log σ²), the decoder `latent`, the same in reverse,
+    …, and the likelihood's outputs.
 
     Args:
         inputs: number of values.

@@ -136,9 +136,9 @@ def record_results(parts: Parts, tracker: Tracker, metrics: dict[str, float]) ->
     earlier = {name: pairs[-1][1] for name, pairs in tracker.history.items()}  # of a run that had only to be tested
     metrics, whole = {**earlier, **metrics}, _sees_whole_test_set(parts.trainer)
     parts.model.eval()  # the Trainer has put back the mode that it found
-    if whole:
-        metrics |= parts.model.summary(parts.data, tracker.history)
-    curves = {name for name in tracker.history if name.startswith(("train/", "val/", "test/"))}
+    summary = parts.model.summary(parts.data, tracker.history) if whole else {}
+    metrics |= summary
+    curves = {name for name in tracker.history if name.startswith(("train/", "val/", "test/"))} - set(summary)
     final = {name: value for name, value in metrics.items() if name not in curves}  # anew, where a run is longer now
     tracker.log_metrics({**final, "epoch": parts.trainer.current_epoch})
     tracker.log_table(ELAPSED, parts.timing.table())

@@ -49,11 +49,12 @@ _SCALES: dict[tuple[LikelihoodName, Binarization], Scale] = {
     ("gaussian", "none"): Scale("density"),
     ("categorical", "none"): Scale("levels"),
 }
-SUMMARIES = tuple(
-    scale.name(metric)
-    for scale in _SCALES.values()
-    for metric in ("test/elbo", *(("test/nll", "test/nll_error") if scale.is_likelihood else ()))
-) + ("test/bits_per_dimension",)
+_OF_LIKELIHOODS = ("test/elbo", "test/nll", "test/nll_error")
+SUMMARIES = (
+    *(scale.name(metric) for scale in _SCALES.values() if scale.is_likelihood for metric in _OF_LIKELIHOODS),
+    *(scale.name("test/elbo") for scale in _SCALES.values() if not scale.is_likelihood),
+    "test/bits_per_dimension",
+)
 
 
 def scale(likelihood: LikelihoodName, binarization: Binarization) -> Scale:
@@ -92,7 +93,7 @@ class BoundOnNLL:
 
     Args:
         samples: k; 0 for none of this.
-        images: those with k samples, 2 or more; None for as many as take a few minutes, but 100 at least, else there are none.
+        images: those with k samples, 2 or more; None for as many as take a few minutes, where these are 100 or more.
     """
 
     samples: int

@@ -42,8 +42,8 @@ class DigitVAE(Exercise[MNISTData]):
         latent: dimensions of the code z.
         hidden: units in each hidden layer of the encoder; the decoder mirrors them.
         activation: what hidden units apply.
-        likelihood: of pixels: bernoulli, for zeros and ones, or grey levels taken for probabilities; gaussian, a squared
-            error, for grey levels; categorical, over the 256 grey levels.
+        likelihood: of pixels: bernoulli, for zeros and ones, or grey levels taken for probabilities; gaussian, a
+            squared error, for grey levels; categorical, over the 256 grey levels.
         deviation: standard deviation of the gaussian one; null to learn it.
         samples: k, samples of z per image and step.
         importance_weighted: whether k of them make the importance-weighted bound; else the mean of k ELBOs.

@@ -16,10 +16,10 @@ from lit_anndl.exercises.generative import latent_bounds, sample_quality
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.nets.variational import VAE
-from lit_anndl.plots.distributions import histograms
 from lit_anndl.plots.images import image_rows, sample_grid
 from lit_anndl.plots.interpolation import interpolation
 from lit_anndl.plots.latent import code_map
+from lit_anndl.plots.latent_units import unit_activity
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
@@ -81,7 +81,7 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         "reconstructions": _reconstructions_figure(net, images[:_SHOWN], means[:_SHOWN]),
         "interpolation": _interpolation_figure(net, means, labels, 5),
         "path": _interpolation_figure(net, means, labels, 10),
-        "units": _units_figure(activity),
+        "units": unit_activity(activity.float().cpu().numpy(), _ACTIVE),
         **(_plane_figures(net, means, labels) if net.latent == 2 else {}),
     }
     if not wanted.quality_samples:
@@ -126,13 +126,6 @@ def _interpolation_figure(net: VAE, means: Tensor, labels: Tensor, steps: int) -
     names = [f"{labels[a]} → {labels[b]}" for a, b in pairs]
     title = "decoded on straight lines between the codes of test images"
     return interpolation(images.float().cpu().numpy(), weights.tolist(), title, names)
-
-
-def _units_figure(activity: Tensor) -> Figure:
-    """How much each latent dimension varies with the image."""
-    values = {"log₁₀ Var E[z | x]": activity.clamp(min=1e-12).log10().float().cpu().numpy()}
-    active = int((activity > _ACTIVE).sum())
-    return histograms(values, f"{active} of {len(activity)} units active")
 
 
 def _plane_figures(net: VAE, means: Tensor, labels: Tensor) -> dict[str, Figure]:
