@@ -13,8 +13,8 @@ mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on 
 features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net, on
            one thread or all, whichever is faster.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
-vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and loss, and
-           one with torch's binary cross-entropy, on one thread or all, whichever is faster.
+vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and
+           loss, and one with torch's binary cross-entropy, on one thread or all, whichever is faster.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
