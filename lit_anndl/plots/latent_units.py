@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 _SMALLEST = 1e-6
@@ -19,5 +20,6 @@ def unit_activity(variances: NDArray[np.float32], threshold: float) -> Figure:
     axes.axhline(threshold, color="black", linestyle="--", linewidth=0.8)
     axes.set(xlabel="unit of the code, the most active first", ylabel="variance over images of E[z | x]", yscale="log")
     axes.set_title(f"{active} of {len(ordered)} units active: variance above {threshold:g}", fontsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     return figure

@@ -1,6 +1,7 @@
 """Digits through a code of a few units, beside principal components."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from math import log10
 
 import torch
@@ -15,6 +16,8 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.generative import latent_space, sample_quality
+from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
@@ -36,7 +39,9 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
     Metrics: `train/mse`, `val/mse`, `test/mse`, mean squared errors per pixel; in training before each step. Of the
     test: `test/psnr` = -10 log₁₀ `test/mse`, the ratio of the peak signal, 1, to the noise, in dB. Of the data:
     `pca/mse`, the test error of as many principal components of the same training images, clipped to [0, 1]: the best
-    that a linear code can do, but for the clipping. The table `classes` has the error of each class of images.
+    that a linear code can do, but for the clipping. The table `classes` has the error of each class of images. Where
+    asked for, of the code `latent/…`, see `latent_space`, and of samples from a Gaussian fitted to the training images'
+    codes `quality/…`, see `sample_quality`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -48,6 +53,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
             Maaten & Hinton, JMLR 9, 2008); 0 for none.
         lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
             epoch; null for a constant rate.
+        quality_samples: samples whose quality is measured; 0 for none.
 
     Raises:
         InputError: there are fewer training images than units of the code, so no principal components.
@@ -65,20 +71,24 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         code_activation: CodeActivation = "relu",
         tsne_images: NonNegativeInt = 1000,
         lr_scheduler: LRSchedulerCallable | None = None,
+        quality_samples: NonNegativeInt = 0,
     ) -> None:
         net = Autoencoder(SIDE**2, code, hidden, activation, code_activation)
         super().__init__(optimizer, net, lr_scheduler=lr_scheduler)
         self.code = code
         self.tsne_images = tsne_images
+        self.quality_samples = int(quality_samples)
+        self.findings: Findings | None = None
         self.pca_outputs: Tensor | None = None
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
-        """The error of principal components, and ours in dB."""
-        return ("pca/mse", "test/psnr")
+        """The error of principal components, ours in dB, the code and samples."""
+        return ("pca/mse", "test/psnr", *latent_space.OF_AUTOENCODERS)
 
     def check(self, data: MNISTData) -> None:
-        """Refuses a code that principal components cannot be compared with."""
+        """Refuses a code that principal components cannot be compared with, and too few samples."""
+        sample_quality.check(self.quality_samples)
         most = min(len(data.train[0]), SIDE**2)
         if self.code > most:
             raise InputError(f"model.code {self.code} was given, expected {most} at most: as many pixels or images")
@@ -105,16 +115,18 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         """Drops an earlier test."""
         super().on_test_start()
         self.pca_outputs = None
+        self.findings = None
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
-        """The test error of principal components, and ours in dB."""
+        """The test error of principal components, ours in dB, the code and samples."""
         own = float(mse_loss(torch.cat(self.test_outputs), data.test[0]))
         psnr = {"test/psnr": -10 * log10(own)} if own else {}  # beyond all bounds where nothing is lost
-        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0])), **psnr}
+        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0])), **psnr, **self._findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
-        """The parameters per layer; the errors per class."""
+        """The parameters per layer; the errors per class; the samples' quality."""
         yield from super().tables(data)
+        yield from self._findings(data).tables.items()
         images, labels = data.test
         outputs = {"mse": torch.cat(self.test_outputs), "pca mse": self.pca(data)}
         errors = {name: (each - images).square().mean(dim=(1, 2, 3)) for name, each in outputs.items()}
@@ -141,6 +153,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         """Learning curves, reconstructions, weights, and the codes in the plane."""
         yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error per pixel", log=True)
         yield "reconstructions", self.reconstructions(data)
+        yield from self._findings(data).figures.items()
         first, *_, last = (parameter.detach() for parameter in self.net.parameters() if parameter.dim() == 2)
         for name, weights in (("encoder", first), ("decoder", last.T)):
             images = weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE)
@@ -168,3 +181,15 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         """The codes of the test images, on the CPU."""
         like = next(self.parameters())
         return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(EVALUATION_BATCH_SIZE)])
+
+    def _findings(self, data: MNISTData) -> Findings:
+        """What is found of the code and of samples, found once."""
+        if self.findings is None:
+            device = self.trainer.strategy.root_device
+            net = deepcopy(self.net).to(device).double()
+            space = latent_space.LatentSpace(
+                lambda images: net.encode(images.flatten(1)),
+                lambda codes: net.decode(codes).unflatten(1, (1, SIDE, SIDE)),
+            )
+            self.findings = latent_space.examine_autoencoder(space, data, self.quality_samples, device)
+        return self.findings

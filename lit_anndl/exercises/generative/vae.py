@@ -35,7 +35,7 @@ class DigitVAE(Exercise[MNISTData]):
     importance-weighted bound's negative. What is compared with others has the name of its targets: `test/elbo`, minus
     reconstruction and divergence, and `test/nll`, the importance-weighted bound on -log p(x) with its error, of binary
     images drawn anew in each epoch; for others see `latent_bounds`. `test/active_units` are latent dimensions that vary
-    with the image. Of samples `quality/…`, see `sample_quality`.
+    with the image. Where images are grey `latent/…`, see `latent_space`; of samples `quality/…`, see `sample_quality`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.

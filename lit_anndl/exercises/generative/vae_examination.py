@@ -1,5 +1,6 @@
 """What is found of a trained variational autoencoder: likelihood, active units, reconstructions, ways between codes."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.distributions import Normal
 from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
-from lit_anndl.exercises.generative import latent_bounds, sample_quality
+from lit_anndl.exercises.generative import latent_bounds, latent_space, sample_quality
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.nets.variational import VAE
@@ -23,7 +24,7 @@ from lit_anndl.plots.latent_units import unit_activity
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
-SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *sample_quality.SUMMARIES)
+SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *latent_space.SUMMARIES, *sample_quality.SUMMARIES)
 AT_ONCE = 500
 """Codes that are decoded at a time."""
 _ACTIVE = 0.01
@@ -77,6 +78,8 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
     if scale.is_likelihood:
         generator = torch.Generator(like.device).manual_seed(random_state(data.seed, 2))
         summary |= _likelihood(wanted.bound.measure(net, images.flatten(1), generator), scale)
+    if data.binarization == "none":
+        summary |= _space(net).measure(data, like.device)
     figures = {
         "reconstructions": _reconstructions_figure(net, images[:_SHOWN], means[:_SHOWN]),
         "interpolation": _interpolation_figure(net, means, labels, 5),
@@ -97,6 +100,14 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         lambda number, draws: sample(net, number, draws), data, wanted.quality_samples, like.device
     )
     return Findings({**summary, **quality.summary}, {"units": units, **quality.tables}, {**figures, **quality.figures})
+
+
+def _space(net: VAE) -> latent_space.LatentSpace:
+    """Means of codes, and what is decoded."""
+    precise = deepcopy(net).double()
+    return latent_space.LatentSpace(
+        lambda images: precise.encode(images.flatten(1)).mean, lambda codes: decode(precise, codes)
+    )
 
 
 def _likelihood(measured: tuple[float, float] | None, scale: latent_bounds.Scale) -> dict[str, float]:

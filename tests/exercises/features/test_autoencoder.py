@@ -8,7 +8,7 @@ from lit_anndl import load
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.autoencoder import DigitAutoencoder
 from tests.support.processes import checkpoint
-from tests.support.recorded import table
+from tests.support.recorded import artifacts, table
 
 SHORT = ["autoencoder", "--data.train_size", "400", "--data.test_size", "100", "--trainer.max_epochs", "3"]
 
@@ -85,3 +85,11 @@ def test_dead_codes_are_not_drawn(fit, command):
 def test_a_code_larger_than_the_components(command, digits):
     code, _, err = command(*SHORT, "--data.directory", str(digits), "--model.code", "321")
     assert (code, err) == (2, "fit: model.code 321 was given, expected 320 at most: as many pixels or images\n")
+
+
+def test_codes_are_fitted_by_a_gaussian_whose_samples_are_measured(fit, client):
+    run = fit("--model.quality_samples", "50")
+    metrics = run.data.metrics
+    assert metrics["latent/mse"] == pytest.approx(metrics["test/mse"], rel=1e-4)
+    assert metrics["latent/path_length"] > 0 and metrics["quality/fid"] > 0
+    assert {"figures/samples.png", "figures/nearest.png"} <= artifacts(client, run.info.run_id)

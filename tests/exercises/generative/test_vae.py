@@ -125,7 +125,8 @@ def test_a_code_of_two_is_mapped(fit, client, tmp_path):
     assert {f"figures/{name}.png" for name in names} <= artifacts(client, run.info.run_id)
     lines = table(client, run, "units", tmp_path)
     assert sum(line["KL divergence [nats]"] for line in lines) == pytest.approx(run.data.metrics["test/kl"], rel=1e-4)
-    assert run.data.metrics["quality/fid"] > 0
+    metrics = run.data.metrics
+    assert metrics["quality/fid"] > 0 and metrics["latent/path_length"] > 0 and 0 < metrics["latent/mse"] < 0.2
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
