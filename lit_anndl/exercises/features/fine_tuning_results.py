@@ -1,13 +1,16 @@
-"""What fine-tuning has made of a perceptron of digits: accuracy, first layer and codes, before and after."""
+"""What pretraining and fine-tuning have made of a perceptron of digits: accuracy, first layer and codes."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.generative.latent_space import LatentSpace
 from lit_anndl.plots.images import filter_panels
 from lit_anndl.plots.latent import code_maps, tsne
 
@@ -48,6 +51,19 @@ def planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
         codes = {name: plane for name, plane in maps.items() if plane is not None}
     if codes and (units == 2 or (units > 2 and most)):
         yield code_maps(codes, labels.numpy()[: len(next(iter(codes.values())))], axes)
+
+
+def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList, device: torch.device) -> LatentSpace:
+    """The codes of a pretrained perceptron, and what its layers' decoders, from the last on, make of them."""
+    encoder, layers = (deepcopy(each).to(device).double() for each in (perceptron[:-1], decoders))
+
+    def decode(codes: Tensor) -> Tensor:
+        for layer in reversed(layers):
+            codes = layer(codes)
+        images: Tensor = codes.unflatten(1, (1, SIDE, SIDE))
+        return images
+
+    return LatentSpace(lambda images: encoder(images.flatten(1)), decode)
 
 
 def _accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -16,8 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes
+from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes, pretrained_space
 from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
+from lit_anndl.exercises.generative import latent_space, sample_quality
+from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.encoder_decoder import StackedAutoencoder
@@ -60,6 +62,8 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
             1/4); null for torch's own.
         tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE; 0 for none.
         svm_components: principal components that the support vector machine is given; 0 for none.
+        quality_samples: samples from a Gaussian fitted to the codes before fine-tuning whose quality is measured
+            (`quality/…`, and of the code `latent/…`); 0 for none.
 
     Raises:
         InputError: there are no hidden layers, or no epochs in which something learns to classify.
@@ -83,6 +87,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         glorot_gain: PositiveFloat | None = None,
         tsne_images: NonNegativeInt = 1000,
         svm_components: NonNegativeInt = 50,
+        quality_samples: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
         if not hidden:
@@ -110,6 +115,8 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         self.phases = Phases([*layers, readout, everything])
         self.tsne_images = tsne_images
         self.svm_components = svm_components
+        self.quality_samples = int(quality_samples)
+        self.findings: Findings | None = None
         self.gradient_norms: list[list[float]] = []
 
     # What it is
@@ -126,8 +133,8 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
-        """What there was before fine-tuning; a rival."""
-        return ("before_fine_tuning/accuracy", "pca_svm/accuracy")
+        """What there was before fine-tuning; a rival; the code and samples."""
+        return ("before_fine_tuning/accuracy", "pca_svm/accuracy", *latent_space.OF_AUTOENCODERS)
 
     @classmethod
     def planned_epochs(cls, arguments: Mapping[str, Any]) -> int:
@@ -136,7 +143,8 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         return int(pretraining + arguments["classifier_epochs"] + arguments["fine_tuning_epochs"])
 
     def check(self, data: MNISTData) -> None:
-        """Refuses more principal components than there can be."""
+        """Refuses more principal components than there can be, and too few samples."""
+        sample_quality.check(self.quality_samples)
         most = min(len(data.train[0]), SIDE**2)
         if self.svm_components > most:
             raise InputError(f"model.svm_components {self.svm_components} was given, expected {most} at most")
@@ -224,6 +232,10 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         """What the phase measures; in the test the classification."""
         return self.phase.measure(batch) if stage == "val" else self.classify(batch)
 
+    def on_test_start(self) -> None:
+        """Drops what an earlier test has found."""
+        self.findings = None
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the gradients' norms so far."""
         super().on_save_checkpoint(checkpoint)
@@ -237,14 +249,15 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     # What can be seen of it
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
-        """The test accuracy of the weights that fine-tuning began with, and that of a support vector machine."""
+        """The test accuracy that fine-tuning began with, that of a support vector machine; the code and samples."""
         before, *_ = accuracies(self.nets(), data)["test"].values()
         rival = {"pca_svm/accuracy": pca_svm_accuracy(data, self.svm_components)} if self.svm_components else {}
-        return {"before_fine_tuning/accuracy": before, **rival}
+        return {"before_fine_tuning/accuracy": before, **rival, **self._findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
-        """The parameters per layer; the gradients' norms by epoch of fine-tuning and layer."""
+        """The parameters per layer; the gradients' norms by epoch of fine-tuning and layer; the samples' quality."""
         yield "parameters", parameters_per_layer(self.net.perceptron)
+        yield from self._findings(data).tables.items()
         if self.gradient_norms:
             start = self.phases.starts[FINE_TUNING]
             epochs = list(range(start, start + len(self.gradient_norms)))
@@ -263,6 +276,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         yield "features", first_layers(nets)
         for figure in planes(nets, data, self.tsne_images):
             yield "code_maps", figure
+        yield from self._findings(data).figures.items()
 
     def nets(self) -> dict[str, nn.Sequential]:
         """The perceptron before and after fine-tuning; the only one there is, where nothing was fine-tuned."""
@@ -274,6 +288,15 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         """The gradients' norms by epoch of fine-tuning, for each layer."""
         names = [*(f"layer {k}" for k in range(1, self.net.depth + 1)), "classifier"]
         return dict(zip(names, map(list, zip(*self.gradient_norms, strict=True)), strict=True))
+
+    def _findings(self, data: MNISTData) -> Findings:
+        """What is found of the pretrained code and of samples, found once."""
+        if self.findings is None:
+            device = self.trainer.strategy.root_device
+            before, *_ = self.nets().values()
+            space = pretrained_space(before, self.net.decoders, device)
+            self.findings = latent_space.examine_autoencoder(space, data, self.quality_samples, device)
+        return self.findings
 
 
 def _score(scores: Tensor, labels: Tensor) -> Metrics:

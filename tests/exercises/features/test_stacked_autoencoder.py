@@ -285,3 +285,16 @@ def test_wrong_words(options, message, words, command):
     code, out, err = command(*words, *options)
     assert (code, out) == (2, "") and message in err and err.count("\n") == 1
     assert len(command.runs()) == before
+
+
+def test_samples_of_the_pretrained_code_are_measured(words, command, data):
+    run = command.run(*words, *words_of(4, 1, 1), "--model.quality_samples", "40")
+    module = load(run.info.run_id)
+    metrics = run.data.metrics
+    with torch.no_grad():
+        codes = module.before[:-1](data.test[0].flatten(1))
+        for k in (2, 1):
+            codes = module.net.decode(codes, k)
+    error = (codes - data.test[0].flatten(1)).square().mean().item()
+    assert metrics["latent/mse"] == pytest.approx(error, rel=1e-4)
+    assert metrics["latent/path_length"] > 0 and metrics["quality/fid"] > 0
