@@ -86,7 +86,7 @@ def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, share
         shares: ε (B,), uniform in [0, 1].
     """
     share = shares.reshape(-1, *[1] * (real.dim() - 1))
-    between = torch.lerp(fake, real, share).detach().requires_grad_()
+    between = torch.lerp(fake.to(real), real, share).detach().requires_grad_()
     (slopes,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     norms: Tensor = slopes.flatten(1).norm(dim=1)
     return (norms - 1).square().mean()

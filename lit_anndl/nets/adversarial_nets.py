@@ -1,6 +1,9 @@
-"""Pairs of nets for generative adversarial networks of images: a generator, and a discriminator or critic."""
+"""Generators and discriminators of images for generative adversarial networks.
 
-from abc import ABC, abstractmethod
+Generators map latents (B, latent) to images (B, 1, 28, 28) in (-1, 1), discriminators images to scores (B,), before a
+sigmoid if there is one.
+"""
+
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -8,100 +11,65 @@ from typing import Literal
 import torch
 from torch import nn
 
-SIDE = 28
+_SIDE = 28
 _SLOPE = 0.2
 Norm = Literal["batch", "layer", "none"]
 """What standardises the channels of a discriminator: over the batch, within each example, or nothing."""
 
 
-class AdversarialNets(ABC):
-    """How a generator and a discriminator of images are made; subclasses are exchangeable."""
+def fully_connected_generator(latent: int, hidden: Sequence[int] = (256, 512, 1024)) -> nn.Sequential:
+    """latent - hidden - 784: leaky rectifiers of slope 0.2, and tanh at the output.
 
-    @abstractmethod
-    def generator(self, latent: int) -> nn.Module:
-        """(B, latent) → images (B, 1, 28, 28) in (-1, 1)."""
-
-    @abstractmethod
-    def discriminator(self, latent: int) -> nn.Module:
-        """Images (B, 1, 28, 28) in [-1, 1] → scores (B,), before a sigmoid if there is one."""
-
-
-class FullyConnectedNets(AdversarialNets):
-    """Multilayer perceptrons with leaky rectifiers of slope 0.2, and tanh at the generator's output.
-
-    Args:
-        hidden: units per hidden layer of the generator; the discriminator has the same in reverse.
-        dropout: probability of zeroing a hidden unit of the discriminator, in training.
-
-    Raises:
-        ValueError: a layer without units, or a dropout that is no probability.
-
-    >>> nets = FullyConnectedNets()
-    >>> [sum(p.numel() for p in net.parameters()) for net in (nets.generator(10), nets.discriminator(10))]
-    [1463312, 1460225]
+    >>> sum(p.numel() for p in fully_connected_generator(10).parameters())
+    1463312
     """
-
-    def __init__(self, hidden: Sequence[int] = (256, 512, 1024), dropout: float = 0.3) -> None:
-        if any(units < 1 for units in hidden):
-            raise ValueError(f"hidden {list(hidden)} was given, expected numbers of 1 or more")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout {dropout} was given, expected 0 ≤ dropout < 1")
-        self.hidden, self.dropout = tuple(hidden), dropout
-
-    def generator(self, latent: int) -> nn.Module:
-        """latent - hidden - 784."""
-        return nn.Sequential(
-            *_perceptron((latent, *self.hidden, SIDE**2), 0.0), nn.Tanh(), nn.Unflatten(1, (1, SIDE, SIDE))
-        )
-
-    def discriminator(self, latent: int) -> nn.Module:
-        """784 - hidden in reverse - 1."""
-        return nn.Sequential(nn.Flatten(), *_perceptron((SIDE**2, *self.hidden[::-1], 1), self.dropout), nn.Flatten(0))
+    layers = _perceptron((latent, *hidden, _SIDE**2), 0.0)
+    return nn.Sequential(*layers, nn.Tanh(), nn.Unflatten(1, (1, _SIDE, _SIDE)))
 
 
-class ConvolutionalNets(AdversarialNets):
-    """Convolutions and their transposes, after DCGAN (Radford, Metz & Chintala, ICLR 2016), without a pooling.
+def fully_connected_discriminator(hidden: Sequence[int] = (1024, 512, 256), dropout: float = 0.3) -> nn.Sequential:
+    """784 - hidden - 1: leaky rectifiers of slope 0.2, and dropout in training.
 
-    Generator: latent channels of 1×1, transposed convolutions to 32 w of 5×5, 16 w of 7×7, w of 14×14 and 1 of 28×28,
-    with batch normalization and rectifiers between them, tanh at the output. Discriminator: convolutions to w of 14×14,
-    16 w of 7×7, 32 w of 5×5 and w of 1×1, each standardised, with leaky rectifiers of slope 0.2, and a linear readout.
+    >>> sum(p.numel() for p in fully_connected_discriminator().parameters())
+    1460225
+    """
+    return nn.Sequential(nn.Flatten(), *_perceptron((_SIDE**2, *hidden, 1), dropout), nn.Flatten(0))
 
-    Args:
-        width: w; as many as there are latent variables, unless given. A step's cost grows as its square.
-        norm: what standardises the discriminator's channels; with a gradient penalty not "batch", which would make the
-            score of an image depend on the others.
 
-    Raises:
-        ValueError: a width below 1.
+def convolutional_generator(latent: int, width: int) -> nn.Sequential:
+    """Transposed convolutions from latent channels of 1×1 to 32 w of 5×5, 16 w of 7×7, w of 14×14, and an image.
 
-    >>> sum(p.numel() for p in ConvolutionalNets(4).generator(20).parameters())
+    Between them are batch normalization and rectifiers, at the output is tanh, after DCGAN (Radford, Metz & Chintala,
+    ICLR 2016). The cost grows as w²; nearly all of it is that of the second.
+
+    >>> sum(p.numel() for p in convolutional_generator(20, 4).parameters())
     273345
     """
+    shapes = ((latent, 32 * width, 5, 1, 0), (32 * width, 16 * width, 5, 1, 1), (16 * width, width, 4, 2, 1))
+    layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1))]
+    for shape in shapes:
+        layers += [nn.ConvTranspose2d(*shape), nn.BatchNorm2d(shape[1]), nn.ReLU()]
+    net = nn.Sequential(*layers, nn.ConvTranspose2d(width, 1, 4, 2, 1), nn.Tanh())
+    return net.to(memory_format=torch.channels_last)
 
-    def __init__(self, width: int | None = None, norm: Norm = "batch") -> None:
-        if width is not None and width < 1:
-            raise ValueError(f"width {width} was given, expected 1 or more")
-        self.width, self.norm = width, norm
 
-    def generator(self, latent: int) -> nn.Module:
-        """From latent channels to an image."""
-        w = self.width or latent
-        shapes = ((latent, 32 * w, 5, 1, 0), (32 * w, 16 * w, 5, 1, 1), (16 * w, w, 4, 2, 1))
-        layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1))]
-        for shape in shapes:
-            layers += [nn.ConvTranspose2d(*shape), nn.BatchNorm2d(shape[1]), nn.ReLU()]
-        net = nn.Sequential(*layers, nn.ConvTranspose2d(w, 1, 4, 2, 1), nn.Tanh())
-        return net.to(memory_format=torch.channels_last)
+def convolutional_discriminator(width: int, norm: Norm = "batch") -> nn.Sequential:
+    """Convolutions to w channels of 14×14, 16 w of 7×7, 32 w of 5×5 and w of 1×1, and a linear readout.
 
-    def discriminator(self, latent: int) -> nn.Module:
-        """From an image to its score."""
-        w = self.width or latent
-        shapes = ((1, w, 4, 2, 1), (w, 16 * w, 4, 2, 1), (16 * w, 32 * w, 5, 1, 1), (32 * w, w, 5, 1, 0))
-        layers: list[nn.Module] = []
-        for shape in shapes:
-            layers += [nn.Conv2d(*shape), *_norm(self.norm, shape[1]), nn.LeakyReLU(_SLOPE)]
-        net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(w, 1), nn.Flatten(0))
-        return net.to(memory_format=torch.channels_last)
+    Each is standardised and followed by leaky rectifiers of slope 0.2.
+
+    Args:
+        width: w.
+        norm: what standardises; with a gradient penalty not "batch", which makes the score of an image depend on the
+            others.
+    """
+    before, after = ((1, width, 4, 2, 1), (width, 16 * width, 4, 2, 1)), (32 * width, width, 5, 1, 0)
+    shapes = (*before, (16 * width, 32 * width, 5, 1, 1), after)
+    layers: list[nn.Module] = []
+    for shape in shapes:
+        layers += [nn.Conv2d(*shape), *_norm(norm, shape[1]), nn.LeakyReLU(_SLOPE)]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, 1), nn.Flatten(0))
+    return net.to(memory_format=torch.channels_last)
 
 
 def _perceptron(sizes: Sequence[int], dropout: float) -> list[nn.Module]:

@@ -15,21 +15,17 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import gan_figures, gan_settings, sample_quality
-from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.exercises.generative.gan_nets import AdversarialNets
 from lit_anndl.exercises.generative.gan_settings import Balance
-from lit_anndl.exercises.generative.latent_snapshots import LatentSnapshots
-from lit_anndl.exercises.generative.sample_distance import SampleDistance
+from lit_anndl.exercises.generative.latent_model import LatentModel
 from lit_anndl.exercises.generative.vanishing_gradient import VanishingGradient
-from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Metrics, parameters_per_layer
 from lit_anndl.nets.adversarial_game import ACCURACIES, AdversarialGame
 from lit_anndl.nets.adversarial_losses import AdversarialLossName, clip_weights
-from lit_anndl.nets.adversarial_nets import AdversarialNets
 from lit_anndl.runtime.records import History, Table
 
-_DRAWN_AT_ONCE = 1000
 
-
-class AdversarialNetworks(Exercise[MNISTData]):
+class AdversarialNetworks(LatentModel):
     """A generator of images G(z), z ~ N(0, 1), against a discriminator D that tells them from real ones.
 
     Each batch of real images is one step of the discriminator, beside as many generated images. Every
@@ -50,8 +46,8 @@ class AdversarialNetworks(Exercise[MNISTData]):
     and test; the discriminator's are averaged alike, and the steps of both are counted, d per optimizer step.
 
     Args:
-        nets: makes the two nets (`lit_anndl.nets.adversarial_nets`): FullyConnectedNets or ConvolutionalNets, with
-            their arguments.
+        nets: makes the two nets: FullyConnectedNets or ConvolutionalNets of `lit_anndl.exercises.generative.gan_nets`,
+            with their arguments.
         generator_optimizer: a class of torch.optim with its arguments.
         discriminator_optimizer: likewise.
         latent: values of z.
@@ -90,21 +86,16 @@ class AdversarialNetworks(Exercise[MNISTData]):
         fid_samples: PositiveInt = 2000,
         quality_samples: NonNegativeInt = 10_000,
     ) -> None:
-        super().__init__()
+        super().__init__(int(latent), int(snapshot_epochs), int(fid_samples), int(quality_samples))
         gan_settings.check_constraints(loss, weight_clipping, float(gradient_penalty))
-        gan_settings.check_samples(int(fid_samples), int(quality_samples))
-        self.latent = int(latent)
         generator, discriminator = nets.generator(self.latent), nets.discriminator(self.latent)
         gan_settings.check_penalised(discriminator, float(gradient_penalty))
         self.net = AdversarialGame(generator, discriminator, loss, float(gradient_penalty))
         self.make_generator_optimizer, self.make_discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.weight_clipping, self.course_pixels = weight_clipping and float(weight_clipping), course_pixels
-        self.fid_samples, self.quality_samples = int(fid_samples), int(quality_samples)
         self.balance = Balance(int(discriminator_steps), int(discriminator_head_start))
         self.vanishing = VanishingGradient(loss, self.balance.head_start)
-        self.snapshots = LatentSnapshots(int(snapshot_epochs), self.latent)
         self.batches_seen = 0
-        self.findings: Findings | None = None
 
     # What it is
 
@@ -125,13 +116,10 @@ class AdversarialNetworks(Exercise[MNISTData]):
         """Losses of some epochs, gradients after the head start, the quality of samples."""
         return (*gan_settings.REPORTED, *VanishingGradient.SUMMARIES, *sample_quality.SUMMARIES)
 
-    def build(self, data: MNISTData) -> None:
-        """Takes the seed over."""
-        self.seed = data.seed
-
     def check(self, data: MNISTData) -> None:
-        """Refuses batches and images that there are none of."""
-        gan_settings.check_data(data, self.net)
+        """Refuses batches that there are none of, or that cannot be standardised."""
+        super().check(data)
+        gan_settings.check_last_batch(data, self.net)
 
     def make_optimizers(self) -> Any:
         """The discriminator's and the generator's."""
@@ -152,11 +140,6 @@ class AdversarialNetworks(Exercise[MNISTData]):
         return int(3 * counter.get_total_flops())
 
     # How it is trained
-
-    def on_fit_start(self) -> None:
-        """Prepares the distance that is measured in validation."""
-        data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
-        self.distance = SampleDistance(data, self.fid_samples, self.device)
 
     def train_batch(self, batch: Batch) -> Metrics:
         """A step of the discriminator, and one of the generator if it is its turn."""
@@ -196,13 +179,6 @@ class AdversarialNetworks(Exercise[MNISTData]):
         self.take_step(optimizer)
         return {"generator_loss": loss, "generator_gradient_norm": norm}
 
-    def on_train_epoch_end(self) -> None:
-        """Draws the fixed latents, if it is time."""
-        super().on_train_epoch_end()
-        self.eval()
-        self.snapshots.take(self.current_epoch + 1, self.decode, self.seed, next(self.parameters()))
-        self.train()
-
     # How it is evaluated
 
     def on_validation_start(self) -> None:
@@ -210,9 +186,9 @@ class AdversarialNetworks(Exercise[MNISTData]):
         self.latents = stream(self.seed, "latents of val")
 
     def on_test_start(self) -> None:
-        """Does so for the test, and drops what an earlier one has found."""
+        """Does so for the test."""
+        super().on_test_start()
         self.latents = stream(self.seed, "latents of test")
-        self.findings = None
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """Losses and accuracies on real images and as many generated ones."""
@@ -220,43 +196,26 @@ class AdversarialNetworks(Exercise[MNISTData]):
         fake = self.net(torch.randn(len(real), self.latent, generator=self.latents).to(real))
         return self.net.judge(real, fake)
 
-    def on_validation_epoch_end(self) -> None:
-        """Measures the distance between samples and validation images."""
-        self.log("val/fid", self.distance.measure(self.sample))
-
     # What is kept of its training
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds where it stands, and what was seen on the way."""
+        """Adds where it stands, and what was measured on the way."""
         super().on_save_checkpoint(checkpoint)
-        taken, norms = self.snapshots.taken, self.vanishing.norms
-        checkpoint["adversarial"] = {"batches_seen": self.batches_seen, "snapshots": taken, "vanishing": norms}
+        checkpoint["adversarial"] = {"batches_seen": self.batches_seen, "vanishing": self.vanishing.norms}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes it back."""
         super().on_load_checkpoint(checkpoint)
         state = checkpoint["adversarial"]
-        self.batches_seen = state["batches_seen"]
-        self.snapshots.taken, self.vanishing.norms = list(state["snapshots"]), dict(state["vanishing"])
+        self.batches_seen, self.vanishing.norms = state["batches_seen"], dict(state["vanishing"])
 
     # What can be done with it
 
     @torch.no_grad()
-    def sample(self, number: int, generator: torch.Generator) -> Tensor:
-        """Images in [0, 1] (number, 1, 28, 28)."""
-        like = next(self.parameters())
-        z = torch.randn(number, self.latent, generator=generator, device=generator.device).to(like)
-        return torch.cat([self.decode(some) for some in z.split(_DRAWN_AT_ONCE)])
-
-    @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Images in [0, 1] from latents: (B, latent) → (B, 1, 28, 28)."""
-        images: Tensor = self.net(latents)
+        images: Tensor = self.net(latents.to(next(self.parameters())))
         return images.clamp(0, 1) if self.course_pixels else (images + 1) / 2
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Images from latents."""
-        return self.decode(latents)
 
     def _latents(self, number: int, like: Tensor) -> Tensor:
         """z for a batch, of another tensor's type and device, drawn from torch's own generator."""
@@ -270,7 +229,7 @@ class AdversarialNetworks(Exercise[MNISTData]):
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """Losses of some epochs, gradients after the head start, the quality of samples."""
-        found = gan_settings.reported(history), self.vanishing.summary(), self._findings(data).summary
+        found = gan_settings.reported(history), self.vanishing.summary(), self.findings(data).summary
         return {name: value for each in found for name, value in each.items()}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
@@ -278,7 +237,7 @@ class AdversarialNetworks(Exercise[MNISTData]):
         yield "parameters", parameters_per_layer(self.net)
         if self.vanishing.norms:
             yield "vanishing_gradient", self.vanishing.table()
-        yield from self._findings(data).tables.items()
+        yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves, samples over training, ways between latents, and what is found of the samples."""
@@ -288,13 +247,4 @@ class AdversarialNetworks(Exercise[MNISTData]):
         if self.snapshots.taken:
             yield "samples_over_training", self.snapshots.figure()
         yield from gan_figures.latent_space(self.decode, self.latent, self.seed)
-        yield from self._findings(data).figures.items()
-
-    def _findings(self, data: MNISTData) -> Findings:
-        """What is found of the samples, found once."""
-        if self.findings is None:
-            device = self.trainer.strategy.root_device
-            self.net.to(device)  # from where Lightning has left it after the test
-            self.findings = sample_quality.measure(self.sample, data, self.quality_samples, device)
-            self.net.to(self.device)
-        return self.findings
+        yield from self.findings(data).figures.items()

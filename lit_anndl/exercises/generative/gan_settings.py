@@ -9,7 +9,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative import sample_quality
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
 
@@ -79,20 +78,8 @@ def check_penalised(discriminator: nn.Module, gradient_penalty: float) -> None:
         )
 
 
-def check_samples(fid_samples: int, quality_samples: int) -> None:
-    """Refuses too few samples to have a covariance, or neighbours."""
-    if fid_samples < 2:
-        raise InputError(f"model.fid_samples {fid_samples} was given, expected 2 or more")
-    sample_quality.check(quality_samples)
-
-
-def check_data(data: MNISTData, net: nn.Module) -> None:
-    """Refuses a batch larger than the data, and a last batch of one image where that cannot be standardised."""
-    images = len(data.train[0])
-    if data.batch_size > images:
-        raise InputError(f"data.batch_size {data.batch_size} was given, expected {images} at most, the training images")
-    if len(data.validation) and len(data.validation[0]) < 2:
-        raise InputError("data.validation_fraction leaves one image, expected 0, or two images or more")
+def check_last_batch(data: MNISTData, net: nn.Module) -> None:
+    """Refuses a last batch of one image where that cannot be standardised."""
     if data.smallest_batch() == 1 and any(isinstance(layer, _BatchNorm) for layer in net.modules()):
         raise InputError(
             f"data.batch_size {data.batch_size} leaves a last batch of one image, which batch normalization cannot "

@@ -31,11 +31,11 @@ class LatentSnapshots:
         self.epochs, self.latent = epochs, latent
         self.taken: list[tuple[int, Tensor]] = []
 
-    def take(self, epoch: int, decode: Decoder, seed: int, like: Tensor) -> None:
-        """Takes one after an epoch, counted from 1, if it is time; latents are of another tensor's type and device."""
+    def take(self, epoch: int, decode: Decoder, seed: int) -> None:
+        """Takes one after an epoch, counted from 1, if it is time."""
         if self.epochs and (epoch == 1 or epoch % self.epochs == 0):
             fixed = torch.randn(_COLUMNS, self.latent, generator=stream(seed, "fixed latents"))
-            images = decode(fixed.to(like)).float().cpu().squeeze(1)
+            images = decode(fixed).float().cpu().squeeze(1)
             self.taken.append((epoch, images.mul(255).round().byte()))
 
     def figure(self) -> Figure:

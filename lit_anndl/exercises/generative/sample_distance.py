@@ -28,7 +28,7 @@ class SampleDistance:
     def __init__(self, data: MNISTData, number: int, device: torch.device) -> None:
         self.number, self.device, self.seed = number, device, data.seed
         classifier, _ = digit_classifier()
-        self.classifier = classifier.to(device)
+        self.classifier = classifier.to(device, torch.float32)  # whatever the run's precision
         self.real = self._features(data.validation[0]) if data.has_validation else None
 
     @torch.no_grad()
