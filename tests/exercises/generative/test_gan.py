@@ -12,8 +12,7 @@ from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative.gan import AdversarialNetworks
 from lit_anndl.exercises.generative.gan_nets import FullyConnectedNets
 from lit_anndl.nets.adversarial_losses import ADVERSARIAL_LOSSES, gradient_penalty
-from tests.support.interrupted import begin
-from tests.support.processes import assert_equal_runs, checkpoint
+from tests.support.processes import checkpoint
 from tests.support.recorded import artifacts, table
 from tests.support.refusals import assert_refused
 from tests.support.regression import make_trainer
@@ -28,15 +27,15 @@ def fit(command, digits):
     return lambda *words: command.run(*SHORT, "--data.directory", str(digits), *words)
 
 
-def train(digits, batch_size=60, **settings):
-    """A module trained for two epochs."""
+def train(digits, epochs=2, **settings):
+    """A module trained for some epochs, and its data."""
     torch.manual_seed(5)
     nets = FullyConnectedNets((16,), 0.0)
     module = AdversarialNetworks(nets, STEP, STEP, 3, fid_samples=20, snapshot_epochs=0, **settings)
-    data = MNISTData(directory=str(digits), batch_size=batch_size, validation_fraction=0.0)
+    data = MNISTData(directory=str(digits), batch_size=60, validation_fraction=0.0)
     module.build(data)
-    make_trainer(max_epochs=2, limit_val_batches=0).fit(module, datamodule=data)
-    return module
+    make_trainer(max_epochs=epochs, limit_val_batches=0).fit(module, datamodule=data)
+    return module, data
 
 
 def train_by_hand(digits, loss, clip=None, penalty=0.0, every=1, ahead=0, pixels=False):
@@ -88,7 +87,7 @@ def train_by_hand(digits, loss, clip=None, penalty=0.0, every=1, ahead=0, pixels
     ],
 )
 def test_training_is_the_published_algorithm(settings, by_hand, digits):
-    net = train(digits, **settings).net
+    net = train(digits, **settings)[0].net
     for ours, theirs in zip((net.generator, net.discriminator), train_by_hand(digits, **by_hand), strict=True):
         torch.testing.assert_close(list(ours.parameters()), list(theirs.parameters()), rtol=1e-4, atol=1e-6)
 
@@ -116,10 +115,13 @@ def test_sizes_and_metrics_are_those_of_the_nets(fit, command, digits):
     assert metrics["train/generator_gradient_norm"] > 0 and metrics["val/fid"] > 0
 
 
-def test_samples_come_nearer_to_the_images(fit):
-    options = ("--model.generator_optimizer.lr", "0.003", "--data.batch_size", "40")
-    first, later = (fit(*options, "--trainer.max_epochs", epochs).data.metrics for epochs in ("1", "40"))
-    assert later["val/fid"] < 0.8 * first["val/fid"]
+def test_samples_come_nearer_to_the_images(digits):
+    def distance(epochs):
+        module, data = train(digits, epochs)
+        means = [images.mean(dim=0) for images in (module.sample(200, torch.Generator().manual_seed(0)), data.train[0])]
+        return float((means[0] - means[1]).square().mean())
+
+    assert distance(30) < distance(1) / 3
 
 
 def test_a_discriminator_ahead_leaves_no_gradient_to_the_game_of_zero_sum(fit, client, tmp_path):
@@ -147,7 +149,7 @@ def test_what_is_left_to_look_at(fit, client, tmp_path):
     assert {"quality/fid", "quality/least_frequent_class"} <= set(run.data.metrics)
 
 
-@pytest.mark.parametrize("preset", ["gan", "dcgan", "wgan"])
+@pytest.mark.parametrize("preset", ["dcgan", "wgan"])
 def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(preset, command, digits):
     """Five batches an epoch: the head start and the steps of the generator do not end with epochs."""
     options = [preset, *QUIET, "--data.directory", str(digits), "--model.latent", "3", "--data.batch_size", "75"]
@@ -156,20 +158,12 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(preset, comman
     whole = command.run(*options, "--trainer.max_epochs", "4")
     part = command.run(*options, "--trainer.max_epochs", "2")
     again = command.run(preset, "--resume", part.info.run_id, "--trainer.max_epochs", "4")
-    assert_equal_runs(command.client, again.info.run_id, whole.info.run_id)
     one, other = (torch.load(checkpoint(run), weights_only=True) for run in (whole, again))
+    assert all(torch.equal(tensor, other["state_dict"][name]) for name, tensor in one["state_dict"].items())
+    measured = {name: value for name, value in whole.data.metrics.items() if not name.startswith("seconds/")}
+    assert measured == {name: again.data.metrics[name] for name in measured}
     assert one["adversarial"] == other["adversarial"] and one["adversarial"]["batches_seen"] == 20
     assert [epoch for epoch, _ in one["snapshots"]] == [epoch for epoch, _ in other["snapshots"]] == [1]
-
-
-def test_killed_and_resumed_is_uninterrupted(command, client, digits, store_uri):
-    words = [*SHORT, "--data.directory", str(digits), "--model.snapshot_epochs", "7", "--trainer.max_epochs", "150"]
-    process, run_id = begin(store_uri, client, *words)
-    process.kill()
-    process.communicate()
-    assert client.get_run(run_id).info.status == "RUNNING"
-    command.run("gan", "--resume", run_id)
-    assert_equal_runs(client, run_id, command.run(*words).info.run_id)
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
