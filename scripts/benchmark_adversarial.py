@@ -22,7 +22,7 @@ def gan(rounds: int, _: Path) -> None:
     print_heading("gan, ms/epoch", names)
     data = MNISTData(train_size=_IMAGES, validation_fraction=0.0, seed=0)
     data.setup("fit")
-    settings = ["--data.train_size", str(_IMAGES), "--data.validation_fraction", "0"]
+    settings = ["--data.train_size", str(_IMAGES), "--data.validation_fraction", "0", "--data.batch_size", str(_BATCH)]
     settings += ["--checkpoint.monitor", "train/generator_loss"]
     threads = sorted({1, ALL_THREADS})
     measured = []
