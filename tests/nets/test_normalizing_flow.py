@@ -106,6 +106,7 @@ def test_uniform_noise_rounds_back_to_the_levels() -> None:
     assert not log_q.any()
 
 
+@torch.no_grad()
 def test_the_density_of_learnt_noise_integrates_to_one() -> None:
     """E_q[1/q(u)] is the length of [0, 1], 1."""
     noise = with_weights(VariationalDequantization(4), 0.5)
@@ -114,6 +115,7 @@ def test_the_density_of_learnt_noise_integrates_to_one() -> None:
     assert float((-log_q).exp().mean()) == pytest.approx(1, abs=0.02)
 
 
+@torch.no_grad()
 def test_independent_levels_are_bounded_by_their_entropy() -> None:
     """A flow that knows nothing gives levels no more than their true probability: 8 bits of uniform ones."""
     torch.manual_seed(0)
