@@ -57,9 +57,9 @@ class DigitDBM(BoltzmannExercise):
     squared error per unit of what is below the layer that learns, from the mean hidden units; jointly `val/free_energy`
     too, minus the bound on log p(v) + log Z, and `train/free_energy`, that of as many training images after the epoch;
     both of the test. Of the classifier `loss` (mean cross-entropy, nats) and `accuracy` (fraction) under `train/`,
-    `val/` and `test/`. Of the end: `test/log_likelihood_bound`, a variational bound on the mean log-likelihood of the test images,
-    nats, by annealed importance sampling, with its bracket as explained in `likelihood`; of chains `samples/…`, see
-    `gibbs_chains`. `parameters` counts machine and classifier.
+    `val/` and `test/`. Of the end: `test/log_likelihood_bound`, a variational bound on the mean log-likelihood of the
+    test images, nats, by annealed importance sampling, with its bracket as explained in `likelihood`; of chains
+    `samples/…`, see `gibbs_chains`. `parameters` counts machine and classifier.
 
     Args:
         pretraining_optimizer: a class of torch.optim with its arguments, for a layer alone.
