@@ -107,12 +107,17 @@ def test_the_bound_is_one_and_its_bracket_holds(words, command, digits, client):
     assert exact - 5 < bound <= exact + 1e-3
 
 
-def test_all_phases_learn(words, command, undrawn):
+def test_joint_training_raises_the_bound(words, command, undrawn):
     words = [*words, *EXACT, "--model.hidden", "[12,8]", "--data.batch_size", "20"]
-    words += ["--model.classifier_optimizer.lr", "0.01"]
-    short, longer = (command.run(*words, *epochs(*given)).data.metrics for given in ((5, 0, 0), (5, 20, 15)))
+    short, longer = (command.run(*words, *epochs(*given)).data.metrics for given in ((5, 0, 0), (5, 20, 0)))
     assert longer["test/log_likelihood_bound_exact"] > short["test/log_likelihood_bound_exact"] + 5
-    assert "test/accuracy" not in short and longer["test/accuracy"] > 0.9
+    assert "test/accuracy" not in longer
+
+
+def test_it_learns_to_classify(words, command, undrawn):
+    words = [*words, "--model.hidden", "[64,32]", "--data.batch_size", "20", "--model.classifier_optimizer.lr", "0.01"]
+    metrics = command.run(*words, *epochs(5, 5, 20)).data.metrics
+    assert metrics["test/accuracy"] > 0.8
 
 
 @pytest.mark.parametrize("given", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
