@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import Optimizer
@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lit_anndl.data.batches import Batch
 from lit_anndl.modules.epoch import mean_over_processes
 from lit_anndl.modules.exercise import Data, Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
@@ -31,9 +32,11 @@ class GradientExercise(Exercise[Data]):
         backpropagate: the mean error of a batch's tensors, with the loss's gradient left in the parameters' `grad`; it
             takes the place of automatic differentiation on a single device, for nets so small that differentiating
             costs more than computing.
+        lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
+            epoch; None for a constant rate.
 
     Raises:
-        InputError: the optimizer cannot take a step.
+        InputError: the optimizer cannot take a step; the schedule waits for a metric.
     """
 
     metric_names: tuple[str, ...]
@@ -44,11 +47,12 @@ class GradientExercise(Exercise[Data]):
         optimizer: OptimizerCallable,
         net: nn.Module | None = None,
         backpropagate: Callable[..., Tensor] | None = None,
+        lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
         super().__init__()
         if net is not None:
             self.net = net
-        self.make_optimizer = optimizer
+        self.make_optimizer, self.make_scheduler = optimizer, lr_scheduler
         self.backpropagate = backpropagate
         self.test_outputs: list[Tensor] = []
 
@@ -66,10 +70,10 @@ class GradientExercise(Exercise[Data]):
         return metrics[self.metric_names[0]]
 
     def make_optimizers(self) -> Any:
-        """The optimizer over all parameters."""
+        """The optimizer over all parameters, with the schedule of its learning rate if there is one."""
         optimizer = self.make_optimizer(self.parameters())
         _check_line_search(optimizer)
-        return optimizer
+        return with_schedule(optimizer, self.make_scheduler)
 
     def on_train_start(self) -> None:
         """Chooses how gradients are taken, too."""

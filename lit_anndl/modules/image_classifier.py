@@ -1,7 +1,6 @@
 """Exercises that tell the class of an image."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval
@@ -16,7 +15,6 @@ from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.plots.images import confusion, worst_mistakes
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
@@ -45,13 +43,8 @@ class ImageClassifier(GradientExercise[MNISTData]):
         lr_scheduler: LRSchedulerCallable | None = None,
         label_smoothing: ClosedUnitInterval = 0.0,
     ) -> None:
-        super().__init__(optimizer, net)
-        self.make_scheduler = lr_scheduler
+        super().__init__(optimizer, net, lr_scheduler=lr_scheduler)
         self.label_smoothing = float(label_smoothing)
-
-    def make_optimizers(self) -> Any:
-        """The optimizer, with the schedule of its learning rate if there is one."""
-        return with_schedule(super().make_optimizers(), self.make_scheduler)
 
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """Cross-entropy and accuracy."""

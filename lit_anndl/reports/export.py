@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from lit_anndl.reports.measurements import BEST, Measurement, settings_digest
-from lit_anndl.studies.definition import Definition
+from lit_anndl.reports.measurements import Measurement, settings_digest
+from lit_anndl.studies.definition import BEST, Definition
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import StudyResult, study_results
 
@@ -15,7 +15,7 @@ def measured_in(store: TrackingStore, definition: Definition) -> list[Measuremen
     Raises:
         InputError: the store cannot be reached.
     """
-    rows = {row: place for place, row in enumerate(definition.rows)} or {BEST: 0}
+    rows = {row: place for place, row in enumerate(definition.row_names)}
     results = [each for each in study_results(store, definition.name) if (each.row or BEST) in rows]
     found = _measurements(results, definition)
     return sorted(found, key=lambda each: (rows[each.row], each.seed))

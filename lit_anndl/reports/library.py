@@ -81,7 +81,7 @@ class Library:
         updated = []
         for page in self.pages(studies):
             if fresh := measured_in(store, page.definition):
-                rows = {row: place for place, row in enumerate(page.rows)}
+                rows = {row: place for place, row in enumerate(page.definition.row_names)}
                 kept = {(each.row, each.seed): each for each in (*page.committed, *fresh)}
                 ordered = sorted(kept.values(), key=lambda each: (rows[each.row], each.seed))
                 write_measurements(self.measured(page.name), ordered)

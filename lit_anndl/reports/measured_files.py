@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lit_anndl.config.explain import suggestion
-from lit_anndl.reports.measurements import BEST, Measurement, settings_digest
+from lit_anndl.reports.measurements import Measurement, settings_digest
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.studies.definition import Definition
@@ -88,7 +88,7 @@ def _lines(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Measurement]:
 
 def _check(path: Path, found: Sequence[Measurement], definition: Definition) -> None:
     """Refuses measurements of rows that the study has not, and such as stand there twice."""
-    rows = list(definition.rows) or [BEST]
+    rows = definition.row_names
     seen = set()
     for each in found:
         if each.row not in rows:

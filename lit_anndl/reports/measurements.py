@@ -7,9 +7,6 @@ from zlib import crc32
 
 from lit_anndl.studies.definition import Definition
 
-BEST = "best"
-"""The row of a search: its best trial."""
-
 
 @dataclass(frozen=True)
 class Measurement:

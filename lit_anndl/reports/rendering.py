@@ -90,7 +90,7 @@ def _published_figure(page: StudyPage) -> Figure | None:
     metric = page.definition.metric
     measured = {row: values_of(own, metric) for row, own in group(page.measurements).items()}
     published = {row: by_metric[metric] for row, by_metric in page.definition.published.items() if metric in by_metric}
-    shown = {row: measured.get(row, []) for row in page.rows if measured.get(row) or row in published}
+    shown = {row: measured.get(row, []) for row in page.definition.row_names if measured.get(row) or row in published}
     if not shown:
         return None
     return values_by_row(shown, metric, published=published)

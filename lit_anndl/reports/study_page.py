@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
-from lit_anndl.reports.measurements import BEST, Measurement, group, seconds_of, values_of
+from lit_anndl.reports.measurements import Measurement, group, seconds_of, values_of
 from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, tally
 from lit_anndl.studies.definition import Definition, spelled
 from lit_anndl.studies.rows import spread
@@ -77,11 +77,6 @@ class StudyPage:
         return tally(self.comparisons)
 
     @property
-    def rows(self) -> list[str]:
-        """The rows, or for a search its best trial."""
-        return list(self.definition.rows) or [BEST]
-
-    @property
     def measured_rows(self) -> int:
         """How many rows there are measurements of."""
         return len(group(self.measurements))
@@ -106,7 +101,7 @@ class StudyPage:
         found: dict[tuple[str, str], list[Comparison]] = {}
         for each in self.comparisons:
             found.setdefault((each.row, each.metric), []).append(each)
-        for row in self.rows:
+        for row in self.definition.row_names:
             metrics = dict.fromkeys([self.definition.metric, *self.definition.published.get(row, {})])
             for metric in metrics:
                 values = values_of(committed.get(row, []), metric)

@@ -129,6 +129,11 @@ class Definition:
         """The rows by name, settings by dotted key."""
         return {name: flatten(row) for name, row in self.rows.items()}
 
+    @property
+    def row_names(self) -> list[str]:
+        """The rows that results are told by: those of the study, or of a search its best trial."""
+        return list(self.rows) or [BEST]
+
     @cached_property
     def planned(self) -> list[Overrides]:
         """The trials that are known beforehand: those of a grid."""
@@ -168,6 +173,9 @@ class Definition:
         settings = {**self.fixed, **overrides, "seed_everything": seed}
         return [f"--{key}={spelled(value)}" for key, value in settings.items()]
 
+
+BEST = "best"
+"""The row of a search: its best trial."""
 
 _COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
 _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]

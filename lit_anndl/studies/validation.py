@@ -100,8 +100,8 @@ def check_documentation(definition: Definition) -> None:
     _check_metric("metric", definition.metric, metrics)
     for key in ("published", "slips", "remarks", "headline"):
         for row in getattr(definition, key):
-            if row not in definition.rows:
-                raise InputError(f"{key}: there is no row {row}{suggestion(row, definition.rows)}")
+            if row not in definition.row_names:
+                raise InputError(f"{key}: there is no row {row}{suggestion(row, definition.row_names)}")
     for row, by_metric in definition.published.items():
         for metric, by_source in by_metric.items():
             _check_metric(f"published: {row}", metric, metrics)

@@ -5,7 +5,7 @@ from math import log10
 
 import torch
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -46,6 +46,8 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         code_activation: what the code's units apply.
         tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE (van der
             Maaten & Hinton, JMLR 9, 2008); 0 for none.
+        lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
+            epoch; null for a constant rate.
 
     Raises:
         InputError: there are fewer training images than units of the code, so no principal components.
@@ -62,8 +64,10 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         activation: Activation = "relu",
         code_activation: CodeActivation = "relu",
         tsne_images: NonNegativeInt = 1000,
+        lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
-        super().__init__(optimizer, Autoencoder(SIDE**2, code, hidden, activation, code_activation))
+        net = Autoencoder(SIDE**2, code, hidden, activation, code_activation)
+        super().__init__(optimizer, net, lr_scheduler=lr_scheduler)
         self.code = code
         self.tsne_images = tsne_images
         self.pca_outputs: Tensor | None = None
