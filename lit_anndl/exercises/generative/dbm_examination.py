@@ -21,10 +21,10 @@ from lit_anndl.runtime.records import Table
 
 BOUND = "log_likelihood_bound"
 SUMMARIES = (*likelihood.summaries(BOUND), *gibbs_chains.SUMMARIES)
-_CONVERGED = 50
-"""Updates of the means after which the bound no longer rises."""
-_LIKE_THE_MACHINE = 10_000
-"""Training images whose rates are the base's."""
+_CONVERGED = 20
+"""Updates of the means after which the bound hardly rises."""
+_SOME = 2000
+"""Training images whose rates are the base's, and test images whose inferred activity is shown."""
 _FILTERS = 100
 _PARTS = 2
 
@@ -54,7 +54,7 @@ def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
     train, test = (likelihood.binary_images(data, name).to(dbm.lower) for name in ("train", "test"))
     classifier, digest = digit_classifier()
     rbm = dbm.as_rbm()
-    samples = _with_second_layer(dbm, train[:_LIKE_THE_MACHINE], likelihoods)
+    samples = _with_second_layer(dbm, train[:_SOME], likelihoods)
     summary = wanted.likelihood.measure(rbm, samples, _mean_bound(dbm, test), likelihoods)
     tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
     figures = {
@@ -91,7 +91,7 @@ def _filters(weights: Tensor, name: str) -> Figure:
 
 def _distributions(dbm: DBM, images: Tensor) -> Figure:
     """Weights, and how active hidden units are."""
-    means = dbm.mean_field(images[:_LIKE_THE_MACHINE], _CONVERGED)
+    means = dbm.mean_field(images[:_SOME], _CONVERGED)
     parts = {
         "weights W₁": dbm.lower,
         "weights W₂": dbm.upper,
