@@ -13,6 +13,7 @@ mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on 
 features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net, on
            one thread or all, whichever is faster.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
+gan        seconds per epoch of gan without validation: ours, and a lean loop over the same nets, on one thread or all.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
@@ -24,6 +25,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from benchmark_adversarial import gan
 from benchmark_commands import checkpoint, startup
 from benchmark_energy_based import rbm
 from benchmark_recurrent import hopfield, santafe
@@ -40,6 +42,7 @@ def main() -> None:
         "mnist_cnn": mnist_cnn,
         "features": features,
         "rbm": rbm,
+        "gan": gan,
         "hopfield": hopfield,
         "santafe": santafe,
         "checkpoint": checkpoint,

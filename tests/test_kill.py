@@ -14,9 +14,12 @@ from tests.support.processes import assert_equal_runs, runs, wait_until
 
 # Forked from a process that has loaded torch: starting forty interpreters would take minutes.
 PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["lit_anndl.runs.resume", "lit_anndl.runs.run", "lit_anndl.exercises.supervised.surface"]
-)
+EXERCISES = {
+    "surface": "lit_anndl.exercises.supervised.surface",
+    "mnist_cnn": "lit_anndl.exercises.supervised.mnist_cnn",
+    "gan": "lit_anndl.exercises.generative.gan",
+}
+PROCESSES.set_forkserver_preload(["lit_anndl.runs.resume", "lit_anndl.runs.run", *EXERCISES.values()])
 
 MOMENTS = 10
 SECONDS = 2.5
@@ -27,6 +30,10 @@ def words(exercise: str, digits: Path) -> list[str]:
     if exercise == "surface":
         return ["surface", "--trainer.max_epochs", "500", "--checkpoint.every_n_epochs", "60"]
     data = ["--data.directory", str(digits), "--data.batch_size", "16", "--data.steps_per_execution", "4"]
+    if exercise == "gan":  # two optimizers, one of which waits and then steps half as often
+        turns = ["--model.discriminator_head_start", "50", "--model.discriminator_steps", "2"]
+        nets = ["--model.nets.hidden", "[16]", "--model.quality_samples", "0", "--model.fid_samples", "20"]
+        return ["gan", *data, *turns, *nets, "--model.snapshot_epochs", "3", "--trainer.max_epochs", "12"]
     return ["mnist_cnn", *data, "--trainer.max_epochs", "8"]
 
 
@@ -45,7 +52,7 @@ def store(tmp_path_factory) -> str:
 def references(store, digits) -> dict[str, str]:
     """The ids of uninterrupted runs."""
     client, found = MlflowClient(store), {}
-    for exercise in ("surface", "mnist_cnn"):
+    for exercise in EXERCISES:
         process = PROCESSES.Process(target=run_command, args=(words(exercise, digits), store))
         process.start()
         process.join()
@@ -54,7 +61,7 @@ def references(store, digits) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("exercise", ["surface", "mnist_cnn"])
+@pytest.mark.parametrize("exercise", EXERCISES)
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_and_resumed_is_uninterrupted(exercise, moment, store, references, digits):
     client = MlflowClient(store)

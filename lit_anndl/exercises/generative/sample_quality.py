@@ -115,7 +115,7 @@ class _Yardstick:
         shares = class_shares(self.classifier, images.flatten(1))
         distances, _ = nearest(images.flatten(1), self.train.flatten(1), 2 if are_training_images else 1)
         values = (
-            _fid(self.features, features),
+            frechet_distance(self.features, features),
             1000 * _kid(self.features, features),
             *agreement(self.features, features, NEIGHBOURS),
             entropy_bits(shares),
@@ -144,7 +144,7 @@ class _AsTheyAre(nn.Identity):
         self.num_features = num_features
 
 
-def _fid(real: Tensor, generated: Tensor) -> float:
+def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """|μ - μ'|² + tr(Σ + Σ' - 2 (ΣΣ')^½) of features (n, d) (Heusel et al., NeurIPS 2017)."""
     metric = FrechetInceptionDistance(_AsTheyAre(real.shape[1])).to(real.device)
     metric.update(real, real=True)

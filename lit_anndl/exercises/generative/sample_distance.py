@@ -1,0 +1,44 @@
+"""How far samples are from validation images while a model is trained, by which weights may be chosen."""
+
+import torch
+from torch import Tensor
+
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.streams import random_state
+from lit_anndl.exercises.generative.sample_quality import Sampler, frechet_distance
+from lit_anndl.nets.digit_classifier import digit_classifier
+
+_STREAM = 1
+"""Beside that of the samples whose quality is measured at the end."""
+
+
+class SampleDistance:
+    """The Fréchet distance between some samples and the validation images, in features of the digit classifier.
+
+    The same latents are drawn each time. Of few samples it is too large by what their covariance lacks, in each epoch
+    alike: it compares epochs and runs of as many samples, not with `quality/fid`.
+
+    Args:
+        data: whose validation images.
+        number: samples.
+        device: what is computed on.
+    """
+
+    def __init__(self, data: MNISTData, number: int, device: torch.device) -> None:
+        self.number, self.device, self.seed = number, device, data.seed
+        classifier, _ = digit_classifier()
+        self.classifier = classifier.to(device, torch.float32)  # whatever the run's precision
+        self.real = self._features(data.validation[0]) if data.has_validation else None
+
+    @torch.no_grad()
+    def measure(self, sample: Sampler) -> float:
+        """The distance of what is sampled."""
+        assert self.real is not None, "without validation images there is no validation"
+        generator = torch.Generator(self.device).manual_seed(random_state(self.seed, _STREAM))
+        return frechet_distance(self.real, self._features(sample(self.number, generator)))
+
+    def _features(self, images: Tensor) -> Tensor:
+        """(n, 1, 28, 28) → (n, 96)."""
+        parts = images.split(EVALUATION_BATCH_SIZE)
+        return torch.cat([self.classifier.features(part.to(self.device).float().clamp(0, 1)) for part in parts])
