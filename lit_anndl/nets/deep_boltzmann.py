@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 
 
@@ -67,9 +68,9 @@ class DBM(nn.Module):
 
     def gibbs_step(self, states: States, generator: torch.Generator | None = None) -> States:
         """h₁ ~ p(h₁ | v, h₂), then v ~ p(v | h₁) and h₂ ~ p(h₂ | h₁)."""
-        h1 = torch.bernoulli(self.first_probability(states.visible, states.second), generator=generator)
-        v = torch.bernoulli(self.visible_probability(h1), generator=generator)
-        h2 = torch.bernoulli(self.second_probability(h1), generator=generator)
+        h1 = draw(self.first_probability(states.visible, states.second), generator)
+        v = draw(self.visible_probability(h1), generator)
+        h2 = draw(self.second_probability(h1), generator)
         return States(v, h1, h2)
 
     def mean_field(self, v: Tensor, steps: int) -> States:

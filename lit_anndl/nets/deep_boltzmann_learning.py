@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_from_hidden
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States, stack
 
@@ -63,14 +64,14 @@ class DBMLearning(nn.Module):
 
     def below(self, k: int, v: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """What layer k is to learn: the images, or states of h₁ drawn from what the first layer makes of them."""
-        return v if k == 1 else torch.bernoulli(self.layer(1).hidden_probability(v), generator=generator)
+        return v if k == 1 else draw(self.layer(1).hidden_probability(v), generator)
 
     @torch.no_grad()
     def leave_layer_gradient(self, k: int, v: Tensor) -> Statistics:
         """Leaves the gradient of layer k alone in its parameters' `grad`; returns the data's statistics."""
         layer, below = self.layer(k), self.below(k, v)
         data = Statistics(below, layer.hidden_probability(below))
-        model = run_from_hidden(layer, torch.bernoulli(data.hidden), self.layer_steps)
+        model = run_from_hidden(layer, draw(data.hidden), self.layer_steps)
         leave_gradient(layer, data, model)
         return data
 
@@ -83,7 +84,7 @@ class DBMLearning(nn.Module):
         """At images, some of them again if there are too few, and hidden units drawn from what is inferred of them."""
         chosen = v[torch.arange(len(self.visible), device=v.device) % len(v)]
         means = dbm.mean_field(chosen, self.mean_field_steps)
-        self._keep(States(chosen, torch.bernoulli(means.first), torch.bernoulli(means.second)))
+        self._keep(States(chosen, draw(means.first), draw(means.second)))
 
     @torch.no_grad()
     def leave_joint_gradient(self, dbm: DBM, v: Tensor) -> Statistics:

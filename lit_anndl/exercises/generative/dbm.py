@@ -22,6 +22,7 @@ from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Metrics, parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States
@@ -259,7 +260,7 @@ class DigitDBM(BoltzmannExercise):
             self.descend(self.phase_optimizer, metrics["loss"])
             return metrics
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):  # gradients as precise as the weights
-            measured = self._leave_gradient(torch.bernoulli(batch[0].flatten(1)))
+            measured = self._leave_gradient(draw(batch[0].flatten(1)))
         self.clip(self.phase_optimizer)
         self.take_step(self.phase_optimizer)
         return measured

@@ -21,6 +21,7 @@ from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.schedules import with_schedule
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
@@ -151,10 +152,10 @@ class DigitRBM(BoltzmannExercise):
         """Leaves the gradient in the parameters; of some batches the reconstruction is measured."""
         data = Statistics(v, self.net.hidden_probability(v))
         measured = {} if len(self.epoch_means.batches) % _MEASURED else {"reconstruction": self._reconstruction(data)}
-        h = self.chain_states[: len(v)] if self.persistent else torch.bernoulli(data.hidden)
+        h = self.chain_states[: len(v)] if self.persistent else draw(data.hidden)
         model = run_from_hidden(self.net, h, self.gibbs_steps)
         if self.persistent:
-            torch.bernoulli(model.hidden, out=h)
+            h.copy_(draw(model.hidden))
         leave_gradient(self.net, data, model, self.centred)
         return measured
 
