@@ -7,7 +7,7 @@ from torch import Tensor
 def draw(p: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """1 with probability p, else 0, of the type of p: a uniform number is smaller than p.
 
-    What `torch.bernoulli` does, which on a CPU takes three times as long; chains do little else.
+    What `torch.bernoulli` does, which on a CPU takes three times as long for the same numbers; chains do little else.
 
     >>> draw(torch.tensor([0.0, 1.0]))
     tensor([0., 1.])

@@ -17,3 +17,10 @@ def test_they_are_a_function_of_the_generator():
     p = torch.full((50,), 0.5)
     one, same, other = (draw(p, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_they_are_those_of_torch():
+    p = torch.rand(30, 70, generator=torch.Generator().manual_seed(2))
+    ours, theirs = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
+    for _ in range(2):
+        assert torch.equal(draw(p, ours), torch.bernoulli(p, generator=theirs))
