@@ -25,6 +25,8 @@ class Phase:
         optimizer: makes its optimizer from those parameters.
         measure: the loss of a batch, and what else is reported of it, the loss first; a pure function of the batch and
             the weights.
+        anneal: whether the learning rate falls in equal steps, epoch by epoch, so that it would be 0 after the last;
+            where the phase is prolonged it stays as it was in the last.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Phase:
     modules: tuple[nn.Module, ...]
     optimizer: OptimizerCallable
     measure: Callable[[Any], dict[str, Tensor]]
+    anneal: bool = False
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer of the phase's parameters.
@@ -43,6 +46,13 @@ class Phase:
         if isinstance(optimizer, torch.optim.LBFGS):
             raise InputError(f"the optimizer of phase {self.name}: LBFGS was given, expected one without a line search")
         return optimizer
+
+    def set_rate(self, optimizer: Any, epoch: int) -> None:
+        """Gives the phase's optimizer the learning rate of an epoch, counted from 0 within the phase."""
+        if self.anneal:
+            share = max(1, self.epochs - epoch) / self.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = share * optimizer.defaults["lr"]
 
 
 class Phases:
@@ -93,11 +103,15 @@ class Phases:
         return [phase.make_optimizer() for phase in self.phases]
 
     def enter(self, module: LightningModule) -> Any:
-        """The optimizer of the phase of a module's epoch, before its first step.
+        """The optimizer of the phase of a module's epoch, before its first step, at the epoch's learning rate.
 
         At the start of a phase callbacks forget what the one before has measured, which says nothing of this one.
         """
-        if self.begins(module.current_epoch):
+        epoch = module.current_epoch
+        if self.begins(epoch):
             module.trainer.callback_metrics.clear()
         made = module.optimizers()
-        return made[self.index(module.current_epoch)] if isinstance(made, list) else made
+        optimizer = made[self.index(epoch)] if isinstance(made, list) else made
+        phase = self.at(epoch)
+        phase.set_rate(optimizer, epoch - self.starts[phase.name])
+        return optimizer

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 
 MOST_ENUMERATED = 20
@@ -56,7 +57,7 @@ def base_rates(v: Tensor) -> Tensor:
 @torch.no_grad()
 def annealed(rbm: RBM, bias: Tensor, betas: Tensor, chains: int, generator: torch.Generator) -> Estimate:
     """log Z by chains that go up; `bias` is b₀ (visible,)."""
-    v = torch.bernoulli(bias.sigmoid().expand(chains, -1), generator=generator)
+    v = draw(bias.sigmoid().expand(chains, -1), generator)
     log_w, _ = _anneal(rbm, bias, betas, v, generator)
     mean, error = _log_mean(log_w)
     return Estimate(_log_z_of_base(rbm, bias) + mean, error)
@@ -100,9 +101,9 @@ def _anneal(rbm: RBM, bias: Tensor, betas: Tensor, v: Tensor, generator: torch.G
         ratio = softplus(beta * inputs).sum(dim=1) - softplus(before * inputs).sum(dim=1)
         log_w += ratio + (beta - before) * (v @ difference)
         if number < len(temperatures) - 1:
-            h = torch.bernoulli((beta * inputs).sigmoid_(), generator=generator)
+            h = draw((beta * inputs).sigmoid_(), generator)
             means = torch.lerp(bias, rbm.visible_input(h), beta).sigmoid_()
-            v = torch.bernoulli(means, generator=generator)
+            v = draw(means, generator)
     return log_w, v
 
 

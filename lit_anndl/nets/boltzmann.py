@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
+from lit_anndl.nets.binary_units import draw
+
 
 class RBM(nn.Module):
     """p(v, h) = exp(-E(v, h)) / Z with E(v, h) = -vᵀWh - bᵀv - aᵀh, v and h binary (Smolensky 1986; Hinton 2002).
@@ -58,9 +60,9 @@ class RBM(nn.Module):
 
     def gibbs_step(self, v: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """v ↦ h ~ p(h | v) ↦ v' ~ p(v | h): v' and p(v' = 1 | h), of which the last is smoother to look at."""
-        h = torch.bernoulli(self.hidden_probability(v), generator=generator)
+        h = draw(self.hidden_probability(v), generator)
         probability = self.visible_probability(h)
-        return torch.bernoulli(probability, generator=generator), probability
+        return draw(probability, generator), probability
 
     def forward(self, v: Tensor) -> Tensor:
         """Reconstructions: p(v = 1 | h) of the mean h: (B, visible)."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 
 
@@ -32,10 +33,10 @@ def run_chains(rbm: RBM, v: Tensor, steps: int, generator: torch.Generator | Non
 def run_from_hidden(rbm: RBM, h: Tensor, steps: int, generator: torch.Generator | None = None) -> Statistics:
     """v ~ p(v | h), h ~ p(h | v), so many times, from hidden states (B, hidden): v at the end, and p(h = 1 | v)."""
     for step in range(steps):
-        v = torch.bernoulli(rbm.visible_probability(h), generator=generator)
+        v = draw(rbm.visible_probability(h), generator)
         mean = rbm.hidden_probability(v)
         if step < steps - 1:
-            h = torch.bernoulli(mean, generator=generator)
+            h = draw(mean, generator)
     return Statistics(v, mean)
 
 

@@ -1,11 +1,13 @@
 """Deep Boltzmann machines of two hidden layers."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 
 
@@ -66,9 +68,9 @@ class DBM(nn.Module):
 
     def gibbs_step(self, states: States, generator: torch.Generator | None = None) -> States:
         """h₁ ~ p(h₁ | v, h₂), then v ~ p(v | h₁) and h₂ ~ p(h₂ | h₁)."""
-        h1 = torch.bernoulli(self.first_probability(states.visible, states.second), generator=generator)
-        v = torch.bernoulli(self.visible_probability(h1), generator=generator)
-        h2 = torch.bernoulli(self.second_probability(h1), generator=generator)
+        h1 = draw(self.first_probability(states.visible, states.second), generator)
+        v = draw(self.visible_probability(h1), generator)
+        h2 = draw(self.second_probability(h1), generator)
         return States(v, h1, h2)
 
     def mean_field(self, v: Tensor, steps: int) -> States:
@@ -101,15 +103,28 @@ class DBM(nn.Module):
         return rbm
 
     @torch.no_grad()
-    def leave_gradient(self, data: States, model: States) -> None:
-        """Leaves that of -log p in the parameters' `grad`, approximated by the data's means and the chains' states."""
-        (v, h1, h2), (chain_v, chain_h1, chain_h2) = data, model
-        size, chains = len(v), len(chain_v)
-        self.lower.grad = chain_v.T @ chain_h1 / chains - v.T @ h1 / size
-        self.upper.grad = chain_h1.T @ chain_h2 / chains - h1.T @ h2 / size
-        self.visible_bias.grad = chain_v.mean(dim=0) - v.mean(dim=0)
-        self.first_bias.grad = chain_h1.mean(dim=0) - h1.mean(dim=0)
-        self.second_bias.grad = chain_h2.mean(dim=0) - h2.mean(dim=0)
+    def leave_gradient(self, data: States, model: States, centred: bool = False) -> None:
+        """Leaves that of -log p in the parameters' `grad`, approximated by the data's means and the chains' states.
+
+        Centred, it is that of an energy of the units minus their offsets, the means of data and chains, in the
+        parameters of the usual one (Montavon & Müller, Deep Boltzmann Machines and the Centering Trick, 2012).
+        """
+        differences = [(chain.mean(dim=0) - own.mean(dim=0)) for own, chain in zip(data, model, strict=True)]
+        offsets = [(chain.mean(dim=0) + own.mean(dim=0)) / 2 for own, chain in zip(data, model, strict=True)]
+        if centred:
+            data, model = (States(*(x - mean for x, mean in zip(each, offsets, strict=True))) for each in (data, model))
+        lower, upper = (
+            torch.addmm(chain.T @ chain_above, own.T, own_above, beta=1 / len(chain), alpha=-1 / len(own))
+            for (own, own_above), (chain, chain_above) in zip(pairwise(data), pairwise(model), strict=True)
+        )
+        visible, first, second = differences
+        if centred:
+            mean, mean_1, mean_2 = offsets
+            visible = visible - lower @ mean_1
+            first = first - mean @ lower - upper @ mean_2
+            second = second - mean_1 @ upper
+        self.lower.grad, self.upper.grad = lower, upper
+        self.visible_bias.grad, self.first_bias.grad, self.second_bias.grad = visible, first, second
 
 
 class LayerAlone(RBM):

@@ -33,6 +33,19 @@ def test_an_epochs_phase_is_a_function_of_the_epoch() -> None:
     assert [phases.index(epoch) for epoch in range(9)] == [0, 0, 1, 1, 1, 2, 2, 2, 2]
 
 
+def test_a_rate_falls_within_its_phase_alone() -> None:
+    phases = Phases(Phase(name, 4, (), SGD, lambda batch: {}, anneal) for name, anneal in (("a", False), ("b", True)))
+    rates = {}
+    for phase in phases.phases:
+        optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=0.8)
+        for epoch in (0, 1, 3, 4, 9):
+            phase.set_rate(optimizer, epoch)
+            rates[phase.name, epoch] = optimizer.param_groups[0]["lr"]
+    assert {rates["a", epoch] for epoch in (0, 1, 3, 4, 9)} == {0.8}
+    expected = [0.8, 0.6, 0.2, 0.2, 0.2]  # prolonged, it stays
+    assert [rates["b", epoch] for epoch in (0, 1, 3, 4, 9)] == pytest.approx(expected)
+
+
 class Points(InMemoryData):
     """Eight numbers in batches of two."""
 

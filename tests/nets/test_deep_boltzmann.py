@@ -85,6 +85,37 @@ def test_gradient_is_that_of_the_bound_and_of_the_chains_energy():
         torch.testing.assert_close(ours, parameter.grad)
 
 
+def test_a_centred_step_is_one_of_the_machine_of_centred_units():
+    """W, b̃ = b + W₁λ₁, ã₁ = a₁ + W₁ᵀμ + W₂λ₂ and ã₂ = a₂ + W₂ᵀλ₁ descend, and b, a₁, a₂ follow from them."""
+    dbm, generator, rate = machine(), torch.Generator().manual_seed(1), 0.1
+    data, chains = (
+        States(
+            *(torch.bernoulli(torch.full((n, size), 0.5, dtype=torch.float64), generator=generator) for size in SIZES)
+        )
+        for n in (5, 7)
+    )
+    mean, mean_1, mean_2 = ((x.mean(dim=0) + y.mean(dim=0)) / 2 for x, y in zip(data, chains, strict=True))
+    lower, upper = (weight.detach().clone().requires_grad_(True) for weight in (dbm.lower, dbm.upper))
+    b, a1, a2 = (bias.detach() for bias in (dbm.visible_bias, dbm.first_bias, dbm.second_bias))
+    b = (b + lower.detach() @ mean_1).requires_grad_(True)
+    a1 = (a1 + mean @ lower.detach() + upper.detach() @ mean_2).requires_grad_(True)
+    a2 = (a2 + mean_1 @ upper.detach()).requires_grad_(True)
+
+    def energy(states):
+        v, h1, h2 = (x - offset for x, offset in zip(states, (mean, mean_1, mean_2), strict=True))
+        pairs = ((v @ lower) * h1).sum(dim=1) + ((h1 @ upper) * h2).sum(dim=1)
+        return (-pairs - v @ b - h1 @ a1 - h2 @ a2).mean()
+
+    (energy(data) - energy(chains)).backward()
+    with torch.no_grad():
+        lower, upper, b, a1, a2 = (each - rate * each.grad for each in (lower, upper, b, a1, a2))
+        expected = (lower, upper, b - lower @ mean_1, a1 - mean @ lower - upper @ mean_2, a2 - mean_1 @ upper)
+    dbm.leave_gradient(data, chains, centred=True)
+    own = (dbm.lower, dbm.upper, dbm.visible_bias, dbm.first_bias, dbm.second_bias)
+    for parameter, wanted in zip(own, expected, strict=True):
+        torch.testing.assert_close(parameter.detach() - rate * parameter.grad, wanted)
+
+
 def test_layers_alone_count_one_side_twice_and_are_stacked():
     torch.manual_seed(0)
     first, second = LayerAlone(4, 3, up=2, down=1, scale=1.0), LayerAlone(3, 2, up=1, down=2, scale=1.0)

@@ -34,15 +34,18 @@ class Chains:
 
 
 @torch.no_grad()
-def run(rbm: RBM, start: Tensor, steps: Sequence[int], generator: torch.Generator) -> Chains:
-    """Chains from some states (chains, visible), looked at after each of some numbers of steps."""
+def run(rbm: RBM, start: Tensor, steps: Sequence[int], pixels: int, generator: torch.Generator) -> Chains:
+    """Chains from some states (chains, visible), looked at after each of some numbers of steps.
+
+    `pixels` is how many of the visible units, the first, are shown: all but those that are a deep machine's own.
+    """
     looks: dict[int, Tensor] = {}
     energies, v = [], start
     for step in range(1, max(steps) + 1):
         v, probability = rbm.gibbs_step(v, generator)
         energies.append(rbm.free_energy(v))
         if step in steps:
-            looks[step] = probability.cpu()
+            looks[step] = probability[:, :pixels].cpu()
     return Chains(looks, torch.stack(energies).cpu())
 
 

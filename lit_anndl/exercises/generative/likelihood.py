@@ -1,4 +1,4 @@
-"""The log-likelihood that a restricted Boltzmann machine gives to binary images, with what is uncertain of it."""
+"""The log-likelihood that a Boltzmann machine gives to binary images, with what is uncertain of it."""
 
 import time
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_anndl.data.mnist import MNISTData
 from lit_anndl.nets.annealed_importance_sampling import (
     MOST_ENUMERATED,
     Estimate,
@@ -21,16 +22,7 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.memory_limits import available_bytes
 from lit_anndl.runtime.terminal import announce
 
-SUMMARIES = (
-    "test/log_likelihood",
-    "test/log_likelihood_error",
-    "test/log_likelihood_lower",
-    "test/log_likelihood_upper",
-    "test/log_partition_function",
-    "test/log_partition_function_reverse",
-    "test/log_partition_function_exact",
-    "test/log_likelihood_exact",
-)
+LOG_LIKELIHOOD = "log_likelihood"
 _STAGES = ((0.5, 500), (0.9, 4000), (1.0, 10_000))
 """The published temperatures; others are spread alike."""
 _BURN_IN = 1000
@@ -41,7 +33,7 @@ _TIMED = 20
 
 @dataclass(frozen=True)
 class Likelihood:
-    """How log Z is estimated.
+    """How log Z is estimated; of a machine of several hidden layers that of the restricted machine that it is.
 
     Reported are `test/log_likelihood` by chains that go up, as is published of such machines, with its standard error
     `test/log_likelihood_error`; and a bracket of three standard errors around both ways: `test/log_likelihood_upper`
@@ -54,11 +46,13 @@ class Likelihood:
         chains: how many; 0 for none of this.
         temperatures: between the base rates and the machine.
         enumerate_states: whether log Z is summed over all states of the hidden units; None where they are 20 at most.
+        name: what stands for `log_likelihood` in the names of the metrics, where a bound on it is what is known.
     """
 
     chains: int
     temperatures: int
     enumerate_states: bool | None = None
+    name: str = LOG_LIKELIHOOD
 
     def check(self, visible: int, hidden: int) -> None:
         """Refuses more chains than memory holds."""
@@ -67,19 +61,26 @@ class Likelihood:
         if free is not None and (fit := free // each) < self.chains:
             raise InputError(f"model.ais_chains {self.chains} were given, but {fit} fit into memory; expected fewer")
 
-    def measure(self, rbm: RBM, train: Tensor, test: Tensor, generator: torch.Generator) -> dict[str, float]:
-        """The metrics, from binary images (n, visible)."""
-        unnormalised = -float(rbm.free_energy(test).double().mean())
+    def measure(self, rbm: RBM, samples: Tensor, unnormalised: float, generator: torch.Generator) -> dict[str, float]:
+        """The metrics.
+
+        Args:
+            rbm: the machine whose log Z is wanted.
+            samples: states of its visible units (n, visible), zeros and ones, as like the machine's as can be had at
+                once, training images for instance: their rates are those of the base, and from them chains run to the
+                samples that others come down from.
+            unnormalised: the mean of log p*(v) = log p(v) + log Z, or of a bound on it, over the test images.
+            generator: of the chains.
+        """
         exact = self._exact(rbm, unnormalised)
         if not self.chains:
             return exact
-        bias = base_rates(train)
+        bias = base_rates(samples)
         self._announce(rbm, bias)
         up = annealed(rbm, bias, self._betas(), self.chains, generator)
-        start = train[torch.arange(self.chains, device=train.device) % len(train)]
-        samples = run_chains(rbm, start, _BURN_IN, generator)
-        down = annealed_back(rbm, bias, self._betas(), samples, generator)
-        return {**_metrics(unnormalised, up, down), **exact}
+        start = samples[torch.arange(self.chains, device=samples.device) % len(samples)]
+        down = annealed_back(rbm, bias, self._betas(), run_chains(rbm, start, _BURN_IN, generator), generator)
+        return {**self._metrics(unnormalised, up, down), **exact}
 
     def _exact(self, rbm: RBM, unnormalised: float) -> dict[str, float]:
         """What is known exactly of a small machine."""
@@ -87,7 +88,19 @@ class Likelihood:
         if not (small if self.enumerate_states is None else self.enumerate_states):
             return {}
         log_z = enumerated(rbm)
-        return {"test/log_partition_function_exact": log_z, "test/log_likelihood_exact": unnormalised - log_z}
+        return {"test/log_partition_function_exact": log_z, f"test/{self.name}_exact": unnormalised - log_z}
+
+    def _metrics(self, unnormalised: float, up: Estimate, down: Estimate) -> dict[str, float]:
+        """The bracket, from the mean of log p* over the images."""
+        estimate = unnormalised - up.log_z
+        return {
+            f"test/{self.name}": estimate,
+            f"test/{self.name}_error": up.error,
+            f"test/{self.name}_lower": min(unnormalised - down.log_z - 3 * down.error, estimate - 3 * up.error),
+            f"test/{self.name}_upper": estimate + 3 * up.error,
+            "test/log_partition_function": up.log_z,
+            "test/log_partition_function_reverse": down.log_z,
+        }
 
     def _betas(self) -> Tensor:
         """The inverse temperatures."""
@@ -103,14 +116,15 @@ class Likelihood:
         announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
 
 
-def _metrics(unnormalised: float, up: Estimate, down: Estimate) -> dict[str, float]:
-    """The bracket, from the mean of log p* over the images."""
-    estimate = unnormalised - up.log_z
-    return {
-        "test/log_likelihood": estimate,
-        "test/log_likelihood_error": up.error,
-        "test/log_likelihood_lower": min(unnormalised - down.log_z - 3 * down.error, estimate - 3 * up.error),
-        "test/log_likelihood_upper": estimate + 3 * up.error,
-        "test/log_partition_function": up.log_z,
-        "test/log_partition_function_reverse": down.log_z,
-    }
+def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:
+    """The names of the metrics."""
+    own = (name, *(f"{name}_{part}" for part in ("error", "lower", "upper", "exact")))
+    log_z = tuple(f"log_partition_function{way}" for way in ("", "_reverse", "_exact"))
+    return tuple(f"test/{each}" for each in (*own, *log_z))
+
+
+def binary_images(data: MNISTData, name: str) -> Tensor:
+    """Images of zeros and ones (n, 784), of `data.train` for instance, drawn once where these have grey levels."""
+    batch = getattr(data, name)
+    how = "dynamic" if data.binarization == "none" else data.binarization
+    return data.binarized(name, batch, how)[0].flatten(1)

@@ -1,7 +1,6 @@
 """Digits by a restricted Boltzmann machine, with the likelihood that it gives them."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -16,24 +15,25 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import rbm_examination
+from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, as_images, refuse_settings
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
-from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.schedules import with_schedule
-from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_chains, run_from_hidden
+from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.records import History, Table
+from lit_anndl.runtime.records import History
 
 _MEASURED = 10
 """Of so many batches one is reconstructed: it costs a fifth of an update, which does not need it."""
 
 
-class DigitRBM(Exercise[MNISTData]):
+class DigitRBM(BoltzmannExercise):
     """A Bernoulli RBM of 784 pixels, trained by contrastive divergence with gradients that are written out.
 
     Metrics: `train/reconstruction`, the mean squared error per pixel of what comes back from the mean hidden units, of
@@ -66,7 +66,6 @@ class DigitRBM(Exercise[MNISTData]):
         InputError: a region that is none; more hidden units than can be enumerated; no steps to sample after.
     """
 
-    shares_gradients = False
     net: RBM
     chain_states: Tensor
 
@@ -91,17 +90,13 @@ class DigitRBM(Exercise[MNISTData]):
         super().__init__()
         if len(region) != 2 or not region[0] < region[1] <= SIDE:
             raise InputError(f"model.region {region} was given, expected [first, last] with first < last ≤ {SIDE}")
-        if not sampling_steps:
-            raise InputError("model.sampling_steps [] was given, expected numbers of steps such as [1, 10, 100]")
-        if enumerate_states and hidden > MOST_ENUMERATED:
-            raise InputError(
-                f"model.enumerate_states true was given with {hidden} hidden units, expected {MOST_ENUMERATED} at most"
-            )
+        refuse_settings(sampling_steps, enumerate_states, hidden)
         self.net = RBM(SIDE**2, int(hidden), float(initial_scale))
         self.make_optimizer, self.make_scheduler = optimizer, lr_scheduler
         self.gibbs_steps, self.persistent, self.centred = int(gibbs_steps), persistent, centred
+        self.likelihood = Likelihood(int(ais_chains), int(ais_temperatures), enumerate_states)
         self.examination = rbm_examination.Examination(
-            Likelihood(int(ais_chains), int(ais_temperatures), enumerate_states),
+            self.likelihood,
             list(map(int, sampling_steps)),
             int(sampling_chains),
             int(inpainting_steps),
@@ -109,7 +104,6 @@ class DigitRBM(Exercise[MNISTData]):
             Region(*map(int, region)),
         )
         self.register_buffer("chain_states", torch.zeros(0, int(hidden)))
-        self.findings: Findings | None = None
 
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
@@ -125,17 +119,18 @@ class DigitRBM(Exercise[MNISTData]):
 
     def build(self, data: MNISTData) -> None:
         """Begins the chains that go on, at noise."""
-        self.seed = data.seed
+        super().build(data)
         if self.persistent:
             noise = torch.full((int(data.batch_size), len(self.net.hidden_bias)), 0.5)
             self.chain_states = torch.bernoulli(noise, generator=data.stream("persistent chains"))
 
-    def check(self, data: MNISTData) -> None:
-        """Refuses more chains than memory holds."""
-        self.examination.likelihood.check(SIDE**2, len(self.net.hidden_bias))
-        for images in (data.train[0], data.test[0]):
-            if not 0 <= float(images.min()) <= float(images.max()) <= 1:
-                raise InputError("data: pixels from 0 to 1 are expected, as probabilities")
+    def restricted(self) -> RBM:
+        """The machine itself."""
+        return self.net
+
+    def examine(self, net: RBM, data: MNISTData) -> Findings:
+        """Likelihood, chains, filled-in images, filters."""
+        return rbm_examination.examine(net, data, self.examination)
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
@@ -143,12 +138,6 @@ class DigitRBM(Exercise[MNISTData]):
         if isinstance(optimizer, torch.optim.LBFGS):
             raise InputError("model.optimizer: LBFGS was given, expected one without a line search, for want of a loss")
         return with_schedule(optimizer, self.make_scheduler)
-
-    def on_fit_start(self) -> None:
-        """Chooses the training images whose free energy is watched."""
-        data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
-        images = data.train[0][: len(data.validation[0]) if data.has_validation else None]
-        self.watched = data.binarized("watched", (images,))[0].flatten(1).to(self.net.weight)
 
     @torch.no_grad()
     def train_batch(self, batch: Batch) -> Metrics:
@@ -163,10 +152,10 @@ class DigitRBM(Exercise[MNISTData]):
         """Leaves the gradient in the parameters; of some batches the reconstruction is measured."""
         data = Statistics(v, self.net.hidden_probability(v))
         measured = {} if len(self.epoch_means.batches) % _MEASURED else {"reconstruction": self._reconstruction(data)}
-        h = self.chain_states[: len(v)] if self.persistent else torch.bernoulli(data.hidden)
+        h = self.chain_states[: len(v)] if self.persistent else draw(data.hidden)
         model = run_from_hidden(self.net, h, self.gibbs_steps)
         if self.persistent:
-            torch.bernoulli(model.hidden, out=h)
+            h.copy_(draw(model.hidden))
         leave_gradient(self.net, data, model, self.centred)
         return measured
 
@@ -179,9 +168,9 @@ class DigitRBM(Exercise[MNISTData]):
         self.flips, self.is_exact_known = stream(self.seed, "flipped pixels of val"), False
 
     def on_test_start(self) -> None:
-        """Does so for the test, and drops what an earlier one has found."""
+        """Does so for the test."""
+        super().on_test_start()
         self.flips = stream(self.seed, "flipped pixels of test")
-        self.findings = None
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """Pseudo-likelihoods and free energy; the exact one costs more than training, and is left to few images."""
@@ -211,14 +200,6 @@ class DigitRBM(Exercise[MNISTData]):
 
     # What can be done with it
 
-    @torch.no_grad()
-    def sample(self, number: int, generator: torch.Generator, steps: int = 1000) -> Tensor:
-        """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps."""
-        noise = torch.full((number, SIDE**2), 0.5, device=self.device)
-        v = run_chains(self.net, torch.bernoulli(noise, generator=generator), steps - 1, generator)
-        _, probability = self.net.gibbs_step(v, generator)
-        return as_images(probability)
-
     def encode(self, images: Tensor) -> Tensor:
         """p(h = 1 | v): (B, 1, 28, 28) → (B, hidden)."""
         return self.net.hidden_probability(images.flatten(1))
@@ -233,30 +214,10 @@ class DigitRBM(Exercise[MNISTData]):
 
     # What can be seen of it
 
-    def summary(self, data: MNISTData, history: History) -> dict[str, float]:
-        """Likelihood, and what chains end in."""
-        return dict(self._findings(data).summary)
-
-    def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
-        """What chains end in, how well rows are filled in, the classifier that says so."""
-        yield from self._findings(data).tables.items()
-
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves, and what is found of the tested machine."""
         yield "reconstruction", curves(history, ["train/reconstruction"], "mean squared error per pixel")
         names = ["val/pseudo_likelihood", "val/exact_pseudo_likelihood"]
         yield "pseudo_likelihood", curves(history, names, "log-pseudo-likelihood [nats per image]")
         yield "free_energy", curves(history, ["train/free_energy", "val/free_energy"], "free energy [nats]")
-        yield from self._findings(data).figures.items()
-
-    def _findings(self, data: MNISTData) -> Findings:
-        """What is found of the tested machine, found once."""
-        if self.findings is None:
-            device = self.trainer.strategy.root_device
-            self.findings = rbm_examination.examine(deepcopy(self.net).to(device), data, self.examination)
-        return self.findings
-
-
-def as_images(v: Tensor) -> Tensor:
-    """(B, 784) → (B, 1, 28, 28)."""
-    return v.reshape(-1, 1, SIDE, SIDE)
+        yield from self.found(data).figures.items()

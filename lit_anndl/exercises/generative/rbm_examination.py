@@ -3,31 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
-from lit_anndl.exercises.generative import gibbs_chains, inpainting_results, likelihood
+from lit_anndl.exercises.generative import chain_findings, gibbs_chains, inpainting_results, likelihood
 from lit_anndl.exercises.generative.findings import Findings
-from lit_anndl.exercises.generative.gibbs_chains import Chains
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.inpainting import inpaint
 from lit_anndl.plots.distributions import histograms
-from lit_anndl.plots.images import filters, image_rows
+from lit_anndl.plots.images import filters
 from lit_anndl.plots.inpainting_errors import inpainting_errors
 from lit_anndl.runtime.records import Table
 
-SUMMARIES = (*likelihood.SUMMARIES, *gibbs_chains.SUMMARIES)
+SUMMARIES = (*likelihood.summaries(), *gibbs_chains.SUMMARIES)
 _PARTS = 3
 _FILTERS = 100
-_SHOWN = 12
-"""Chains, or filled-in images, in a figure."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +53,18 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
     likelihoods, sampling, filling = (
         torch.Generator(device).manual_seed(random_state(data.seed, part)) for part in range(_PARTS)
     )
-    train, test = (_binary(data, name).to(rbm.weight) for name in ("train", "test"))
+    train, test = (likelihood.binary_images(data, name).to(rbm.weight) for name in ("train", "test"))
     classifier, digest = digit_classifier()
-    summary = wanted.likelihood.measure(rbm, train, test, likelihoods)
+    unnormalised = -float(rbm.free_energy(test).double().mean())
+    summary = wanted.likelihood.measure(rbm, train, unnormalised, likelihoods)
     tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
     figures = {"filters": _filters_figure(rbm), "distributions": _distributions_figure(rbm, test)}
     if wanted.sampling_chains:
-        start = test[: wanted.sampling_chains]
-        noise = torch.bernoulli(torch.full_like(start, 0.5), generator=sampling)
-        starts = {"test images": start, "noise": noise}
-        chains = {name: gibbs_chains.run(rbm, each, wanted.sampling_steps, sampling) for name, each in starts.items()}
-        summary |= gibbs_chains.summary(classifier, chains["test images"], chains["noise"])
-        tables["chain_classes"] = gibbs_chains.classes_table(classifier, chains)
-        for name, each in chains.items():
-            figures[f"chains_from_{name.replace(' ', '_')}"] = _chains_figure(starts[name], each, name)
+        images = test[: wanted.sampling_chains]
+        chains = chain_findings.examine(rbm, images, wanted.sampling_steps, classifier, sampling)
+        summary |= chains.summary
+        tables |= chains.tables
+        figures |= chains.figures
     if wanted.inpainting_steps:
         labels = data.test[1][: wanted.inpainting_images]
         images = test[: wanted.inpainting_images]
@@ -79,7 +72,7 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
             rbm, classifier.to(device), images, labels.to(device), wanted.inpainting_steps, filling
         )
         figures["inpainting_errors"] = inpainting_errors(tables["inpainting"])
-        figures["inpainting"] = _inpainting_figure(rbm, images[:_SHOWN], wanted, filling)
+        figures["inpainting"] = _inpainting_figure(rbm, images[: chain_findings.SHOWN], wanted, filling)
     return Findings(summary, tables, figures)
 
 
@@ -101,30 +94,10 @@ def _distributions_figure(rbm: RBM, images: Tensor) -> Figure:
     return histograms(values, "weights, biases, and activity on test images")
 
 
-def _binary(data: MNISTData, name: str) -> Tensor:
-    """Images of zeros and ones (n, 784), drawn once from grey levels where the data have these."""
-    batch = getattr(data, name)
-    how = "dynamic" if data.binarization == "none" else data.binarization
-    return data.binarized(name, batch, how)[0].flatten(1)
-
-
-def _chains_figure(start: Tensor, chains: Chains, name: str) -> Figure:
-    """The first chains, a row of them for each number of steps."""
-    looks = {f"step {steps}": images for steps, images in sorted(chains.looks.items())}
-    rows = {"start": start.cpu(), **looks}
-    title = f"Gibbs chains from {name}: p(v = 1 | h)"
-    return image_rows({label: _images(each[:_SHOWN]) for label, each in rows.items()}, title)
-
-
 def _inpainting_figure(rbm: RBM, images: Tensor, wanted: Examination, generator: torch.Generator) -> Figure:
     """Test images without some rows, and with these filled in."""
     hidden, steps = wanted.region.mask(SIDE).to(images.device), wanted.inpainting_steps
     clamped, free = (inpaint(rbm, images, hidden, steps, clamp=clamp, generator=generator) for clamp in (True, False))
     rows = {"original": images, "hidden": images.masked_fill(hidden, 0.0), "filled in": clamped, "not clamped": free}
     title = f"rows {wanted.region.first} to {wanted.region.last - 1} hidden, filled in by {steps} Gibbs steps"
-    return image_rows({label: _images(each) for label, each in rows.items()}, title)
-
-
-def _images(flat: Tensor) -> NDArray[np.float32]:
-    """(n, 784) → (n, 28, 28)."""
-    return flat.cpu().reshape(-1, SIDE, SIDE).numpy()
+    return chain_findings.shown(rows, title)

@@ -1,0 +1,106 @@
+"""What the exercises on Boltzmann machines of digits share: they sample, and are examined once they are tested."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.exercises.generative.likelihood import Likelihood
+from lit_anndl.modules.exercise import Exercise
+from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
+from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.contrastive_divergence import run_chains
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import History, Table
+
+
+class BoltzmannExercise(Exercise[MNISTData]):
+    """A machine of binary pixels, whose gradients are written out and are not shared by several processes.
+
+    Attributes:
+        likelihood: how log Z is estimated.
+        watched: training images (n, 784), zeros and ones, as many as are held out, whose free energy is compared.
+        findings: what is found of the tested machine; None before.
+    """
+
+    shares_gradients = False
+    likelihood: Likelihood
+    watched: Tensor
+    findings: Findings | None = None
+
+    @abstractmethod
+    def restricted(self) -> RBM:
+        """The machine as a restricted one, whose first visible units are the pixels."""
+
+    @abstractmethod
+    def examine(self, net: Any, data: MNISTData) -> Findings:
+        """What is found of the tested machine, a copy of `net` on the device that it was tested on."""
+
+    def build(self, data: MNISTData) -> None:
+        """Takes the seed of what is drawn in validation and test."""
+        self.seed = data.seed
+
+    def check(self, data: MNISTData) -> None:
+        """Refuses more chains than memory holds, and pixels that are no probabilities."""
+        self.likelihood.check(*self.restricted().weight.shape)
+        for images in (data.train[0], data.test[0]):
+            if not 0 <= float(images.min()) <= float(images.max()) <= 1:
+                raise InputError("data: pixels from 0 to 1 are expected, as probabilities")
+
+    def on_fit_start(self) -> None:
+        """Chooses the training images that are watched."""
+        data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
+        images = data.train[0][: len(data.validation[0]) if data.has_validation else None]
+        self.watched = self.seen(data, images).flatten(1).to(next(self.net.parameters()))
+
+    def seen(self, data: MNISTData, images: Tensor) -> Tensor:
+        """Training images as the machine sees them, drawn once."""
+        return data.binarized("watched", (images,))[0]
+
+    def on_test_start(self) -> None:
+        """Drops what an earlier test has found."""
+        self.findings = None
+
+    @torch.no_grad()
+    def sample(self, number: int, generator: torch.Generator, steps: int = 1000) -> Tensor:
+        """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps."""
+        rbm = self.restricted()
+        noise = torch.full((number, len(rbm.visible_bias)), 0.5, device=self.device)
+        states = run_chains(rbm, torch.bernoulli(noise, generator=generator), steps - 1, generator)
+        _, probability = rbm.gibbs_step(states, generator)
+        return as_images(probability[:, : SIDE**2])
+
+    def summary(self, data: MNISTData, history: History) -> dict[str, float]:
+        """Likelihood, and what chains end in."""
+        return dict(self.found(data).summary)
+
+    def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
+        """What chains end in, the classifier that says so, and what else there is."""
+        yield from self.found(data).tables.items()
+
+    def found(self, data: MNISTData) -> Findings:
+        """What is found of the tested machine, found once."""
+        if self.findings is None:
+            self.findings = self.examine(deepcopy(self.net).to(self.trainer.strategy.root_device), data)
+        return self.findings
+
+
+def as_images(v: Tensor) -> Tensor:
+    """(B, 784) → (B, 1, 28, 28)."""
+    return v.reshape(-1, 1, SIDE, SIDE)
+
+
+def refuse_settings(sampling_steps: Sequence[int], enumerate_states: bool | None, hidden: int) -> None:
+    """Refuses to look at chains after no number of steps, and to enumerate the states of too many hidden units."""
+    if not sampling_steps:
+        raise InputError("model.sampling_steps [] was given, expected numbers of steps such as [1, 10, 100]")
+    if enumerate_states and hidden > MOST_ENUMERATED:
+        raise InputError(
+            f"model.enumerate_states true was given with {hidden} hidden units, expected {MOST_ENUMERATED} at most"
+        )

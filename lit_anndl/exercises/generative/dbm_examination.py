@@ -1,0 +1,102 @@
+"""What is found of a trained deep Boltzmann machine: a bound on the likelihood, chains, filters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.streams import random_state
+from lit_anndl.exercises.generative import chain_findings, gibbs_chains, likelihood
+from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.nets.deep_boltzmann import DBM
+from lit_anndl.nets.digit_classifier import digit_classifier
+from lit_anndl.plots.distributions import histograms
+from lit_anndl.plots.images import filters
+from lit_anndl.runtime.records import Table
+
+BOUND = "log_likelihood_bound"
+SUMMARIES = (*likelihood.summaries(BOUND), *gibbs_chains.SUMMARIES)
+_CONVERGED = 20
+"""Updates of the means after which the bound hardly rises."""
+_SOME = 2000
+"""Training images whose rates are the base's, and test images whose inferred activity is shown."""
+_FILTERS = 100
+_PARTS = 2
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is to be found out; numbers of 0 leave a part out.
+
+    Args:
+        likelihood: the bound for the test images.
+        sampling_steps: Gibbs steps after which chains are looked at.
+        sampling_chains: how many there are.
+    """
+
+    likelihood: likelihood.Likelihood
+    sampling_steps: Sequence[int]
+    sampling_chains: int
+
+
+@torch.no_grad()
+def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
+    """Whatever is wanted to be known, on the machine's device; each part draws from a stream of the data's seed."""
+    device = dbm.lower.device
+    likelihoods, sampling = (
+        torch.Generator(device).manual_seed(random_state(data.seed, part)) for part in range(_PARTS)
+    )
+    train, test = (likelihood.binary_images(data, name).to(dbm.lower) for name in ("train", "test"))
+    classifier, digest = digit_classifier()
+    rbm = dbm.as_rbm()
+    samples = _with_second_layer(dbm, train[:_SOME], likelihoods)
+    summary = wanted.likelihood.measure(rbm, samples, _mean_bound(dbm, test), likelihoods)
+    tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
+    figures = {
+        "filters": _filters(dbm.lower, "first layer, W₁"),
+        "second_layer_filters": _filters(dbm.lower @ dbm.upper, "second layer, W₁W₂"),
+        "distributions": _distributions(dbm, test),
+    }
+    if wanted.sampling_chains:
+        start = _with_second_layer(dbm, test[: wanted.sampling_chains], sampling)
+        chains = chain_findings.examine(rbm, start, wanted.sampling_steps, classifier, sampling)
+        summary |= chains.summary
+        tables |= chains.tables
+        figures |= chains.figures
+    return Findings(summary, tables, figures)
+
+
+def _mean_bound(dbm: DBM, images: Tensor) -> float:
+    """The mean of the bound on log p*(v) over images (n, visible)."""
+    bounds = [dbm.bound(dbm.mean_field(each, _CONVERGED)) for each in images.split(EVALUATION_BATCH_SIZE)]
+    return float(torch.cat(bounds).double().mean())
+
+
+def _with_second_layer(dbm: DBM, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images with states of h₂ that are drawn from what is inferred: (n, visible + second)."""
+    seconds = [dbm.mean_field(each, _CONVERGED).second for each in images.split(EVALUATION_BATCH_SIZE)]
+    return torch.cat([images, torch.bernoulli(torch.cat(seconds), generator=generator)], dim=1)
+
+
+def _filters(weights: Tensor, name: str) -> Figure:
+    """What units look at: weights (visible, units)."""
+    shown = weights.cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
+    return filters(shown, f"{name}: weights of {len(shown)} of {weights.shape[1]} hidden units")
+
+
+def _distributions(dbm: DBM, images: Tensor) -> Figure:
+    """Weights, and how active hidden units are."""
+    means = dbm.mean_field(images[:_SOME], _CONVERGED)
+    parts = {
+        "weights W₁": dbm.lower,
+        "weights W₂": dbm.upper,
+        "mean μ₁ of each hidden unit": means.first.mean(dim=0),
+        "mean μ₂ of each hidden unit": means.second.mean(dim=0),
+    }
+    values = {name: each.detach().float().cpu().flatten().numpy() for name, each in parts.items()}
+    return histograms(values, "weights, and inferred activity on test images")

@@ -1,0 +1,60 @@
+import torch
+
+from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient
+from lit_anndl.nets.deep_boltzmann import DBM
+from lit_anndl.nets.deep_boltzmann_learning import DBMLearning
+
+
+def machine() -> tuple[DBM, DBMLearning, torch.Tensor]:
+    torch.manual_seed(0)
+    dbm = DBM(6, 4, 3, scale=1.0)
+    return dbm, DBMLearning(dbm, chains=5, gibbs_steps=2, scale=1.0), torch.bernoulli(torch.full((7, 6), 0.5))
+
+
+def test_layers_alone_are_stacked_into_the_machine():
+    dbm, learning, v = machine()
+    learning.stack(dbm)
+    first = (2 * v @ learning.layer(1).weight + learning.layer(1).hidden_bias).sigmoid()
+    torch.testing.assert_close(learning.layer(1).hidden_probability(v), first)
+    assert torch.equal(dbm.lower, learning.layer(1).weight) and torch.equal(dbm.upper, learning.layer(2).weight)
+
+
+def test_the_second_layer_sees_states_of_the_first():
+    _, learning, v = machine()
+    below = torch.stack([learning.below(2, v) for _ in range(4000)])
+    assert set(below.unique().tolist()) <= {0.0, 1.0}
+    torch.testing.assert_close(below.mean(dim=0), learning.layer(1).hidden_probability(v), rtol=0, atol=0.04)
+    assert torch.equal(learning.below(1, v), v)
+
+
+def test_a_layers_gradient_is_that_of_contrastive_divergence_between_data_and_what_they_lead_to():
+    _, learning, v = machine()
+    data = learning.leave_layer_gradient(1, v)
+    layer = learning.layer(1)
+    torch.testing.assert_close(data.hidden, layer.hidden_probability(v))
+    assert all(parameter.grad is not None for parameter in layer.parameters())
+    assert all(parameter.grad is None for parameter in learning.layer(2).parameters())
+    change = layer.visible_bias.grad + v.mean(dim=0)  # the chains' mean: of zeros and ones
+    torch.testing.assert_close(change * 7, (change * 7).round())
+
+
+def test_chains_begin_at_images_and_go_on():
+    dbm, learning, v = machine()
+    learning.begin_chains(dbm, v[:3])
+    assert torch.equal(learning.visible, v[[0, 1, 2, 0, 1]])
+    before = learning.first.clone()
+    learning.leave_joint_gradient(dbm, v)
+    assert not torch.equal(before, learning.first)
+    torch.testing.assert_close(dbm.visible_bias.grad, learning.visible.mean(dim=0) - v.mean(dim=0))
+
+
+def test_without_an_upper_matrix_the_joint_gradient_is_a_restricted_machines():
+    dbm, learning, v = machine()
+    torch.nn.init.zeros_(dbm.upper)
+    learning.begin_chains(dbm, v)
+    means = learning.leave_joint_gradient(dbm, v)
+    rbm = RBM(6, 4)
+    leave_gradient(rbm, Statistics(v, means.hidden), Statistics(learning.visible, learning.first))
+    for ours, theirs in ((dbm.lower, rbm.weight), (dbm.first_bias, rbm.hidden_bias)):
+        torch.testing.assert_close(ours.grad, theirs.grad)
