@@ -25,7 +25,7 @@ OVERLAP_SECONDS = 30.0
 def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
     """The next trial, this process' own from now on; None when none is to be begun. It must not be at any other."""
     give_back(study)  # it may have taken one and not been told
-    _requeue_lost(study, has_died)
+    take_back(study)
     enqueue_further_seeds(study, definition)  # of trials that a worker with fewer seeds has ended since
     while (place := _next_place(study, definition)) is not None:
         study.sampler = make_sampler(definition, place)
@@ -83,6 +83,11 @@ def mark_alive(trial: Trial) -> None:
 def give_back(study: Study) -> list[FrozenTrial]:
     """Requeues whatever this process is at; returns it."""
     return _requeue_lost(study, is_own, died=False)
+
+
+def take_back(study: Study) -> list[FrozenTrial]:
+    """Requeues what workers that have died were at; returns it."""
+    return _requeue_lost(study, has_died)
 
 
 def _requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:

@@ -12,12 +12,13 @@ import torch
 from lit_anndl.runtime.cores import available_cores
 from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.interruption import Interruption, acknowledge, deferring, ignoring_signals
+from lit_anndl.studies.claiming import take_back
 from lit_anndl.studies.database import VARIABLE, retry
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.process import arguments
 from lit_anndl.studies.status_line import progress
 from lit_anndl.studies.study import OpenStudy
-from lit_anndl.studies.worker import work
+from lit_anndl.studies.worker import release, work
 
 _LONGEST_GOODBYE_SECONDS = 30.0
 """How long interrupted workers may take to put their trials back."""
@@ -46,8 +47,13 @@ def launch(opened: OpenStudy) -> None:
             work(opened, deadline, definition.max_failures)
             return
         argv = arguments(definition.name, deadline, definition.max_failures)
-        with started(argv, environments(definition, opened.storage.address)) as workers:
-            codes = [worker.wait() for worker in workers]
+        try:
+            with started(argv, environments(definition, opened.storage.address)) as workers:
+                codes = [worker.wait() for worker in workers]
+        except Interruption:
+            with ignoring_signals():
+                release(opened, "KILLED", take_back)  # of workers that took too long, and were killed
+            raise
     if any(codes) and (left := sum(retry(opened.counts)[state] for state in ("RUNNING", "WAITING"))):
         raise RunFailure(
             f"{sum(map(bool, codes))} workers ended early, {left} trials are left: the same command goes on"

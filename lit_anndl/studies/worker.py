@@ -5,12 +5,12 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
-from optuna import Trial
+from optuna import Study, Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
@@ -56,7 +56,7 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
         conclude(opened)
     except BaseException as error:
         with ignoring_signals():
-            _release(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
+            release(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
         raise
 
 
@@ -160,21 +160,21 @@ def _wait_for_store() -> None:
             time.sleep(_WAIT_SECONDS)
 
 
-def _hand_back(opened: OpenStudy) -> None:
-    """Puts the trial that this process is at back in the queue, if there is one."""
+def _hand_back(opened: OpenStudy, requeue: Callable[[Study], list[FrozenTrial]] = give_back) -> None:
+    """Puts the trial that this process is at back in the queue, if there is one, or what else is to be requeued."""
 
     def hand_back_locked() -> list[FrozenTrial]:
         with opened.storage.locked(opened.definition.name):
-            return give_back(opened.study)
+            return requeue(opened.study)
 
     for trial in retry(hand_back_locked, PATIENCE_AT_THE_END_SECONDS):
         _tag_runs(trial.user_attrs, trial.number, opened, TrialState.WAITING)
 
 
-def _release(opened: OpenStudy, status: str) -> None:
+def release(opened: OpenStudy, status: str, requeue: Callable[[Study], list[FrozenTrial]] = give_back) -> None:
     """Leaves nothing behind that looks as if it were worked on; notes how the study stands for the last worker."""
     try:
-        _hand_back(opened)
+        _hand_back(opened, requeue)
         if not retry(opened.counts, PATIENCE_AT_THE_END_SECONDS)["RUNNING"]:
             _set_final_status(opened, status)
     except (*UNREACHABLE, DatabaseLost, Unreachable) as error:

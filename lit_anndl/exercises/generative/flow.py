@@ -14,17 +14,15 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import sample_quality
+from lit_anndl.exercises.generative import latent_ways, sample_quality
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.dequantization import LogitSpace, UniformDequantization, VariationalDequantization
-from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.nets.masked_autoregression import AutoregressiveFlow
 from lit_anndl.nets.multiscale_coupling import MultiscaleCoupling
 from lit_anndl.nets.normalizing_flow import NormalizingFlow
 from lit_anndl.plots.images import image_rows
-from lit_anndl.plots.interpolation import interpolation
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
@@ -32,7 +30,6 @@ from lit_anndl.runtime.records import History, Table
 _BITS = SIDE**2 * math.log(2)
 """Nats per image in one bit per pixel."""
 _SHOWN = 10
-_WAYS, _POINTS = 6, 9
 
 
 class DigitFlow(GradientExercise[MNISTData]):
@@ -159,7 +156,8 @@ class DigitFlow(GradientExercise[MNISTData]):
         names = ["train/bits_per_dimension", "val/bits_per_dimension"]
         yield "bits_per_dimension", curves(history, names, "bits per dimension")
         yield from self._findings(data).figures.items()
-        yield "interpolation", self._interpolation(data)
+        images = data.test[0].to(next(self.parameters()))
+        yield "interpolation", latent_ways.between_images(self.encode, self.decode, images)
         yield "likely_images", _likely(data.test[0], torch.cat(self.test_outputs).sum(dim=1))
 
     def _findings(self, data: MNISTData) -> Findings:
@@ -168,15 +166,6 @@ class DigitFlow(GradientExercise[MNISTData]):
             device = self.trainer.strategy.root_device
             self.found = sample_quality.measure(self.to(device).sample, data, self.quality_samples, device)
         return self.found
-
-    @torch.no_grad()
-    def _interpolation(self, data: MNISTData) -> Figure:
-        """Great circles between the latents of test images, decoded."""
-        z = self.encode(data.test[0][: 2 * _WAYS].to(next(self.parameters())))
-        weights = torch.linspace(0, 1, _POINTS)
-        ways = interpolate(z[::2], z[1::2], weights, "spherical")
-        images = self.decode(ways.flatten(0, 1)).reshape(len(ways), _POINTS, SIDE, SIDE)
-        return interpolation(images.cpu().numpy(), weights.tolist(), "great circles between the latents of test images")
 
 
 def _likely(images: Tensor, log_likelihood: Tensor) -> Figure:

@@ -1,0 +1,239 @@
+"""Digits out of noise, by a network that takes noise away step by step."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_anndl.data.batches import Batch
+from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.data.mnist import MNISTData
+from lit_anndl.data.streams import stream
+from lit_anndl.exercises.generative import diffusion_steps, latent_ways, sample_quality
+from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.gradient import GradientExercise
+from lit_anndl.nets.dequantization import grey_levels
+from lit_anndl.nets.gaussian_diffusion import GaussianDiffusion, Prediction
+from lit_anndl.nets.unet import UNet
+from lit_anndl.plots.learning import curves
+from lit_anndl.plots.sampling_steps import quality_by_steps
+from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import History, Table
+
+_BITS = SIDE**2 * math.log(2)
+"""Nats per image in one bit per pixel."""
+_AT_ONCE = 250
+_RESIDUAL_IMAGES, _RESIDUAL_STEPS = 64, 40
+"""By how many training images, at how many steps, it is measured what the denoiser leaves uncertain."""
+
+
+class DigitDiffusion(GradientExercise[MNISTData]):
+    """Gaussian diffusion of images, undone by a U-Net (Ho, Jain & Abbeel, NeurIPS 2020).
+
+    Metrics: `loss`, the mean squared error of what the network predicts, at random steps; of validation and test
+    `bits_per_dimension`, a bound on -log₂ p of the 256 grey levels per pixel, at one random step for each image, and of
+    the test `test/bits_per_dimension_error`, its standard error. Of samples: `quality/…`, see `sample_quality`, and the
+    table and figure `sampling_steps`, the distance from validation images and the seconds by the number of steps.
+
+    Args:
+        optimizer: a class of torch.optim with its arguments.
+        channels: of the U-Net at each resolution, 28, 14 and 7 pixels.
+        steps: of the diffusion, T.
+        prediction: noise, or velocity, see `nets.gaussian_diffusion`.
+        sampling_steps: how many steps a sample takes.
+        eta: noise that is added on the way: 0 for none (DDIM), 1 with all steps for ancestral sampling.
+        compared_steps: numbers of steps to compare, one or more.
+        compared_samples: how many samples they are compared by; 0 for no comparison.
+        lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
+            epoch; null for a constant rate.
+        quality_samples: samples whose quality is measured, beside as many test images; 0 for none.
+
+    Raises:
+        InputError: more sampling steps than the diffusion has; channels that cannot be normalised, or too many.
+    """
+
+    metric_names = ("loss",)
+    net: GaussianDiffusion
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        channels: list[PositiveInt] = [32, 64, 128],  # noqa: B006  # jsonargparse shows it
+        steps: PositiveInt = 1000,
+        prediction: Prediction = "velocity",
+        sampling_steps: PositiveInt = 50,
+        eta: ClosedUnitInterval = 0.0,
+        compared_steps: list[PositiveInt] = [5, 10, 20, 50],  # noqa: B006  # jsonargparse shows it
+        compared_samples: NonNegativeInt = 500,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        quality_samples: NonNegativeInt = 10_000,
+    ) -> None:
+        sample_quality.check(quality_samples)
+        _check_steps(int(steps), {"sampling_steps": [sampling_steps], "compared_steps": compared_steps})
+        super().__init__(
+            optimizer, GaussianDiffusion(_unet(channels), int(steps), prediction), lr_scheduler=lr_scheduler
+        )
+        self.sampling_steps, self.eta = int(sampling_steps), float(eta)
+        self.compared_steps, self.compared_samples = sorted(map(int, compared_steps)), int(compared_samples)
+        self.quality_samples = int(quality_samples)
+        self.found: Findings | None = None
+        self.bounds: list[Tensor] = []
+
+    @classmethod
+    def metrics(cls) -> tuple[str, ...]:
+        """The loss everywhere; the bound in validation and test."""
+        return (*super().metrics(), "val/bits_per_dimension", "test/bits_per_dimension")
+
+    @classmethod
+    def summaries(cls) -> tuple[str, ...]:
+        """The bound's standard error, and the quality of samples."""
+        return ("test/bits_per_dimension_error", *sample_quality.SUMMARIES)
+
+    def build(self, data: MNISTData) -> None:
+        """Keeps the seed, of the noise in validation and test."""
+        self.seed = data.seed
+
+    def check(self, data: MNISTData) -> None:
+        """Refuses images that are no grey levels."""
+        if data.binarization != "none":
+            raise InputError(f"data.binarization {data.binarization} was given, expected none: grey levels are learnt")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The squared error of the prediction at a random step, of torch's own generator, for each image: (B,)."""
+        x0 = _scaled(images)
+        t = torch.randint(1, self.net.steps + 1, (len(x0),), device=x0.device)
+        return self.net.errors(x0, t, torch.randn_like(x0))
+
+    def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
+        """The mean squared error."""
+        return {"loss": outputs.mean()}
+
+    def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
+        """The error, and the bound, at steps and with noise that are the same in each epoch."""
+        x0 = _scaled(batch[0])
+        noise = [torch.randn(x0.shape, generator=self.noise).to(x0) for _ in range(2)]
+        places = torch.randperm(len(x0), generator=self.noise) + torch.rand(len(x0), generator=self.noise)
+        t = (places / len(x0) * self.net.steps).long().to(x0.device)  # from 0, one in each of as many equal parts
+        errors = self.net.errors(x0, t + 1, noise[0])
+        bits = self.net.bound(x0, t.clamp(min=1) + 1, noise, self.residuals.to(x0)) / _BITS
+        if stage == "test":
+            self.bounds.append(bits.cpu())
+        return {**self.measure(errors, batch), "bits_per_dimension": bits.mean()}
+
+    def on_validation_start(self) -> None:
+        """Begins the noise anew, and measures what the denoiser leaves uncertain."""
+        self._prepare("val")
+
+    def on_test_start(self) -> None:
+        """Does so for the test, and drops what an earlier one has found."""
+        super().on_test_start()
+        self._prepare("test")
+        self.found = None
+        self.bounds.clear()
+
+    @torch.no_grad()
+    def _prepare(self, stage: str) -> None:
+        """The residuals of training images, by which the bound's variances are chosen, and the stage's noise."""
+        data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
+        images = data.train[0][:_RESIDUAL_IMAGES].to(next(self.parameters()))
+        self.eval()
+        noise = torch.Generator(images.device).manual_seed(self.seed)
+        self.residuals = self.net.residuals(_scaled(images), _RESIDUAL_STEPS, noise)
+        self.noise = stream(self.seed, f"diffusion of {stage}")
+
+    # What can be done with it
+
+    @torch.no_grad()
+    def sample(self, number: int, generator: torch.Generator, steps: int | None = None) -> Tensor:
+        """Images of 256 levels in [0, 1] (number, 1, 28, 28), by `sampling_steps` unless another number is given."""
+        like = next(self.parameters())
+        parts = []
+        for size in [len(part) for part in torch.empty(number).split(_AT_ONCE)]:
+            x = torch.randn(size, 1, SIDE, SIDE, generator=generator, device=generator.device).to(like)
+            parts.append(_images(self.net.sample(x, steps or self.sampling_steps, self.eta, generator)))
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """The noise that leads to images without more noise on the way: (B, 1, 28, 28) → (B, 784)."""
+        return self.net.encode(_scaled(images), self.sampling_steps).flatten(1)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images of noise, without more on the way: (B, 784) → (B, 1, 28, 28)."""
+        return _images(self.net.sample(codes.unflatten(1, (1, SIDE, SIDE)), self.sampling_steps))
+
+    # What can be seen of it
+
+    def summary(self, data: MNISTData, history: History) -> dict[str, float]:
+        """The bound's standard error, and the quality of samples."""
+        bits = torch.cat(self.bounds)
+        error = float(bits.std()) / math.sqrt(len(bits))
+        return {"test/bits_per_dimension_error": error, **self._findings(data).summary}
+
+    def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
+        """The parameters per layer; the quality of samples, and by the number of steps."""
+        yield from super().tables(data)
+        yield from self._findings(data).tables.items()
+
+    def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
+        """Curves, samples, what becomes of them by the number of steps, ways between test images."""
+        yield "loss", curves(history, ["train/loss", "val/loss"], "mean squared error of the prediction", log=True)
+        yield "bits_per_dimension", curves(history, ["val/bits_per_dimension"], "bits per dimension")
+        yield from self._findings(data).figures.items()
+
+    def _findings(self, data: MNISTData) -> Findings:
+        """What is found of the tested weights' samples, found once."""
+        if self.found is None:
+            device = self.trainer.strategy.root_device
+            self.to(device).eval()
+            quality = sample_quality.measure(self.sample, data, self.quality_samples, device)
+            tables, figures = dict(quality.tables), dict(quality.figures)
+            if self.compared_samples and data.has_validation:
+                table = diffusion_steps.compared(self.sample, self.compared_steps, self.compared_samples, data, device)
+                tables["sampling_steps"], figures["sampling_steps"] = table, quality_by_steps(table)
+            figures["fewer_steps"] = diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)
+            images = data.test[0].to(next(self.parameters()))
+            figures["interpolation"] = latent_ways.between_images(self.encode, self.decode, images)
+            self.found = Findings(quality.summary, tables, figures)
+        return self.found
+
+
+def _unet(channels: list[PositiveInt]) -> UNet:
+    """The network.
+
+    Raises:
+        InputError: its channels cannot be normalised; the image cannot be halved so often.
+    """
+    if not channels or SIDE % 2 ** (len(channels) - 1):
+        raise InputError(f"model.channels {channels} was given, expected one to three, for 28, 14 and 7 pixels")
+    try:
+        return UNet([int(each) for each in channels])
+    except ValueError as error:
+        raise InputError(f"model.{error}") from None
+
+
+def _check_steps(steps: int, asked: dict[str, list[PositiveInt]]) -> None:
+    """Refuses a diffusion of one step, and more sampling steps than it has."""
+    if not asked["compared_steps"]:
+        raise InputError("model.compared_steps [] was given, expected numbers of steps such as [5, 20, 100]")
+    if steps < 2:
+        raise InputError(f"model.steps {steps} was given, expected 2 or more")
+    for name, numbers in asked.items():
+        if too_many := [number for number in numbers if number > steps]:
+            raise InputError(f"model.{name} {too_many[0]} was given, expected {steps} at most, the steps of diffusion")
+
+
+def _scaled(images: Tensor) -> Tensor:
+    """Grey levels in [-1, 1]."""
+    return grey_levels(images).div(127.5).sub(1)
+
+
+def _images(x: Tensor) -> Tensor:
+    """Images of 256 levels in [0, 1]."""
+    return (x.clamp(-1, 1) + 1).mul(127.5).round().div(255)

@@ -1,0 +1,28 @@
+"""Ways between test images, by models that find the latents of images."""
+
+from collections.abc import Callable
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_anndl.nets.latent_interpolation import interpolate
+from lit_anndl.plots.interpolation import interpolation
+
+_WAYS, _POINTS = 6, 9
+
+
+@torch.no_grad()
+def between_images(encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor], Tensor], images: Tensor) -> Figure:
+    """Great circles between the latents of the first images, decoded.
+
+    Args:
+        encode: images (B, 1, height, width) ↦ latents (B, latent), which are normal.
+        decode: back.
+        images: (n, 1, height, width), of the model's type and on its device.
+    """
+    latents = encode(images[: 2 * _WAYS])
+    weights = torch.linspace(0, 1, _POINTS)
+    ways = interpolate(latents[::2], latents[1::2], weights, "spherical")
+    decoded = decode(ways.flatten(0, 1)).float().unflatten(0, ways.shape[:2]).squeeze(2)
+    return interpolation(decoded.cpu().numpy(), weights.tolist(), "great circles between the latents of test images")

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from lit_anndl import load
+from tests.support.recorded import artifacts, table
+
+SHORT = ["diffusion", "--model.channels", "[8,8]", "--model.steps", "40", "--model.sampling_steps", "4"]
+SHORT += ["--model.compared_steps", "[2,4]", "--model.compared_samples", "10", "--model.quality_samples", "20"]
+SHORT += ["--data.batch_size", "50", "--data.validation_fraction", "0.1", "--model.lr_scheduler", "null"]
+SHORT += ["--trainer.max_epochs", "2", "--weight_averaging.decay", "null"]
+
+
+@pytest.fixture
+def fit(command, digits):
+    return lambda *words: command.run(*SHORT, "--data.directory", str(digits), *words)
+
+
+@pytest.mark.parametrize("prediction", ["velocity", "noise"])
+def test_it_learns(prediction, fit):
+    words = ("--model.prediction", prediction, "--model.optimizer.lr", "0.005", "--model.quality_samples", "0")
+    words = (*words, "--model.compared_samples", "0")
+    first, later = (fit(*words, "--trainer.max_epochs", epochs).data.metrics for epochs in ("1", "8"))
+    assert later["val/loss"] < 0.8 * first["val/loss"]
+    assert later["test/bits_per_dimension"] < first["test/bits_per_dimension"] - 0.5
+    assert 0 < later["test/bits_per_dimension_error"] < 3
+
+
+def test_the_trained_model_samples_encodes_and_decodes(fit, client, tmp_path):
+    run = fit()
+    diffusion = load(run.info.run_id)
+    samples, again = (diffusion.sample(6, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(samples, again)
+    assert samples.shape == (6, 1, 28, 28)
+    assert 0 <= samples.min() <= samples.max() <= 1
+    torch.testing.assert_close((samples * 255).round() / 255, samples)
+    codes = diffusion.encode(samples)
+    assert codes.shape == (6, 784)
+    assert diffusion.decode(codes).shape == samples.shape
+    assert [line["steps"] for line in table(client, run, "sampling_steps", tmp_path)] == [2, 4]
+    names = ("loss", "bits_per_dimension", "samples", "interpolation", "sampling_steps", "fewer_steps")
+    assert {f"figures/{name}.png" for name in names} <= artifacts(client, run.info.run_id, "figures")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--model.sampling_steps", "41"), "model.sampling_steps 41 was given, expected 40 at most"),
+        (("--model.compared_steps", "[2,400]"), "model.compared_steps 400 was given, expected 40 at most"),
+        (("--model.compared_steps", "[]"), "model.compared_steps [] was given, expected numbers of steps"),
+        (("--model.steps", "0"), "model.steps"),
+        (("--model.steps", "1"), "model.steps 1 was given, expected 2 or more"),
+        (("--model.channels", "[12]"), "model.channels [12] were given, expected multiples of 8"),
+        (("--model.channels", "[8,8,8,8]"), "model.channels [8, 8, 8, 8] was given, expected one to three"),
+        (("--data.binarization", "threshold"), "data.binarization threshold was given, expected none"),
+    ],
+)
+def test_wrong_input(words, says, command, digits):
+    command.refuses(*SHORT, "--data.directory", str(digits), *words, says=says)
