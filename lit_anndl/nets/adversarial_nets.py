@@ -43,7 +43,7 @@ def convolutional_generator(latent: int, width: int) -> nn.Sequential:
     ICLR 2016). The cost grows as w²; nearly all of it is that of the second.
 
     >>> sum(p.numel() for p in convolutional_generator(20, 4).parameters())
-    273345
+    273549
     """
     shapes = ((latent, 32 * width, 5, 1, 0), (32 * width, 16 * width, 5, 1, 1), (16 * width, width, 4, 2, 1))
     layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1))]

@@ -48,8 +48,8 @@ class AdversarialNetworks(LatentModel):
     Args:
         nets: makes the two nets: FullyConnectedNets or ConvolutionalNets of `lit_anndl.exercises.generative.gan_nets`,
             with their arguments.
-        generator_optimizer: a class of torch.optim with its arguments.
-        discriminator_optimizer: likewise.
+        generator_optimizer: a class of torch.optim with its arguments, for the generator.
+        discriminator_optimizer: a class of torch.optim with its arguments, for the discriminator.
         latent: values of z.
         loss: non_saturating, minimax, or wasserstein.
         weight_clipping: bound on each parameter of a Wasserstein critic, 0.01 in the paper; null for none.
