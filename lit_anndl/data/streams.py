@@ -20,6 +20,6 @@ def random_state(*entropy: int) -> int:
     return int(state)
 
 
-def stream(seed: int, purpose: str) -> torch.Generator:
-    """A generator on the CPU, a function of a seed and of what it is for."""
-    return torch.Generator().manual_seed(random_state(seed, crc32(purpose.encode())))
+def stream(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator, a function of a seed and of what it is for."""
+    return torch.Generator(device).manual_seed(random_state(seed, crc32(purpose.encode())))

@@ -41,6 +41,8 @@ class GradientExercise(Exercise[Data]):
 
     metric_names: tuple[str, ...]
     """The names that `measure` returns; the first is the loss."""
+    is_loss_drawn = False
+    """Whether the loss is another at each evaluation, for noise that is drawn anew: no line search can descend it."""
 
     def __init__(
         self,
@@ -72,6 +74,10 @@ class GradientExercise(Exercise[Data]):
     def make_optimizers(self) -> Any:
         """The optimizer over all parameters, with the schedule of its learning rate if there is one."""
         optimizer = self.make_optimizer(self.parameters())
+        if self.is_loss_drawn and isinstance(optimizer, torch.optim.LBFGS):
+            raise InputError(
+                "model.optimizer: LBFGS was given, expected one without a line search, for losses are drawn anew"
+            )
         _check_line_search(optimizer)
         return with_schedule(optimizer, self.make_scheduler)
 

@@ -13,5 +13,6 @@ def draw(p: Tensor, generator: torch.Generator | None = None) -> Tensor:
     tensor([0., 1.])
     """
     precision = torch.promote_types(p.dtype, torch.float32)  # half precision has too few numbers below 1
-    uniform = torch.rand(p.shape, generator=generator, dtype=precision, device=p.device)
-    return (uniform < p).to(p.dtype)
+    device = p.device if generator is None else generator.device
+    uniform = torch.rand(p.shape, generator=generator, dtype=precision, device=device)
+    return (uniform.to(p.device) < p).to(p.dtype)

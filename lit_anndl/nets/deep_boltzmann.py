@@ -96,7 +96,8 @@ class DBM(nn.Module):
     def as_rbm(self) -> RBM:
         """The restricted machine between (v, h₂) and h₁."""
         visible, second = len(self.visible_bias), len(self.second_bias)
-        rbm = RBM(visible + second, len(self.first_bias)).to(self.lower)
+        with torch.random.fork_rng(devices=[]):  # its initial weights are not kept
+            rbm = RBM(visible + second, len(self.first_bias)).to(self.lower)
         rbm.weight.copy_(torch.cat([self.lower, self.upper.T]))
         rbm.visible_bias.copy_(torch.cat([self.visible_bias, self.second_bias]))
         rbm.hidden_bias.copy_(self.first_bias)

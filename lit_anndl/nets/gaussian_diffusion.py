@@ -39,15 +39,16 @@ class GaussianDiffusion(nn.Module):
         steps: T.
         prediction: what the denoiser predicts.
 
+    Attributes:
+        alpha_bar: ᾱ (T + 1,), in double precision whatever the network's: close to 1 few numbers are to be had.
+
     Shapes: x (B, …), t whole numbers (B,).
     """
-
-    alpha_bar: Tensor
 
     def __init__(self, denoiser: nn.Module, steps: int = 1000, prediction: Prediction = "velocity") -> None:
         super().__init__()
         self.denoiser, self.steps, self.prediction = denoiser, steps, prediction
-        self.register_buffer("alpha_bar", cosine_schedule(steps).float(), persistent=False)
+        self.alpha_bar = cosine_schedule(steps)
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = √ᾱ_t x_0 + √(1 - ᾱ_t) ε."""
@@ -103,7 +104,8 @@ class GaussianDiffusion(nn.Module):
         """x_0 from x_T, normal noise, by so many moves."""
         times = self.times(number)[::-1]
         for start, end in pairwise(times):
-            noise = torch.randn(x.shape, generator=generator, device=x.device).to(x) if eta else None
+            device = x.device if generator is None else generator.device
+            noise = torch.randn(x.shape, generator=generator, device=device).to(x) if eta else None
             x = self.move(x, start, end, eta, noise)
         return x
 
@@ -125,7 +127,7 @@ class GaussianDiffusion(nn.Module):
             number: of steps, at most.
             generator: of the noise.
         """
-        log_snr = torch.logit(self.alpha_bar[1:].double().clamp(max=1 - 1e-12)).cpu()
+        log_snr = torch.logit(self.alpha_bar[1:])
         wanted = torch.linspace(float(log_snr[0]), float(log_snr[-1]), number, dtype=torch.float64)
         measured = (torch.searchsorted(-log_snr, -wanted) + 1).clamp(max=self.steps).unique()
         found = []
@@ -153,7 +155,7 @@ class GaussianDiffusion(nn.Module):
             residuals: m, (T + 1,), see `residuals`.
             levels: into how many levels [-1, 1] is divided, whose probabilities are meant; None for a density.
         """
-        snr = self.alpha_bar / (1 - self.alpha_bar)
+        snr = (self.alpha_bar / (1 - self.alpha_bar)).to(x0.device)
         fall = (snr[t - 1] - snr[t]).to(x0.dtype)
         squares = (x0 - self.denoised(self.noised(x0, t, noise[0]), t)[0]).square().flatten(1)
         r = fall * residuals[t]
@@ -166,13 +168,13 @@ class GaussianDiffusion(nn.Module):
 
     def _prior_divergence(self, x0: Tensor) -> Tensor:
         """KL(N(√ᾱ_T x_0, 1 - ᾱ_T) | N(0, 1)): (B,)."""
-        last = self.alpha_bar[-1]
-        return 0.5 * (last * x0.square() - last - torch.log1p(-last)).flatten(1).sum(dim=1)
+        last = self.alpha_bar[-1].item()
+        return 0.5 * (last * x0.square() - last - math.log1p(-last)).flatten(1).sum(dim=1)
 
     def _scales(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """√ᾱ_t and √(1 - ᾱ_t), (B, 1, …)."""
-        share: Tensor = self.alpha_bar[t].to(like.dtype).reshape(-1, *[1] * (like.dim() - 1))
-        return share.sqrt(), (1 - share).sqrt()
+        share = self.alpha_bar.to(t.device)[t].reshape(-1, *[1] * (like.dim() - 1))
+        return share.sqrt().to(like.dtype), (1 - share).sqrt().to(like.dtype)
 
 
 def _log_normal(difference: Tensor, deviation: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Bernoulli(ValueLikelihood):
 
 
 class Gaussian(ValueLikelihood):
-    """A density: log p(x | m) = -Σ_i (x_i - m_i)² / 2σ² + log σ + ½ log 2π, one σ for all values.
+    """A density: log p(x | m) = -Σ_i [(x_i - m_i)² / 2σ² + log σ + ½ log 2π], one σ for all values.
 
     A fixed σ makes it a squared error of some weight; a learnt one comes to the root of the mean squared error, which
     weighs reconstruction and KL divergence by itself (Rybkin, Daniilidis & Levine, ICML 2021).

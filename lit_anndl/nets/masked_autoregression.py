@@ -17,7 +17,7 @@ class MaskedAutoregression(nn.Module):
 
     Args:
         inputs: D.
-        hidden: units of the hidden layer; each sees the values up to one of them, in turn.
+        hidden: units of the hidden layer; each sees the values up to a place, and these are spread evenly.
         reverse: whether the order is from the last value to the first.
 
     Shapes: (B, D) → (B, D) and log-determinants (B,).
@@ -30,7 +30,7 @@ class MaskedAutoregression(nn.Module):
         super().__init__()
         self.reverse = reverse
         places = torch.arange(1, inputs + 1)
-        seen = torch.arange(hidden) % max(1, inputs - 1) + 1  # units see the values up to this place
+        seen = torch.arange(hidden) * max(1, inputs - 1) // hidden + 1  # the place up to which a unit sees the values
         self.register_buffer("input_mask", (seen[:, None] >= places).float(), persistent=False)
         self.register_buffer("output_mask", (places[:, None] > seen).float().repeat(2, 1), persistent=False)
         self.input, self.output = nn.Linear(inputs, hidden), nn.Linear(hidden, 2 * inputs)

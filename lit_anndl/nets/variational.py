@@ -81,12 +81,14 @@ class VAE(nn.Module):
         last.bias.copy_(self.likelihood.initial_bias(x))
 
     def encode(self, x: Tensor) -> Posterior:
-        """q(z | x)."""
-        return Posterior(*self.encoder(x).chunk(2, dim=-1))
+        """q(z | x), of single precision at least: its divergence is a small difference."""
+        parameters = self.encoder(x)
+        precision = torch.promote_types(parameters.dtype, torch.float32)
+        return Posterior(*parameters.to(precision).chunk(2, dim=-1))
 
     def decode(self, z: Tensor) -> Tensor:
         """g(z), the likelihood's outputs."""
-        outputs: Tensor = self.decoder(z)
+        outputs: Tensor = self.decoder(z.to(next(self.decoder.parameters())))
         return outputs
 
     def forward(self, x: Tensor) -> Tensor:

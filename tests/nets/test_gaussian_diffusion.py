@@ -27,9 +27,7 @@ class Exact(nn.Module):
 
 
 def exact(steps: int, prediction: Prediction = "noise") -> GaussianDiffusion:
-    diffusion = GaussianDiffusion(Exact(steps, prediction), steps, prediction).double()
-    diffusion.alpha_bar = cosine_schedule(steps)
-    return diffusion
+    return GaussianDiffusion(Exact(steps, prediction), steps, prediction)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

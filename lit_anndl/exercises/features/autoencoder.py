@@ -88,7 +88,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
 
     def check(self, data: MNISTData) -> None:
         """Refuses a code that principal components cannot be compared with, and too few samples."""
-        sample_quality.check(self.quality_samples)
+        sample_quality.check(self.quality_samples, data)
         most = min(len(data.train[0]), SIDE**2)
         if self.code > most:
             raise InputError(f"model.code {self.code} was given, expected {most} at most: as many pixels or images")

@@ -144,7 +144,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     def check(self, data: MNISTData) -> None:
         """Refuses more principal components than there can be, and too few samples."""
-        sample_quality.check(self.quality_samples)
+        sample_quality.check(self.quality_samples, data)
         most = min(len(data.train[0]), SIDE**2)
         if self.svm_components > most:
             raise InputError(f"model.svm_components {self.svm_components} was given, expected {most} at most")

@@ -14,6 +14,7 @@ from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise
 from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
+from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.runtime.errors import InputError
@@ -71,8 +72,8 @@ class BoltzmannExercise(Exercise[MNISTData]):
     def sample(self, number: int, generator: torch.Generator, steps: int = 1000) -> Tensor:
         """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps."""
         rbm = self.restricted()
-        noise = torch.full((number, len(rbm.visible_bias)), 0.5, device=self.device)
-        states = run_chains(rbm, torch.bernoulli(noise, generator=generator), steps - 1, generator)
+        noise = draw(torch.full((number, len(rbm.visible_bias)), 0.5, device=generator.device), generator)
+        states = run_chains(rbm, noise.to(rbm.weight), steps - 1, generator)
         _, probability = rbm.gibbs_step(states, generator)
         return as_images(probability[:, : SIDE**2])
 

@@ -58,6 +58,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     """
 
     metric_names = ("loss",)
+    is_loss_drawn = True
     net: GaussianDiffusion
 
     def __init__(
@@ -73,7 +74,6 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         lr_scheduler: LRSchedulerCallable | None = None,
         quality_samples: NonNegativeInt = 10_000,
     ) -> None:
-        sample_quality.check(quality_samples)
         _check_steps(int(steps), {"sampling_steps": [sampling_steps], "compared_steps": compared_steps})
         super().__init__(
             optimizer, GaussianDiffusion(_unet(channels), int(steps), prediction), lr_scheduler=lr_scheduler
@@ -99,7 +99,8 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         self.seed = data.seed
 
     def check(self, data: MNISTData) -> None:
-        """Refuses images that are no grey levels."""
+        """Refuses images that are no grey levels, and too few of them."""
+        sample_quality.check(self.quality_samples, data)
         if data.binarization != "none":
             raise InputError(f"data.binarization {data.binarization} was given, expected none: grey levels are learnt")
 
@@ -118,15 +119,15 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         x0 = _scaled(batch[0])
         noise = [torch.randn(x0.shape, generator=self.noise).to(x0) for _ in range(2)]
         places = torch.randperm(len(x0), generator=self.noise) + torch.rand(len(x0), generator=self.noise)
-        t = (places / len(x0) * self.net.steps).long().to(x0.device)  # from 0, one in each of as many equal parts
-        errors = self.net.errors(x0, t + 1, noise[0])
-        bits = self.net.bound(x0, t.clamp(min=1) + 1, noise, self.residuals.to(x0)) / _BITS
+        share = places.double().to(x0.device) / len(x0)  # one in each of as many equal parts of [0, 1)
+        errors = self.net.errors(x0, 1 + _whole(share, self.net.steps), noise[0])
+        bits = self.net.bound(x0, 2 + _whole(share, self.net.steps - 1), noise, self.residuals.to(x0)) / _BITS
         if stage == "test":
             self.bounds.append(bits.cpu())
         return {**self.measure(errors, batch), "bits_per_dimension": bits.mean()}
 
-    def on_validation_start(self) -> None:
-        """Begins the noise anew, and measures what the denoiser leaves uncertain."""
+    def on_validation_epoch_start(self) -> None:
+        """Begins the noise anew, and measures what the denoiser, averaged if it is to be, leaves uncertain."""
         self._prepare("val")
 
     def on_test_start(self) -> None:
@@ -142,7 +143,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
         images = data.train[0][:_RESIDUAL_IMAGES].to(next(self.parameters()))
         self.eval()
-        noise = torch.Generator(images.device).manual_seed(self.seed)
+        noise = stream(self.seed, "residuals", images.device)
         self.residuals = self.net.residuals(_scaled(images), _RESIDUAL_STEPS, noise)
         self.noise = stream(self.seed, f"diffusion of {stage}")
 
@@ -173,8 +174,8 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The bound's standard error, and the quality of samples."""
         bits = torch.cat(self.bounds)
-        error = float(bits.std()) / math.sqrt(len(bits))
-        return {"test/bits_per_dimension_error": error, **self._findings(data).summary}
+        error = {"test/bits_per_dimension_error": float(bits.std()) / math.sqrt(len(bits))} if len(bits) > 1 else {}
+        return {**error, **self._findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the quality of samples, and by the number of steps."""
@@ -184,7 +185,8 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves, samples, what becomes of them by the number of steps, ways between test images."""
         yield "loss", curves(history, ["train/loss", "val/loss"], "mean squared error of the prediction", log=True)
-        yield "bits_per_dimension", curves(history, ["val/bits_per_dimension"], "bits per dimension")
+        if "val/bits_per_dimension" in history:
+            yield "bits_per_dimension", curves(history, ["val/bits_per_dimension"], "bits per dimension")
         yield from self._findings(data).figures.items()
 
     def _findings(self, data: MNISTData) -> Findings:
@@ -227,6 +229,11 @@ def _check_steps(steps: int, asked: dict[str, list[PositiveInt]]) -> None:
     for name, numbers in asked.items():
         if too_many := [number for number in numbers if number > steps]:
             raise InputError(f"model.{name} {too_many[0]} was given, expected {steps} at most, the steps of diffusion")
+
+
+def _whole(share: Tensor, number: int) -> Tensor:
+    """Shares in [0, 1) as whole numbers from 0, below some number."""
+    return (share * number).long().clamp(max=number - 1)
 
 
 def _scaled(images: Tensor) -> Tensor:

@@ -18,26 +18,27 @@ _OF = 10_000
 """Samples that seconds are told for."""
 
 
-Sampler = Callable[[int, torch.Generator, int], Tensor]
+StepSampler = Callable[[int, torch.Generator, int], Tensor]
 """A number of images, a generator and a number of steps ↦ images in [0, 1] (n, 1, 28, 28)."""
 
 
-def compared(sample: Sampler, steps: Sequence[int], number: int, data: MNISTData, device: torch.device) -> Table:
+def compared(sample: StepSampler, steps: Sequence[int], number: int, data: MNISTData, device: torch.device) -> Table:
     """The distance of so many samples from validation images, and seconds, by numbers of steps."""
     distance = SampleDistance(data, number, device)
     distances, seconds = [], []
     for each in steps:
 
         def by_steps(count: int, generator: torch.Generator, steps: int = each) -> Tensor:
-            return sample(count, generator, steps)
+            begun = time.perf_counter()
+            images = sample(count, generator, steps).cpu()
+            seconds.append((time.perf_counter() - begun) * _OF / count)
+            return images
 
-        begun = time.perf_counter()
         distances.append(distance.measure(by_steps))
-        seconds.append((time.perf_counter() - begun) * _OF / number)
     return {"steps": list(steps), "Fréchet distance": distances, f"seconds for {_OF} samples": seconds}
 
 
-def of_same_noise(sample: Sampler, steps: Sequence[int], seed: int) -> Figure:
+def of_same_noise(sample: StepSampler, steps: Sequence[int], seed: int) -> Figure:
     """What becomes of the same noise."""
     rows = {}
     for each in steps:

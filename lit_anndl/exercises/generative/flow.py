@@ -30,6 +30,8 @@ from lit_anndl.runtime.records import History, Table
 _BITS = SIDE**2 * math.log(2)
 """Nats per image in one bit per pixel."""
 _SHOWN = 10
+_LEAST_ALPHA = 1e-7
+"""Below it the logits of 0 and 1 are infinite in single precision."""
 
 
 class DigitFlow(GradientExercise[MNISTData]):
@@ -58,6 +60,7 @@ class DigitFlow(GradientExercise[MNISTData]):
     """
 
     metric_names = ("bits_per_dimension", "nll", "logit_log_likelihood")
+    is_loss_drawn = True
     net: NormalizingFlow
 
     def __init__(
@@ -72,9 +75,8 @@ class DigitFlow(GradientExercise[MNISTData]):
         lr_scheduler: LRSchedulerCallable | None = None,
         quality_samples: NonNegativeInt = 10_000,
     ) -> None:
-        sample_quality.check(quality_samples)
-        if not 0 < alpha < 0.5:
-            raise InputError(f"model.alpha {alpha} was given, expected more than 0 and less than 0.5")
+        if not _LEAST_ALPHA <= alpha < 0.5:
+            raise InputError(f"model.alpha {alpha} was given, expected {_LEAST_ALPHA} or more, and less than 0.5")
         if kind == "coupling" and SIDE % 2**scales:
             raise InputError(f"model.scales {scales} was given, but {SIDE} x {SIDE} pixels are halved twice at most")
         transform = (
@@ -100,7 +102,8 @@ class DigitFlow(GradientExercise[MNISTData]):
         self.seed = data.seed
 
     def check(self, data: MNISTData) -> None:
-        """Refuses images that are no grey levels."""
+        """Refuses images that are no grey levels, and too few of them."""
+        sample_quality.check(self.quality_samples, data)
         if data.binarization != "none":
             raise InputError(
                 f"data.binarization {data.binarization} was given, expected none: a density of grey levels is learnt"

@@ -37,7 +37,6 @@ class LatentModel(Exercise[MNISTData]):
         super().__init__()
         if fid_samples < 2:
             raise InputError(f"model.fid_samples {fid_samples} was given, expected 2 or more")
-        sample_quality.check(quality_samples)
         self.latent, self.fid_samples, self.quality_samples = latent, fid_samples, quality_samples
         self.snapshots = LatentSnapshots(snapshot_epochs, latent)
         self._found: Findings | None = None
@@ -62,6 +61,7 @@ class LatentModel(Exercise[MNISTData]):
 
     def check(self, data: MNISTData) -> None:
         """Refuses a batch larger than the data, and a single validation image, which has no covariance."""
+        sample_quality.check(self.quality_samples, data)
         images = len(data.train[0])
         if data.batch_size > images:
             raise InputError(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import random_state
+from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import sample_quality
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.digit_classifier import digit_classifier
@@ -43,7 +43,7 @@ class LatentSpace:
         codes = self._codes(images)
         pairs = zip(codes.split(EVALUATION_BATCH_SIZE), images.split(EVALUATION_BATCH_SIZE), strict=True)
         errors = [(self.decode(code) - batch).square().flatten(1).mean(dim=1) for code, batch in pairs]
-        draws = torch.Generator(device).manual_seed(random_state(data.seed, 3))
+        draws = stream(data.seed, "ways between codes", device)
         number = min(_WAYS, len(codes))
         start, end = (codes[torch.randperm(len(codes), generator=draws, device=device)[:number]] for _ in range(2))
         classifier = digit_classifier()[0].to(device).double()

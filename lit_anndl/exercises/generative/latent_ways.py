@@ -21,7 +21,7 @@ def between_images(encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor]
         decode: back.
         images: (n, 1, height, width), of the model's type and on its device.
     """
-    latents = encode(images[: 2 * _WAYS])
+    latents = encode(images[: 2 * min(_WAYS, len(images) // 2)])
     weights = torch.linspace(0, 1, _POINTS)
     ways = interpolate(latents[::2], latents[1::2], weights, "spherical")
     decoded = decode(ways.flatten(0, 1)).float().unflatten(0, ways.shape[:2]).squeeze(2)

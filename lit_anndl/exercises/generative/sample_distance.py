@@ -5,12 +5,9 @@ from torch import Tensor
 
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import random_state
+from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative.sample_quality import Sampler, frechet_distance
 from lit_anndl.nets.digit_classifier import digit_classifier
-
-_STREAM = 1
-"""Beside that of the samples whose quality is measured at the end."""
 
 
 class SampleDistance:
@@ -35,7 +32,7 @@ class SampleDistance:
     def measure(self, sample: Sampler) -> float:
         """The distance of what is sampled."""
         assert self.real is not None, "without validation images there is no validation"
-        generator = torch.Generator(self.device).manual_seed(random_state(self.seed, _STREAM))
+        generator = stream(self.seed, "samples in validation", self.device)
         return frechet_distance(self.real, self._features(sample(self.number, generator)))
 
     def _features(self, images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import random_state
+from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds, vae_examination
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
@@ -111,7 +111,7 @@ class DigitVAE(Exercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses data that do not fit; the first images that are decoded are the training images' mean."""
         self._scale(data)
-        self.examination.check()
+        self.examination.check(data)
         images = data.train[0]
         if not 0 <= float(images.min()) <= float(images.max()) <= 1:
             raise InputError("data: pixels from 0 to 1 are expected")
@@ -152,17 +152,17 @@ class DigitVAE(Exercise[MNISTData]):
 
     def on_validation_start(self) -> None:
         """Begins the draws of codes anew, so that each epoch is validated by the same."""
-        self.draws = self._generator(0)
+        self.draws = self._stream("codes of val")
 
     def on_test_start(self) -> None:
         """Does so for the test, and drops what an earlier one has found."""
-        self.draws = self._generator(1)
+        self.draws = self._stream("codes of test")
         self.findings = None
 
-    def _generator(self, purpose: int) -> torch.Generator:
+    def _stream(self, purpose: str) -> torch.Generator:
         """On the device, a function of the seed."""
         data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it
-        return torch.Generator(self.device).manual_seed(random_state(data.seed, purpose))
+        return stream(data.seed, purpose, self.device)
 
     def flops_per_step(self, batch: Batch) -> int:
         """The products of encoder and decoder: those of the forward pass three times."""

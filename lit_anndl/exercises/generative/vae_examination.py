@@ -12,7 +12,7 @@ from torch.distributions import Normal
 
 from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import random_state
+from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds, latent_space, sample_quality
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.latent_interpolation import interpolate
@@ -26,6 +26,8 @@ from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *latent_space.SUMMARIES, *sample_quality.SUMMARIES)
 AT_ONCE = 500
+_DECODED_AT_ONCE = 250
+"""Codes: 256 levels of as many pixels in double precision are 400 MB."""
 """Codes that are decoded at a time."""
 _ACTIVE = 0.01
 _SHOWN = 10
@@ -46,9 +48,9 @@ class Examination:
     bound: latent_bounds.BoundOnNLL
     quality_samples: int
 
-    def check(self) -> None:
+    def check(self, data: MNISTData) -> None:
         """Refuses too few samples or images to say something of."""
-        sample_quality.check(self.quality_samples)
+        sample_quality.check(self.quality_samples, data)
         if self.bound.images == 1:
             raise InputError("model.nll_images 1 was given, expected 2 or more, for an error")
 
@@ -63,7 +65,8 @@ def sample(net: VAE, number: int, generator: torch.Generator) -> Tensor:
 
 def decode(net: VAE, codes: Tensor) -> Tensor:
     """E[x | z], in [0, 1]: (B, latent) → (B, 1, 28, 28)."""
-    return net.likelihood.mean(net.decode(codes)).reshape(-1, 1, SIDE, SIDE)
+    parts = codes.split(_DECODED_AT_ONCE)
+    return torch.cat([net.likelihood.mean(net.decode(part)) for part in parts]).reshape(-1, 1, SIDE, SIDE)
 
 
 @torch.no_grad()
@@ -76,7 +79,7 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
     activity = means.var(dim=0) if len(means) > 1 else torch.zeros_like(means[0])
     summary = {"test/active_units": float((activity > _ACTIVE).sum())}
     if scale.is_likelihood:
-        generator = torch.Generator(like.device).manual_seed(random_state(data.seed, 2))
+        generator = stream(data.seed, "codes of the bound", like.device)
         summary |= _likelihood(wanted.bound.measure(net, images.flatten(1), generator), scale)
     if data.binarization == "none":
         summary |= _space(net).measure(data, like.device)
@@ -88,7 +91,7 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         **(_plane_figures(net, means, labels) if net.latent == 2 else {}),
     }
     if not wanted.quality_samples:
-        drawn = sample(net, _SHOWN**2, torch.Generator(like.device).manual_seed(random_state(data.seed, 0)))
+        drawn = sample(net, _SHOWN**2, stream(data.seed, "samples", like.device))
         figures["samples"] = sample_grid(drawn.cpu(), "E[x | z] of codes from the prior")
     divergence = 0.5 * torch.cat([p.mean.square() + p.log_variance.exp() - 1 - p.log_variance for p in posteriors])
     units: Table = {

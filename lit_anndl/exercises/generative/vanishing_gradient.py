@@ -1,5 +1,6 @@
 """How the generator's gradient vanishes as a discriminator is trained ahead of it."""
 
+import torch
 from torch import Tensor
 
 from lit_anndl.nets.adversarial_game import AdversarialGame
@@ -44,9 +45,12 @@ class VanishingGradient:
     def measure(self, step: int, fake: Tensor, game: AdversarialGame) -> None:
         """Measures, if it is time, on images that the generator has made."""
         if self.is_due(step):
-            scores = game.discriminator(fake)
+            before = {name: buffer.clone() for name, buffer in game.discriminator.named_buffers()}
+            with torch.random.fork_rng():  # what is measured changes nothing: neither dropout nor running statistics
+                scores = game.discriminator(fake)
             losses = [ADVERSARIAL_LOSSES[loss].generator(scores) for loss in self.losses]
             self.norms[step] = [float(gradient_norm(loss, game.generator)) for loss in losses]
+            game.discriminator.load_state_dict(before, strict=False)
 
     def summary(self) -> dict[str, float]:
         """The norms after the last steps of the head start, if it is over."""

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lit_anndl import load
+from tests.support.processes import assert_equal_runs
 from tests.support.recorded import artifacts, table
 
 SHORT = ["diffusion", "--model.channels", "[8,8]", "--model.steps", "40", "--model.sampling_steps", "4"]
@@ -13,6 +14,13 @@ SHORT += ["--trainer.max_epochs", "2", "--weight_averaging.decay", "null"]
 @pytest.fixture
 def fit(command, digits):
     return lambda *words: command.run(*SHORT, "--data.directory", str(digits), *words)
+
+
+def test_without_validation_there_is_nothing_to_compare_steps_by(fit, client):
+    words = ("--data.validation_fraction", "0", "--checkpoint.monitor", "train/loss", "--model.eta", "1")
+    figures = artifacts(client, fit(*words).info.run_id, "figures")
+    assert "figures/fewer_steps.png" in figures
+    assert not {"figures/sampling_steps.png", "figures/bits_per_dimension.png"} & figures
 
 
 @pytest.mark.parametrize("prediction", ["velocity", "noise"])
@@ -41,9 +49,17 @@ def test_the_trained_model_samples_encodes_and_decodes(fit, client, tmp_path):
     assert {f"figures/{name}.png" for name in names} <= artifacts(client, run.info.run_id, "figures")
 
 
+def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(fit, command, client):
+    whole, part = fit("--trainer.max_epochs", "3"), fit("--trainer.max_epochs", "2")
+    again = command.run("diffusion", "--resume", part.info.run_id, "--trainer.max_epochs", "3")
+    assert_equal_runs(client, again.info.run_id, whole.info.run_id)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("--model.optimizer", "LBFGS"), "model.optimizer: LBFGS was given, expected one without a line search"),
+        (("--data.test_size", "5"), "model.quality_samples 20 was given with 5 images to compare with"),
         (("--model.sampling_steps", "41"), "model.sampling_steps 41 was given, expected 40 at most"),
         (("--model.compared_steps", "[2,400]"), "model.compared_steps 400 was given, expected 40 at most"),
         (("--model.compared_steps", "[]"), "model.compared_steps [] was given, expected numbers of steps"),

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lit_anndl import load
+from tests.support.processes import assert_equal_runs
 from tests.support.recorded import artifacts
 
 SHORT = ["flow", "--model.steps", "1", "--model.hidden", "8", "--data.batch_size", "50"]
@@ -45,11 +46,19 @@ def test_the_trained_flow_samples_encodes_and_decodes(fit, client):
     assert figures <= artifacts(client, run.info.run_id, "figures")
 
 
+def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(fit, command, client):
+    whole, part = fit("--trainer.max_epochs", "3"), fit("--trainer.max_epochs", "2")
+    again = command.run("flow", "--resume", part.info.run_id, "--trainer.max_epochs", "3")
+    assert_equal_runs(client, again.info.run_id, whole.info.run_id)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("--model.optimizer", "LBFGS"), "model.optimizer: LBFGS was given, expected one without a line search"),
+        (("--data.test_size", "5"), "model.quality_samples 20 was given with 5 images to compare with"),
         (("--model.scales", "3"), "model.scales 3 was given, but 28 x 28 pixels are halved twice at most"),
-        (("--model.alpha", "0.5"), "model.alpha 0.5 was given, expected more than 0 and less than 0.5"),
+        (("--model.alpha", "0.5"), "model.alpha 0.5 was given, expected 1e-07 or more, and less than 0.5"),
         (("--data.binarization", "dynamic"), "data.binarization dynamic was given, expected none"),
         (("--model.steps", "0"), "model.steps"),
     ],

@@ -64,7 +64,7 @@ def test_grey_levels_are_the_yardstick_of_binary_data_too(data: MNISTData) -> No
 def test_none_and_too_few(data: MNISTData) -> None:
     assert measured(data, data.train[0], 0) == Findings()
     with pytest.raises(InputError, match=re.escape("model.quality_samples 3 was given, expected 0 for none, or more")):
-        sample_quality.check(3)
+        sample_quality.check(3, data)
 
 
 def test_global_random_numbers_are_left_alone(data: MNISTData) -> None:
