@@ -14,6 +14,7 @@ from tests.support.recorded import artifacts, printed_metrics, read_artifact
 QUICK = ["surface", "--trainer.max_epochs", "3"]
 CHEAPER = {
     "quality_samples": "50",
+    "compared_samples": "10",
     "ais_temperatures": "145",
     "sampling_chains": "20",
     "inpainting_images": "20",

@@ -73,8 +73,9 @@ class ProcessGroup:
             if (code := self._ranks[0].returncode) >= 0 and code != LOST_CONNECTION:
                 return code
             ending = Interruption(self.signum) if self.signum else RunFailure(self._failure())
+            said = str(ending) if self.signum and code == LOST_CONNECTION else None
             with ignoring_signals():
-                ending.run_id = _abandoned_run(leader)
+                ending.run_id = _abandoned_run(leader, said)
             if isinstance(ending, Interruption):
                 raise_undisturbed(ending)
             raise ending
@@ -178,15 +179,23 @@ def join_group() -> float | None:
     return float(started)
 
 
-def _abandoned_run(leader: str) -> str | None:
-    """The id of the run that a killed process was tracking, marked KILLED, if the store answers in time."""
+def _abandoned_run(leader: str, interrupted: str | None) -> str | None:
+    """The id of the run that a killed process was tracking, marked KILLED, if the store answers in time.
+
+    Args:
+        leader: the process.
+        interrupted: by what, where the process took it for a failure that another had left it.
+    """
     found: list[str | None] = []
 
     def look_up() -> None:
         from lit_anndl.tracking.leftovers import open_store
 
         with suppress(InputError):
-            found.append(open_store().run_of(leader))  # opening it marks the runs of dead processes
+            store = open_store()  # which marks the runs of dead processes
+            found.append(store.run_of(leader))
+            if found[0] and interrupted:
+                store.mark_killed(found[0], interrupted)
 
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()

@@ -122,6 +122,12 @@ class TrackingStore:
             runs = self.client.search_runs(experiments, f"tags.process = '{process}'")
         return next((str(run.info.run_id) for run in runs if run.data.tags["host"] == host()), None)
 
+    def mark_killed(self, run_id: str, error: str) -> None:
+        """Notes that a run was interrupted, whatever it was thought to have ended of."""
+        with self.translate_errors():
+            self.client.set_tag(run_id, "error", error)
+            self.client.set_terminated(run_id, "KILLED")
+
     def outbox(self, run_id: str) -> Outbox:
         """Where a run's undelivered records wait."""
         return Outbox(self.outboxes() / run_id)

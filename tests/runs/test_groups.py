@@ -124,6 +124,15 @@ def test_a_signal_to_one_rank_ends_the_group(group, client):
     assert client.get_run(group.run_id).info.status == "KILLED"
 
 
+def test_a_rank_that_leaves_at_once_has_interrupted_the_run_all_the_same(group, client):
+    os.kill(group.ranks[1], signal.SIGTERM)
+    time.sleep(0.05)
+    os.kill(group.ranks[1], signal.SIGTERM)  # once more ends it before the others know
+    group.assert_ends(143, signal.SIGTERM)
+    run = client.get_run(group.run_id)
+    assert (run.info.status, run.data.tags["error"]) == ("KILLED", "interrupted by SIGTERM")
+
+
 def test_a_signal_ends_a_group_that_waits_for_one_that_does_not_answer(group, client):
     os.kill(group.ranks[1], signal.SIGSTOP)
     time.sleep(1)  # rank 0 comes to wait for it
