@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
+from lit_anndl.runs.launcher import ProcessGroup
+from lit_anndl.runtime.interruption import Interruption
 from tests.support.processes import FIT, checkpoint, runs, wait_until
 from tests.support.ranks import DROPOUT, TWO, watched
 
@@ -124,12 +127,31 @@ def test_a_signal_to_one_rank_ends_the_group(group, client):
     assert client.get_run(group.run_id).info.status == "KILLED"
 
 
-def test_a_rank_that_leaves_at_once_has_interrupted_the_run_all_the_same(group, client):
-    os.kill(group.ranks[1], signal.SIGTERM)
-    time.sleep(0.05)
-    os.kill(group.ranks[1], signal.SIGTERM)  # once more ends it before the others know
-    group.assert_ends(143, signal.SIGTERM)
-    run = client.get_run(group.run_id)
+RANKS = """
+import os, signal, sys
+from lit_anndl.runs.launcher import LOST_CONNECTION, join_group
+from lit_anndl.runtime.liveness import process_tags
+
+join_group()
+if os.environ["LOCAL_RANK"] == "1":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.kill(os.getpid(), signal.SIGTERM)
+from mlflow import MlflowClient
+
+client = MlflowClient()
+client.create_experiment("lost")
+run = client.create_run(client.get_experiment_by_name("lost").experiment_id, tags=process_tags())
+client.set_terminated(run.info.run_id, "FAILED")
+sys.exit(LOST_CONNECTION)
+"""
+"""Rank 1 is interrupted, and leaves before rank 0 knows, which takes it for a failure."""
+
+
+def test_a_run_that_lost_an_interrupted_rank_is_interrupted(client):
+    with pytest.raises(Interruption) as raised:
+        ProcessGroup([sys.executable, "-c", RANKS], 2, time.time()).run()
+    assert raised.value.exit_code == 143
+    run = client.get_run(raised.value.run_id)
     assert (run.info.status, run.data.tags["error"]) == ("KILLED", "interrupted by SIGTERM")
 
 
