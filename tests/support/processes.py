@@ -68,7 +68,7 @@ def checkpoint(run: Run) -> Path:
 
 def training_history(client: MlflowClient, run_id: str) -> Histories:
     """What a run measured: all metrics but the seconds, in the order of their epochs, doubles included."""
-    names = [name for name in client.get_run(run_id).data.metrics if not name.startswith("seconds/")]
+    names = [name for name in client.get_run(run_id).data.metrics if "seconds" not in name]
     return {name: [(m.step, m.value) for m in client.get_metric_history(run_id, name)] for name in sorted(names)}
 
 

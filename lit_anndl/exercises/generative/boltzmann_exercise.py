@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.generative import sample_quality
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise
@@ -24,6 +25,9 @@ from lit_anndl.runtime.records import History, Table
 class BoltzmannExercise(Exercise[MNISTData]):
     """A machine of binary pixels, whose gradients are written out and are not shared by several processes.
 
+    Args:
+        quality_samples: samples whose quality is measured, see `sample_quality`; 0 for none.
+
     Attributes:
         likelihood: how log Z is estimated.
         watched: training images (n, 784), zeros and ones, as many as are held out, whose free energy is compared.
@@ -34,6 +38,10 @@ class BoltzmannExercise(Exercise[MNISTData]):
     likelihood: Likelihood
     watched: Tensor
     findings: Findings | None = None
+
+    def __init__(self, quality_samples: int) -> None:
+        super().__init__()
+        self.quality_samples = quality_samples
 
     @abstractmethod
     def restricted(self) -> RBM:
@@ -48,7 +56,8 @@ class BoltzmannExercise(Exercise[MNISTData]):
         self.seed = data.seed
 
     def check(self, data: MNISTData) -> None:
-        """Refuses more chains than memory holds, and pixels that are no probabilities."""
+        """Refuses more chains than memory holds, pixels that are no probabilities, too few samples."""
+        sample_quality.check(self.quality_samples, data)
         self.likelihood.check(*self.restricted().weight.shape)
         for images in (data.train[0], data.test[0]):
             if not 0 <= float(images.min()) <= float(images.max()) <= 1:
@@ -88,7 +97,10 @@ class BoltzmannExercise(Exercise[MNISTData]):
     def found(self, data: MNISTData) -> Findings:
         """What is found of the tested machine, found once."""
         if self.findings is None:
-            self.findings = self.examine(deepcopy(self.net).to(self.trainer.strategy.root_device), data)
+            device = self.trainer.strategy.root_device
+            examined = self.examine(deepcopy(self.net).to(device), data)
+            quality = sample_quality.measure(self.to(device).sample, data, self.quality_samples, device)
+            self.findings = examined.joined(quality)
         return self.findings
 
 

@@ -16,7 +16,7 @@ from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import dbm_examination
+from lit_anndl.exercises.generative import dbm_examination, sample_quality
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, refuse_settings
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.likelihood import Likelihood
@@ -82,6 +82,7 @@ class DigitDBM(BoltzmannExercise):
         enumerate_states: whether log Z is summed over all states of the first layer, too; null where they are few.
         sampling_steps: after how many Gibbs steps chains are looked at.
         sampling_chains: how many there are, as many as test images at most; 0 for none.
+        quality_samples: samples, each by 1000 Gibbs steps from noise, whose quality is measured; 0 for none.
 
     Raises:
         InputError: there are not two hidden layers, or no epochs, or no steps to sample after; more units of the first
@@ -114,8 +115,9 @@ class DigitDBM(BoltzmannExercise):
         enumerate_states: bool | None = None,
         sampling_steps: list[PositiveInt] = [1, 10, 50, 100, 200, 500],  # noqa: B006  # jsonargparse shows it
         sampling_chains: NonNegativeInt = 500,
+        quality_samples: NonNegativeInt = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(int(quality_samples))
         if len(hidden) != 2:
             raise InputError(f"model.hidden {hidden} was given, expected the units of two layers, such as [500,1000]")
         if not pretraining_epochs + joint_epochs + classifier_epochs:
@@ -163,7 +165,7 @@ class DigitDBM(BoltzmannExercise):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """The bound, and what chains end in."""
-        return dbm_examination.SUMMARIES
+        return (*dbm_examination.SUMMARIES, *sample_quality.SUMMARIES)
 
     @classmethod
     def planned_epochs(cls, arguments: Mapping[str, Any]) -> int:

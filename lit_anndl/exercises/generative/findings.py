@@ -15,3 +15,9 @@ class Findings:
     summary: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+
+    def joined(self, other: "Findings") -> "Findings":
+        """With those of another kind."""
+        return Findings(
+            {**self.summary, **other.summary}, {**self.tables, **other.tables}, {**self.figures, **other.figures}
+        )

@@ -14,7 +14,7 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import rbm_examination
+from lit_anndl.exercises.generative import rbm_examination, sample_quality
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, as_images, refuse_settings
 from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.inpainting_results import Region
@@ -58,6 +58,7 @@ class DigitRBM(BoltzmannExercise):
         enumerate_states: whether log Z is summed over all states of the hidden units, too; null where they are few.
         sampling_steps: after how many Gibbs steps chains are looked at.
         sampling_chains: how many there are, as many as test images at most; 0 for none.
+        quality_samples: samples, each by 1000 Gibbs steps from noise, whose quality is measured; 0 for none.
         inpainting_steps: Gibbs steps that fill in hidden rows; 0 for none.
         inpainting_images: test images whose rows are hidden.
         region: rows [first, last) that the figure of in-painting hides.
@@ -83,11 +84,12 @@ class DigitRBM(BoltzmannExercise):
         enumerate_states: bool | None = None,
         sampling_steps: list[PositiveInt] = [1, 10, 50, 100, 200, 500],  # noqa: B006  # jsonargparse shows it
         sampling_chains: NonNegativeInt = 500,
+        quality_samples: NonNegativeInt = 0,
         inpainting_steps: NonNegativeInt = 50,
         inpainting_images: PositiveInt = 500,
         region: list[NonNegativeInt] = [4, 10],  # noqa: B006  # jsonargparse shows it
     ) -> None:
-        super().__init__()
+        super().__init__(int(quality_samples))
         if len(region) != 2 or not region[0] < region[1] <= SIDE:
             raise InputError(f"model.region {region} was given, expected [first, last] with first < last ≤ {SIDE}")
         refuse_settings(sampling_steps, enumerate_states, hidden)
@@ -115,7 +117,7 @@ class DigitRBM(BoltzmannExercise):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """Likelihood, and what chains end in."""
-        return rbm_examination.SUMMARIES
+        return (*rbm_examination.SUMMARIES, *sample_quality.SUMMARIES)
 
     def build(self, data: MNISTData) -> None:
         """Begins the chains that go on, at noise."""

@@ -17,6 +17,7 @@ from tests.support.refusals import assert_refused
 
 EXERCISE = "dbm"
 NOTHING = ["--model.ais_chains", "0", "--model.sampling_chains", "0", "--model.enumerate_states", "false"]
+NOTHING += ["--model.quality_samples", "0"]
 SHORT = [EXERCISE, "--model.hidden", "[8,5]", "--data.batch_size", "40", *NOTHING]
 EXACT = ["--model.enumerate_states", "true"]
 

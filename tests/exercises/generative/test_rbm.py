@@ -148,3 +148,10 @@ def test_wrong_words_leave_no_run(words, said, command, digits):
     before = len(command.runs())
     assert_refused(command(*SHORT, "--data.directory", str(digits), *NOTHING, *words), said)
     assert len(command.runs()) == before
+
+
+def test_the_quality_of_samples_is_measured_where_it_is_asked_for(fit):
+    assert "quality/fid" not in fit().data.metrics
+    metrics = fit("--model.quality_samples", "20").data.metrics
+    assert 0 <= metrics["quality/coverage"] <= 1
+    assert metrics["quality/fid"] > metrics["quality/fid_floor"]
