@@ -14,7 +14,7 @@ FILES = sorted(FOLDER.rglob("*.py"))
 ROOMS = (
     ("runtime",),
     ("data", "nets", "plots"),
-    ("modules",),
+    ("modules", "quality"),
     ("exercises", "tracking", "callbacks"),
     ("config",),
     ("runs",),

@@ -16,8 +16,6 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative import latent_space, sample_quality
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
@@ -25,6 +23,8 @@ from lit_anndl.nets.mlp import Activation
 from lit_anndl.plots.images import filters, image_rows
 from lit_anndl.plots.latent import code_map, tsne
 from lit_anndl.plots.learning import curves
+from lit_anndl.quality import latent_space, sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

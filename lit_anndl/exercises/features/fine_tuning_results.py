@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative.latent_space import LatentSpace
 from lit_anndl.plots.images import filter_panels
 from lit_anndl.plots.latent import code_maps, tsne
+from lit_anndl.quality.latent_space import LatentSpace
 
 _FILTERS = 64
 

@@ -18,13 +18,13 @@ from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes, pretrained_space
 from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
-from lit_anndl.exercises.generative import latent_space, sample_quality
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.encoder_decoder import StackedAutoencoder
 from lit_anndl.nets.mlp import Activation
 from lit_anndl.plots.learning import bars, curves, gradient_norms
+from lit_anndl.quality import latent_space, sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

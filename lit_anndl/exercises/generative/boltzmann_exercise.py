@@ -10,14 +10,14 @@ from torch import Tensor
 
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative import sample_quality
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Exercise
 from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

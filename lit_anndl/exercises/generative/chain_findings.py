@@ -10,11 +10,11 @@ from torch import Tensor
 
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.exercises.generative import gibbs_chains
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.gibbs_chains import Chains
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import DigitClassifier
 from lit_anndl.plots.images import image_rows
+from lit_anndl.quality.findings import Findings
 
 SHOWN = 12
 """Chains, or filled-in images, in a figure."""

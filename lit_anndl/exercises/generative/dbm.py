@@ -16,9 +16,8 @@ from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import dbm_examination, sample_quality
+from lit_anndl.exercises.generative import dbm_examination
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, refuse_settings
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Metrics, parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
@@ -29,6 +28,8 @@ from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States
 from lit_anndl.nets.deep_boltzmann_learning import DBMLearning
 from lit_anndl.nets.mean_field_classifier import MeanFieldClassifier, MeanFieldInput
 from lit_anndl.plots.learning import curves
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

@@ -12,11 +12,11 @@ from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
 from lit_anndl.exercises.generative import chain_findings, gibbs_chains, likelihood
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.deep_boltzmann import DBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.plots.distributions import histograms
 from lit_anndl.plots.images import filters
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
 BOUND = "log_likelihood_bound"

@@ -13,8 +13,7 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import diffusion_steps, latent_ways, sample_quality
-from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.exercises.generative import diffusion_steps, latent_ways
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.dequantization import grey_levels
@@ -22,6 +21,8 @@ from lit_anndl.nets.gaussian_diffusion import GaussianDiffusion, Prediction
 from lit_anndl.nets.unet import UNet
 from lit_anndl.plots.learning import curves
 from lit_anndl.plots.sampling_steps import quality_by_steps
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative.sample_distance import SampleDistance
 from lit_anndl.plots.images import image_rows
+from lit_anndl.quality.sample_distance import SampleDistance
 from lit_anndl.runtime.records import Table
 
 _SHOWN = 10

@@ -14,8 +14,7 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import latent_ways, sample_quality
-from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.exercises.generative import latent_ways
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.dequantization import LogitSpace, UniformDequantization, VariationalDequantization
@@ -24,6 +23,8 @@ from lit_anndl.nets.multiscale_coupling import MultiscaleCoupling
 from lit_anndl.nets.normalizing_flow import NormalizingFlow
 from lit_anndl.plots.images import image_rows
 from lit_anndl.plots.learning import curves
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import gan_figures, gan_settings, sample_quality
+from lit_anndl.exercises.generative import gan_figures, gan_settings
 from lit_anndl.exercises.generative.gan_nets import AdversarialNets
 from lit_anndl.exercises.generative.gan_settings import Balance
 from lit_anndl.exercises.generative.latent_model import LatentModel
@@ -22,6 +22,7 @@ from lit_anndl.exercises.generative.vanishing_gradient import VanishingGradient
 from lit_anndl.modules.exercise import Metrics, parameters_per_layer
 from lit_anndl.nets.adversarial_game import ACCURACIES, AdversarialGame
 from lit_anndl.nets.adversarial_losses import AdversarialLossName, clip_weights
+from lit_anndl.quality import sample_quality
 from lit_anndl.runtime.records import History, Table
 
 

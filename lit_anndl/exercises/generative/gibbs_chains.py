@@ -10,6 +10,7 @@ from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.nets.autocorrelation import autocorrelation_time
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import DigitClassifier
+from lit_anndl.quality.sample_quality import entropy_bits
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (
@@ -54,12 +55,6 @@ def class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
     side = round(images.shape[1] ** 0.5)
     predicted = classifier(images.float().reshape(-1, 1, side, side)).argmax(dim=1)
     return torch.bincount(predicted, minlength=CLASSES) / len(images)
-
-
-def entropy_bits(shares: Tensor) -> float:
-    """The entropy of some shares: log₂ 10 = 3.32 for ten classes that are equally frequent."""
-    present = shares[shares > 0]
-    return abs(float((present * present.log2()).sum()))
 
 
 def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains) -> dict[str, float]:

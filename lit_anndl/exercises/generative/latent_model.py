@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative import sample_quality
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.latent_snapshots import LatentSnapshots
-from lit_anndl.exercises.generative.sample_distance import SampleDistance
 from lit_anndl.modules.exercise import Exercise
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.sample_distance import SampleDistance
 from lit_anndl.runtime.errors import InputError
 
 _DRAWN_AT_ONCE = 1000

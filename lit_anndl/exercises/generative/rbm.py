@@ -14,9 +14,8 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import rbm_examination, sample_quality
+from lit_anndl.exercises.generative import rbm_examination
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, as_images, refuse_settings
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Metrics
@@ -26,6 +25,8 @@ from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
 from lit_anndl.plots.learning import curves
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
 

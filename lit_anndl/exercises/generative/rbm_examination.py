@@ -11,13 +11,13 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
 from lit_anndl.exercises.generative import chain_findings, gibbs_chains, inpainting_results, likelihood
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.inpainting import inpaint
 from lit_anndl.plots.distributions import histograms
 from lit_anndl.plots.images import filters
 from lit_anndl.plots.inpainting_errors import inpainting_errors
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*likelihood.summaries(), *gibbs_chains.SUMMARIES)

@@ -15,7 +15,6 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds, vae_examination
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.importance_bound import Terms, terms
@@ -23,6 +22,7 @@ from lit_anndl.nets.likelihoods import LikelihoodName, make_likelihood
 from lit_anndl.nets.mlp import Activation
 from lit_anndl.nets.variational import VAE
 from lit_anndl.plots.learning import curves
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 

@@ -13,14 +13,15 @@ from torch.distributions import Normal
 from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import latent_bounds, latent_space, sample_quality
-from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.exercises.generative import latent_bounds
 from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.nets.variational import VAE
 from lit_anndl.plots.images import image_rows, sample_grid
 from lit_anndl.plots.interpolation import interpolation
 from lit_anndl.plots.latent import code_map
 from lit_anndl.plots.latent_units import unit_activity
+from lit_anndl.quality import latent_space, sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 

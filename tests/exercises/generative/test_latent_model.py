@@ -3,7 +3,7 @@ import torch
 
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.latent_snapshots import LatentSnapshots
-from lit_anndl.exercises.generative.sample_distance import SampleDistance
+from lit_anndl.quality.sample_distance import SampleDistance
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative.latent_space import LatentSpace
+from lit_anndl.quality.latent_space import LatentSpace
 
 
 @pytest.fixture

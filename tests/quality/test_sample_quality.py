@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative import sample_quality
-from lit_anndl.exercises.generative.findings import Findings
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 
 CPU = torch.device("cpu")

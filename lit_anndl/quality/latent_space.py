@@ -9,10 +9,10 @@ from torch import Tensor
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import sample_quality
-from lit_anndl.exercises.generative.findings import Findings
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.perceptual_path import perceptual_path_length
+from lit_anndl.quality import sample_quality
+from lit_anndl.quality.findings import Findings
 
 SUMMARIES = ("latent/mse", "latent/path_length")
 OF_AUTOENCODERS = (*SUMMARIES, *sample_quality.SUMMARIES)

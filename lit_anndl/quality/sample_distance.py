@@ -6,8 +6,8 @@ from torch import Tensor
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative.sample_quality import Sampler, frechet_distance
 from lit_anndl.nets.digit_classifier import digit_classifier
+from lit_anndl.quality.sample_quality import Sampler, frechet_distance
 
 
 class SampleDistance:
