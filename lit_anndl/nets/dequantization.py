@@ -1,12 +1,23 @@
 """Densities of images of 256 grey levels: continuous values that round to them, and logits of these."""
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 LEVELS = 256
+_Nats = TypeVar("_Nats", float, Tensor)
+
+
+def bits_per_dimension(nats: _Nats, values: int) -> _Nats:
+    """Bits for each of so many values, of nats for all of them.
+
+    >>> bits_per_dimension(8 * math.log(2), 4)
+    2.0
+    """
+    return nats / (values * math.log(2))
 
 
 def grey_levels(images: Tensor) -> Tensor:

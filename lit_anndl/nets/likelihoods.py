@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from lit_anndl.nets.dequantization import LEVELS
+
 LikelihoodName = Literal["bernoulli", "gaussian", "categorical"]
-LEVELS = 256
 _SMOOTHING = 0.5
 """Of so many values more than there are each is 1/2, for log-odds that are finite."""
 

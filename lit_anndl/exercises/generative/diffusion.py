@@ -16,7 +16,7 @@ from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import diffusion_steps, latent_ways
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.nets.dequantization import grey_levels
+from lit_anndl.nets.dequantization import bits_per_dimension, grey_levels
 from lit_anndl.nets.gaussian_diffusion import GaussianDiffusion, Prediction
 from lit_anndl.nets.unet import UNet
 from lit_anndl.plots.learning import curves
@@ -26,8 +26,6 @@ from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-_BITS = SIDE**2 * math.log(2)
-"""Nats per image in one bit per pixel."""
 _AT_ONCE = 250
 _RESIDUAL_IMAGES, _RESIDUAL_STEPS = 64, 40
 """By how many training images, at how many steps, it is measured what the denoiser leaves uncertain."""
@@ -122,7 +120,8 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         places = torch.randperm(len(x0), generator=self.noise) + torch.rand(len(x0), generator=self.noise)
         share = places.double().to(x0.device) / len(x0)  # one in each of as many equal parts of [0, 1)
         errors = self.net.errors(x0, 1 + _whole(share, self.net.steps), noise[0])
-        bits = self.net.bound(x0, 2 + _whole(share, self.net.steps - 1), noise, self.residuals.to(x0)) / _BITS
+        nats = self.net.bound(x0, 2 + _whole(share, self.net.steps - 1), noise, self.residuals.to(x0))
+        bits = bits_per_dimension(nats, SIDE**2)
         if stage == "test":
             self.bounds.append(bits.cpu())
         return {**self.measure(errors, batch), "bits_per_dimension": bits.mean()}

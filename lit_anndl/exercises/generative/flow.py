@@ -1,6 +1,5 @@
 """Digits by normalizing flows, whose likelihood is exact but for the dequantization of grey levels."""
 
-import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -17,7 +16,12 @@ from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_ways
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.nets.dequantization import LogitSpace, UniformDequantization, VariationalDequantization
+from lit_anndl.nets.dequantization import (
+    LogitSpace,
+    UniformDequantization,
+    VariationalDequantization,
+    bits_per_dimension,
+)
 from lit_anndl.nets.masked_autoregression import AutoregressiveFlow
 from lit_anndl.nets.multiscale_coupling import MultiscaleCoupling
 from lit_anndl.nets.normalizing_flow import NormalizingFlow
@@ -28,8 +32,6 @@ from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-_BITS = SIDE**2 * math.log(2)
-"""Nats per image in one bit per pixel."""
 _SHOWN = 10
 _LEAST_ALPHA = 1e-7
 """Below it the logits of 0 and 1 are infinite in single precision."""
@@ -117,7 +119,11 @@ class DigitFlow(GradientExercise[MNISTData]):
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """Bits per pixel, and nats per image."""
         nll = -outputs.sum(dim=1).mean()
-        return {"bits_per_dimension": nll / _BITS, "nll": nll, "logit_log_likelihood": outputs[:, 0].mean()}
+        return {
+            "bits_per_dimension": bits_per_dimension(nll, SIDE**2),
+            "nll": nll,
+            "logit_log_likelihood": outputs[:, 0].mean(),
+        }
 
     def on_validation_start(self) -> None:
         """Begins the noise anew, so that each epoch has the same."""

@@ -50,7 +50,7 @@ def run(rbm: RBM, start: Tensor, steps: Sequence[int], pixels: int, generator: t
     return Chains(looks, torch.stack(energies).cpu())
 
 
-def class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
+def _class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
     """Which share of images (n, visible) is taken for each class: (10,)."""
     side = round(images.shape[1] ** 0.5)
     predicted = classifier(images.float().reshape(-1, 1, side, side)).argmax(dim=1)
@@ -63,7 +63,7 @@ def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains
     The first half of the latter counts as the way to the machine's distribution.
     """
     _, last = max(from_noise.looks.items())
-    shares = class_shares(classifier, last)
+    shares = _class_shares(classifier, last)
     energies = from_images.free_energies
     values = (
         entropy_bits(shares),
@@ -79,7 +79,7 @@ def classes_table(classifier: DigitClassifier, chains: Mapping[str, Chains]) -> 
     lines = []
     for start, each in chains.items():
         for steps, images in sorted(each.looks.items()):
-            shares = class_shares(classifier, images)
+            shares = _class_shares(classifier, images)
             lines.append([start, steps, *shares.tolist(), entropy_bits(shares)])
     headings = ["start", "steps", *map(str, range(CLASSES)), "entropy [bits]"]
     return {heading: list(column) for heading, column in zip(headings, zip(*lines, strict=True), strict=True)}

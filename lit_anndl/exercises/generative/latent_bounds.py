@@ -78,11 +78,6 @@ def scale(likelihood: LikelihoodName, binarization: Binarization) -> Scale:
     return found
 
 
-def bits_per_dimension(nll: float) -> float:
-    """Of 784 pixels, from nats per image."""
-    return nll / (SIDE**2 * math.log(2))
-
-
 @dataclass(frozen=True)
 class BoundOnNLL:
     """-L_k on test images, the estimate of -log p(x) that is published.

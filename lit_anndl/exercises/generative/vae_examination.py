@@ -14,6 +14,7 @@ from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds
+from lit_anndl.nets.dequantization import bits_per_dimension
 from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.nets.variational import VAE
 from lit_anndl.plots.images import image_rows, sample_grid
@@ -119,7 +120,7 @@ def _likelihood(measured: tuple[float, float] | None, scale: latent_bounds.Scale
     if measured is None:
         return {}
     nll, error = measured
-    bits = {"test/bits_per_dimension": latent_bounds.bits_per_dimension(nll)} if scale.targets == "levels" else {}
+    bits = {"test/bits_per_dimension": bits_per_dimension(nll, SIDE**2)} if scale.targets == "levels" else {}
     return {f"test/{scale.name('nll')}": nll, f"test/{scale.name('nll_error')}": error, **bits}
 
 
