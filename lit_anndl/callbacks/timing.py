@@ -1,6 +1,7 @@
 """Where a run's seconds go."""
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -16,10 +17,14 @@ class Timing(Callback):
 
     Args:
         started: when the command started, as `time.time()`.
+
+    Attributes:
+        clock: the seconds that count, from any moment on.
     """
 
     def __init__(self, started: float) -> None:
         self.started = started
+        self.clock: Callable[[], float] = time.perf_counter
         self.to_first_step: float | None = None
         self.elapsed: list[float] = []
         self.fit_seconds = 0.0
@@ -35,7 +40,7 @@ class Timing(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock of the fit, where it stood."""
-        self._fit_began = time.perf_counter() - self.fit_seconds
+        self._fit_began = self.clock() - self.fit_seconds
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Notes the end of the first training step (which may take several optimizer steps)."""
@@ -66,4 +71,4 @@ class Timing(Callback):
         return {"epoch": list(range(len(self.elapsed))), "seconds": self.elapsed}
 
     def _now(self) -> float:
-        return time.perf_counter() - self._fit_began
+        return self.clock() - self._fit_began

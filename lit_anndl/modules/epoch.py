@@ -19,6 +19,11 @@ class EpochMeans:
         """Takes a batch's metrics, scalars."""
         self.batches.append({name: value.detach() for name, value in metrics.items()})
 
+    def extend(self, metrics: dict[str, Tensor]) -> None:
+        """Takes the metrics of several batches, (batches) each."""
+        columns = [values.unbind() for values in metrics.values()]
+        self.batches += [dict(zip(metrics, each, strict=True)) for each in zip(*columns, strict=True)]
+
     def reset(self) -> dict[str, Tensor]:
         """The means over the batches, with which the next epoch begins anew."""
         batches, self.batches = self.batches, []

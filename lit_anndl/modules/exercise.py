@@ -1,7 +1,7 @@
 """What every exercise is: a LightningModule that trains on lists of batches and can show what it found."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from lightning.pytorch import LightningModule
@@ -9,7 +9,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.data.streams import DRAWN
@@ -41,6 +41,8 @@ class Exercise(LightningModule, Generic[Data]):
         shares_gradients: whether several processes may train it together, each on its share of the examples.
         phases: those of training, None where there is one; averages of weights begin anew with each, early
             stopping looks at the last.
+        together: learns from a list of batches together with other runs, given this exercise and the batches; returns
+            the metrics of each batch, (steps), or None where they have to be learnt from alone.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 
@@ -51,6 +53,7 @@ class Exercise(LightningModule, Generic[Data]):
     shares_gradients = True
     phases: Phases | None = None
     trains_in_parts = False
+    together: "Callable[[Exercise[Any], list[Any]], Metrics | None] | None" = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,6 +97,25 @@ class Exercise(LightningModule, Generic[Data]):
         """The setting, among these arguments, that fixes the number of epochs; None if training may be extended."""
         return end_of_schedule(arguments)[0]
 
+    @classmethod
+    def trains_side_by_side(cls, arguments: Mapping[str, Any]) -> bool:
+        """Whether runs with these arguments, which differ in their seeds, may take their steps together."""
+        return False
+
+    def side_by_side(
+        self, modules: Sequence[Any], generators: Sequence[Generator]
+    ) -> Callable[[Sequence[list[Any]]], list[Metrics]] | None:
+        """Takes the steps of several of these exercises, after equally many, as one; None where that cannot be done.
+
+        Args:
+            modules: the exercises.
+            generators: in the place of torch's own, one for each.
+
+        Returns:
+            a function of the batches of each: the metrics of each, one after the other, (steps).
+        """
+        return None
+
     def flops_per_step(self, batch: Any) -> int:
         """Floating-point operations of a training batch, by which the number of threads is chosen; 0 for one thread."""
         return 0
@@ -131,9 +153,7 @@ class Exercise(LightningModule, Generic[Data]):
             closure: for optimizers that evaluate the loss several times.
         """
         if not isinstance(optimizer, LightningOptimizer):  # whose own count keeps global_step true
-            progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
-            progress.ready += 1
-            progress.completed += 1
+            self._count_steps(1)
         optimizer.step(*closure)
 
     def clip(self, optimizer: Any) -> None:
@@ -177,7 +197,19 @@ class Exercise(LightningModule, Generic[Data]):
         return self.make_optimizers() if made is None else made
 
     def training_step(self, batches: list[Any], _: int) -> None:
-        """Learns from batches one by one, no more than `max_steps` optimizer steps in all."""
+        """Learns from batches one by one, or from all together with other runs."""
+        learnt = self.together(self, batches) if self.together else None
+        if learnt is None:
+            done = self._learn_one_by_one(batches)
+        else:
+            done = len(batches)
+            self._count_steps(done)
+            self.epoch_means.extend(learnt)
+        share_buffers(self)
+        self.epoch_means.refuse_divergence(self, done)
+
+    def _learn_one_by_one(self, batches: list[Any]) -> int:
+        """Learns from each batch, no more than `max_steps` optimizer steps in all; from how many it has learnt."""
         schedules, limit = self._schedules("step"), self.trainer.max_steps
         done = 0
         for batch in batches:
@@ -187,8 +219,7 @@ class Exercise(LightningModule, Generic[Data]):
             done += 1
             for schedule in schedules:
                 schedule.step()
-        share_buffers(self)
-        self.epoch_means.refuse_divergence(self, done)
+        return done
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and moves learning rates that change by epochs."""
@@ -242,6 +273,12 @@ class Exercise(LightningModule, Generic[Data]):
         values = {name: float(value) for name, value in metrics.items()}
         for logger in self.trainer.loggers:
             logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.global_step)
+
+    def _count_steps(self, number: int) -> None:
+        """Counts optimizer steps that Lightning does not see."""
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
+        progress.ready += number
+        progress.completed += number
 
     def _may_bypass_lightning(self) -> bool:
         """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""

@@ -1,9 +1,12 @@
 """Backpropagation written out, for nets so small that automatic differentiation costs more than the arithmetic."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from lit_anndl.nets.mlp import MLP
+from lit_anndl.nets.stacked_mlp import affine
 
 _relu_backward = torch.ops.aten.threshold_backward.default
 
@@ -21,35 +24,42 @@ class SquaredErrorBackpropagation:
     back-propagating errors, Nature 323 (1986).
 
     Args:
-        net: a multilayer perceptron with ReLU units; the gradients are left in this very net.
+        net: a multilayer perceptron with ReLU units.
+        parameters: the weights and biases of its layers, in which the gradients are left: by default its own, or
+            those of P such networks, stacked along a first dimension.
 
     Raises:
         ValueError: the net has other units.
     """
 
-    def __init__(self, net: MLP) -> None:
-        others = [layer for layer in net if not isinstance(layer, nn.Linear | nn.ReLU)]
-        if others:
-            raise ValueError(f"backpropagation is written out for ReLU units only, not for {others[0]}")
-        self.layers = [(layer.weight, layer.bias) for layer in net if isinstance(layer, nn.Linear)]
+    def __init__(self, net: MLP, parameters: Sequence[nn.Parameter] | None = None) -> None:
+        if not can_write_out(net):
+            raise ValueError(f"backpropagation is written out for ReLU units only, not for {net}")
+        own = list(net.parameters()) if parameters is None else parameters
+        self.layers = list(zip(own[::2], own[1::2], strict=True))
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """E of a batch: inputs (B, d), targets (B, outputs) → scalar."""
+        """E of a batch: inputs (B, d), targets (B, outputs) → scalar; of stacked ones (P, B, …) → (P)."""
         *hidden, (weight, bias) = self.layers
         activations = [inputs]
         for hidden_weight, hidden_bias in hidden:
-            activations.append(torch.addmm(hidden_bias, activations[-1], hidden_weight.t()).relu_())
-        residuals = torch.addmm(bias, activations[-1], weight.t()).sub_(targets)
-        error = residuals.square().mean()
-        self._descend(activations, residuals.mul_(2 / residuals.numel()))
+            activations.append(affine(activations[-1], hidden_weight, hidden_bias).relu_())
+        residuals = affine(activations[-1], weight, bias).sub_(targets)
+        error = residuals.square().mean(dim=(-2, -1))
+        self._descend(activations, residuals.mul_(2 / residuals.shape[-2:].numel()))
         return error
 
     def _descend(self, activations: list[Tensor], delta: Tensor) -> None:
         """Carries δ from the output to the first layer, leaving the gradients on the way."""
         for level in range(len(self.layers) - 1, -1, -1):
             weight, bias = self.layers[level]
-            weight.grad = delta.t() @ activations[level]
-            bias.grad = delta.sum(dim=0)
+            weight.grad = delta.mT @ activations[level]
+            bias.grad = delta.sum(dim=-2)
             if level:
                 delta = _relu_backward(delta @ weight, activations[level], 0)
+
+
+def can_write_out(net: nn.Module) -> bool:
+    """Whether a net is one that backpropagation is written out for."""
+    return isinstance(net, MLP) and all(isinstance(layer, nn.Linear | nn.ReLU) for layer in net)

@@ -77,7 +77,7 @@ def raise_undisturbed(interruption: Interruption) -> NoReturn:
 @contextmanager
 def handlers(wanted: Mapping[int, Any]) -> Iterator[dict[int, Any]]:
     """Signal handlers for a while; yields those that are put back."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         wanted = {}
     before = {signum: signal.signal(signum, handler) for signum, handler in wanted.items()}
     try:
@@ -87,9 +87,16 @@ def handlers(wanted: Mapping[int, Any]) -> Iterator[dict[int, Any]]:
             signal.signal(signum, handler)
 
 
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def deferring() -> Iterator[None]:
-    """Within it signals wait, GRACE_SECONDS at most; the first is raised at the end."""
+    """Within it signals wait, GRACE_SECONDS at most; the first is raised at the end. Other threads get no signals."""
+    if not _is_main_thread():
+        yield
+        return
     deferral = Deferral()
     deferral.start()
     try:
@@ -116,19 +123,31 @@ class Deferral:
     """Notes signals instead of raising, so that training can end where it can be resumed exactly.
 
     It waits no longer than GRACE_SECONDS; after that, or at a second signal, the Interruption is raised anywhere, once.
+    In another thread than the main one it knows what the main thread's has noted.
     """
 
     def __init__(self) -> None:
-        self.pending: Interruption | None = None
+        self._noted: Interruption | None = None
+        self._main: Deferral | None = None
         self._active = ExitStack()
+
+    @property
+    def pending(self) -> Interruption | None:
+        """The signal that waits, or has waited until the end."""
+        return self._main.pending if self._main else self._noted
 
     def start(self) -> None:
         """Takes the handlers over."""
-        self._active.enter_context(handlers(dict.fromkeys((*SIGNALS, signal.SIGALRM), self._note)))
+        if _is_main_thread():
+            self._active.enter_context(handlers(dict.fromkeys((*SIGNALS, signal.SIGALRM), self._note)))
+            _in_main_thread.append(self)
+            self._active.callback(_in_main_thread.remove, self)
+        else:
+            self._main = _in_main_thread[-1] if _in_main_thread else None
 
     def stop(self) -> None:
         """Gives them back; a signal noted until now is kept in `pending`."""
-        if self.pending:
+        if self._noted:
             signal.setitimer(signal.ITIMER_REAL, 0)
         self._active.close()
 
@@ -138,9 +157,13 @@ class Deferral:
             raise_undisturbed(self.pending)
 
     def _note(self, signum: int, _: FrameType | None) -> None:
-        if self.pending is None:
-            self.pending = Interruption(signum)
+        if self._noted is None:
+            self._noted = Interruption(signum)
             signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
-            acknowledge(f"{self.pending}; the epoch is finished first, once more ends it now")
+            acknowledge(f"{self._noted}; the epoch is finished first, once more ends it now")
         else:
-            _raise_once(self.pending)
+            _raise_once(self._noted)
+
+
+_in_main_thread: list[Deferral] = []
+"""Those of the main thread that are active, the latest last."""

@@ -50,6 +50,8 @@ class Definition:
             nothing.
         direction: minimize or maximize.
         seeds: each trial is run with each of them, and its value is the median.
+        seeds_together: auto to train the seeds of a trial as one program where the exercise can (their seconds are
+            shares of it), never for one after the other.
         sampler: how a trial is chosen: tpe, random, grid (every combination), gp (Gaussian process), qmc
             (quasi-random), cmaes.
         sampler_seed: of the sampler.
@@ -88,6 +90,7 @@ class Definition:
     overrides: dict[str, Any] = field(default_factory=dict)
     direction: Literal["minimize", "maximize"] = "minimize"
     seeds: list[NonNegativeInt] = field(default_factory=lambda: [0])
+    seeds_together: Literal["auto", "never"] = "auto"
     sampler: Literal["tpe", "random", "grid", "gp", "qmc", "cmaes"] = "tpe"
     sampler_seed: NonNegativeInt = 0
     pruner: Literal["none", "median", "hyperband"] = "none"
@@ -177,7 +180,16 @@ class Definition:
 BEST = "best"
 """The row of a search: its best trial."""
 
-_COMMAND_ONLY = {"timeout", "max_failures", "workers", "workers_per_gpu", "launcher", "storage", "slurm"}
+_COMMAND_ONLY = {
+    "seeds_together",
+    "timeout",
+    "max_failures",
+    "workers",
+    "workers_per_gpu",
+    "launcher",
+    "storage",
+    "slurm",
+}
 _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
 PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together", "costs"}

@@ -14,6 +14,7 @@ from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 
 from lit_anndl.config.configuration import Configuration, parse
+from lit_anndl.runs.crew import Companion, run_together
 from lit_anndl.runs.resume import continuation
 from lit_anndl.runs.run import Result, run
 from lit_anndl.runtime.errors import InputError, RunFailure, Stopped, Unreachable
@@ -106,20 +107,41 @@ def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) ->
     name = row or f"{trial.number} " + " ".join(f"{key.rpartition('.')[2]}={short(v)}" for key, v in chosen.items())
     tags = {"mlflow.parentRunId": parent, "study": definition.name, "trial": str(trial.number)}
     tags |= {"trial_state": "RUNNING", **({"row": row} if row else {})}
-    for position, seed in enumerate(definition.seeds):
-        if str(seed) in trial.user_attrs.get("metrics", {}):
-            continue
+    position = {seed: number for number, seed in enumerate(definition.seeds)}
+
+    def run_seed(seed: int, companion: Companion | None = None) -> None:
         fresh = replace(configure(definition, chosen, seed), name=f"{name} seed={seed}")
-        epochs = fresh.epochs or 0
         metric = definition.metric if definition.pruner != "none" else None
-        reporter = _Reporter(trial, seed, metric, position * epochs, lost)
-        start = partial(run, callbacks=[reporter], tags=tags, varied=definition.varied_anywhere)
+        reporter = _Reporter(trial, seed, metric, position[seed] * (fresh.epochs or 0), lost)
+        callbacks = [reporter, *([companion] if companion else [])]
+        start = partial(run, callbacks=callbacks, tags=tags, varied=definition.varied_anywhere)
         result = _run_or_resume(trial, seed, fresh, start, definition.argv(chosen, seed))
         if definition.metric not in result.metrics:
             raise RunFailure(f"the run with seed {seed} measured no {definition.metric}")
         note(trial, "metrics", seed, result.metrics)
+
+    missing = [seed for seed in definition.seeds if str(seed) not in trial.user_attrs.get("metrics", {})]
+    if missing and _may_train_together(definition, configure(definition, chosen, missing[0])):
+        tags["seconds_shared_by"] = str(len(missing))
+        _raise_first(run_together([partial(run_seed, seed) for seed in missing]))
+    else:
+        for seed in missing:
+            run_seed(seed)
     measured: dict[str, dict[str, float]] = trial.user_attrs["metrics"]
     return median(measured[str(seed)][definition.metric] for seed in definition.seeds)
+
+
+def _may_train_together(definition: Definition, configuration: Configuration) -> bool:
+    """Whether the seeds of a trial may be trained as one program; a pruner looks at one after the other."""
+    wanted = len(definition.seeds) > 1 and definition.seeds_together == "auto" and definition.pruner == "none"
+    return wanted and configuration.model_class.trains_side_by_side(configuration.model_arguments)
+
+
+def _raise_first(outcomes: Sequence[Any]) -> None:
+    """Raises what one of several runs has ended with: first of all that it was stopped."""
+    errors = [each for each in outcomes if isinstance(each, BaseException)]
+    for error in sorted(errors, key=lambda each: not isinstance(each, Stopped)):
+        raise error
 
 
 def configure(definition: Definition, chosen: Overrides, seed: int) -> Configuration:

@@ -7,7 +7,7 @@ from torch import nn
 from lit_anndl.nets.ensemble import Ensemble
 from lit_anndl.nets.mlp import MLP
 from lit_anndl.nets.noise import GaussianNoise
-from lit_anndl.nets.penalty import WeightPenalty
+from lit_anndl.nets.penalty import WeightPenalty, weight_matrices
 
 
 def test_noise_has_its_standard_deviation_in_training_and_none_after() -> None:
@@ -42,13 +42,13 @@ def test_penalty_is_the_sum_over_all_weights_but_the_biases() -> None:
     net = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1))
     for parameter, values in zip(net.parameters(), ([[1.0, -2.0]], [9.0], [[3.0]], [9.0]), strict=True):
         parameter.data = torch.tensor(values)
-    assert WeightPenalty(net, l1=0.5, l2=0)().item() == pytest.approx(0.5 * 6)
-    assert WeightPenalty(net, l1=0, l2=0.1)().item() == pytest.approx(0.1 * 14)
+    assert WeightPenalty(weight_matrices(net.parameters()), l1=0.5, l2=0)().item() == pytest.approx(0.5 * 6)
+    assert WeightPenalty(weight_matrices(net.parameters()), l1=0, l2=0.1)().item() == pytest.approx(0.1 * 14)
 
 
 def test_gradient_of_the_penalty() -> None:
     net = MLP((2, 4, 1)).double()
-    WeightPenalty(net, l1=0.3, l2=0.7)().backward()
+    WeightPenalty(weight_matrices(net.parameters()), l1=0.3, l2=0.7)().backward()
     weight = net[0].weight
     torch.testing.assert_close(weight.grad, 0.3 * weight.detach().sign() + 1.4 * weight.detach())
     assert net[0].bias.grad is None

@@ -1,21 +1,24 @@
 """Least squares by multilayer perceptrons: what the exercises that fit a function z = f(x, y) share."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation
+from lit_anndl.modules.stacked_optimizer import is_elementwise
+from lit_anndl.modules.stacked_training import Member, StackedTraining
+from lit_anndl.nets.backpropagation import SquaredErrorBackpropagation, can_write_out
 from lit_anndl.nets.ensemble import Ensemble
 from lit_anndl.nets.mlp import MLP, Activation
-from lit_anndl.nets.penalty import WeightPenalty
+from lit_anndl.nets.penalty import WeightPenalty, weight_matrices
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
 
@@ -89,8 +92,11 @@ class BivariateRegression(GradientExercise[Points]):
             for _ in range(members)
         ]
         net = nets[0] if members == 1 else Ensemble(nets)
-        super().__init__(optimizer, net, None if l1 or l2 else written_out(net))
-        self.penalty = WeightPenalty(net, l1, l2) if l1 or l2 else None
+        penalised = bool(l1 or l2)
+        written_out = not penalised and can_write_out(net)
+        super().__init__(optimizer, net, SquaredErrorBackpropagation(nets[0]) if written_out else None)
+        self.nets = nets
+        self.penalty = WeightPenalty(weight_matrices(net.parameters()), l1, l2) if penalised else None
         self.members = members
         self.batch_norm = batch_norm
 
@@ -98,6 +104,32 @@ class BivariateRegression(GradientExercise[Points]):
     def summaries(cls) -> tuple[str, ...]:
         """What is said of the tested weights and of the training curve."""
         return ("final/mse", "final/gap", "lowest/mse", "lowest/epoch")
+
+    @classmethod
+    def trains_side_by_side(cls, arguments: Mapping[str, Any]) -> bool:
+        """With an optimizer that looks at each weight alone."""
+        return is_elementwise(pkgutil.resolve_name(arguments["optimizer"]["class_path"]))
+
+    def side_by_side(
+        self, modules: Sequence["BivariateRegression[Points]"], generators: Sequence[Generator]
+    ) -> Callable[[Sequence[list[Batch]]], list[Metrics]] | None:
+        """All their networks as one, on a single device, without a bound on gradients or on steps."""
+        plain = self.bypass_lightning and not self.gradient_clipping and self.trainer.max_steps < 0
+        if not (plain and is_elementwise(type(self.optimizer))):
+            return None
+        members = [Member(each.nets, each.optimizer, own) for each, own in zip(modules, generators, strict=True)]
+        training = StackedTraining(members, self.make_optimizer, self._stacked_penalty if self.penalty else None)
+        return lambda batches: [{"mse": errors} for errors in training.learn(batches)]
+
+    def on_train_start(self) -> None:
+        """Lets the members of an ensemble learn side by side."""
+        super().on_train_start()
+        if (
+            self.members > 1
+            and self.together is None
+            and (learn := self.side_by_side([self], [torch.default_generator]))
+        ):
+            self.together = lambda _, batches: learn([batches])[0]
 
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """The mean squared error; each member of an ensemble has the same targets unless it has its own."""
@@ -113,6 +145,10 @@ class BivariateRegression(GradientExercise[Points]):
         """
         error: Tensor = self.members * metrics["mse"]
         return error + self.penalty() if self.penalty else error
+
+    def _stacked_penalty(self, parameters: Sequence[nn.Parameter]) -> WeightPenalty:
+        assert self.penalty is not None
+        return WeightPenalty(weight_matrices(parameters, stacked=True), self.penalty.l1, self.penalty.l2)
 
     def check(self, data: Points) -> None:
         """Refuses bootstrap samples for others than the members, and batches without a variance."""
@@ -143,10 +179,3 @@ class BivariateRegression(GradientExercise[Points]):
         like = next(self.parameters())
         batch = tuple(tensor.to(like) for tensor in examples)
         return float(self.measure(self.net(batch[0]), batch)["mse"])
-
-
-def written_out(net: nn.Module) -> SquaredErrorBackpropagation | None:
-    """Backpropagation without automatic differentiation, for nets that it is written out for."""
-    if not isinstance(net, MLP) or not all(isinstance(layer, nn.Linear | nn.ReLU) for layer in net):
-        return None
-    return SquaredErrorBackpropagation(net)
