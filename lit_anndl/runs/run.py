@@ -19,8 +19,9 @@ from lit_anndl.runs.compose import Parts, compose
 from lit_anndl.runs.memory import state_bytes
 from lit_anndl.runs.parallel import is_lost_connection
 from lit_anndl.runtime import provenance
+from lit_anndl.runtime.deferral import deferring
 from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure, Stopped, TakenOver, first_line
-from lit_anndl.runtime.interruption import deferring, ignoring_signals
+from lit_anndl.runtime.interruption import ignoring_signals
 from lit_anndl.runtime.records import ELAPSED
 from lit_anndl.tracking.tracker import Tracker
 

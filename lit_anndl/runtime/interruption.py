@@ -1,12 +1,11 @@
-"""Ctrl-C, SIGTERM and the like as an exception, at a moment that suits."""
+"""Ctrl-C, SIGTERM and the like as an exception."""
 
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -16,7 +15,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """Ctrl-C, and what clusters send before they take the machine away."""
 GRACE_SECONDS = 10.0
 """How long training may go on to a good place to stop; clusters kill half a minute after SIGTERM."""
-_STDERR = 2
 
 
 class Interruption(Stopped):
@@ -59,10 +57,10 @@ _raised: list[float] = []
 
 def _raise_interruption(signum: int, _: FrameType | None = None) -> None:
     """Handles a signal by raising, unless one has been raised just now."""
-    _raise_once(Interruption(signum))
+    raise_once(Interruption(signum))
 
 
-def _raise_once(interruption: Interruption) -> None:
+def raise_once(interruption: Interruption) -> None:
     """Raises an Interruption, unless one is being dealt with."""
     if not _raised or time.monotonic() - _raised[-1] > GRACE_SECONDS:
         raise_undisturbed(interruption)
@@ -88,59 +86,7 @@ def handlers(wanted: Mapping[int, Any]) -> Iterator[dict[int, Any]]:
 
 
 @contextmanager
-def deferring() -> Iterator[None]:
-    """Within it signals wait, GRACE_SECONDS at most; the first is raised at the end."""
-    deferral = Deferral()
-    deferral.start()
-    try:
-        yield
-    finally:
-        deferral.stop()
-        deferral.raise_pending()
-
-
-@contextmanager
 def ignoring_signals() -> Iterator[None]:
     """Within it, what is done because of one signal is not disturbed by another."""
     with handlers(dict.fromkeys(SIGNALS, signal.SIG_IGN)):
         yield
-
-
-def acknowledge(message: str) -> None:
-    """Tells who sits at a terminal that a signal was heard; safe within a handler."""
-    if os.isatty(_STDERR):
-        os.write(_STDERR, f"\n{message}\n".encode())
-
-
-class Deferral:
-    """Notes signals instead of raising, so that training can end where it can be resumed exactly.
-
-    It waits no longer than GRACE_SECONDS; after that, or at a second signal, the Interruption is raised anywhere, once.
-    """
-
-    def __init__(self) -> None:
-        self.pending: Interruption | None = None
-        self._active = ExitStack()
-
-    def start(self) -> None:
-        """Takes the handlers over."""
-        self._active.enter_context(handlers(dict.fromkeys((*SIGNALS, signal.SIGALRM), self._note)))
-
-    def stop(self) -> None:
-        """Gives them back; a signal noted until now is kept in `pending`."""
-        if self.pending:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        self._active.close()
-
-    def raise_pending(self) -> None:
-        """Raises the signal noted until now, if there is one."""
-        if self.pending:
-            raise_undisturbed(self.pending)
-
-    def _note(self, signum: int, _: FrameType | None) -> None:
-        if self.pending is None:
-            self.pending = Interruption(signum)
-            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
-            acknowledge(f"{self.pending}; the epoch is finished first, once more ends it now")
-        else:
-            _raise_once(self.pending)

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.random_patterns import RandomPatternData
-from lit_anndl.exercises.recurrent.associative_memory import STATE_TOLERANCE, STORAGES, Rule, StorageRule, wilson
+from lit_anndl.exercises.recurrent.associative_memory import STATE_TOLERANCE, wilson
+from lit_anndl.exercises.recurrent.storage_rule import STORAGES, Rule, StorageRule
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.nets.recall import recall
 from lit_anndl.plots.memories import capacity
