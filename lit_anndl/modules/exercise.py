@@ -256,15 +256,3 @@ class Exercise(LightningModule, Generic[Data]):
     def _evaluate(self, batch: Any, stage: str) -> None:
         metrics = {f"{stage}/{name}": value for name, value in self.evaluate_batch(batch, stage).items()}
         self.log_dict(metrics, batch_size=self.examples_in(batch), sync_dist=self.trainer.world_size > 1)
-
-
-def parameters_per_layer(net: nn.Module) -> Table:
-    """The layers that own parameters, in order: name, type and number of trainable parameters."""
-    layers = [
-        (name, type(layer).__name__, sum(p.numel() for p in own if p.requires_grad))
-        for name, layer in net.named_modules()
-        if (own := list(layer.parameters(recurse=False)))
-    ]
-    total = ("total", "", sum(count for *_, count in layers))
-    names, types, counts = zip(*layers, total, strict=True)
-    return {"layer": list(names), "type": list(types), "parameters": list(counts)}

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.modules.epoch import mean_over_processes
-from lit_anndl.modules.exercise import Data, Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Data, Exercise, Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table

@@ -15,7 +15,8 @@ from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.plots.images import confusion, worst_mistakes
+from lit_anndl.plots.confusion_matrix import confusion
+from lit_anndl.plots.images import worst_mistakes
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
 

@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
@@ -180,7 +180,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
     def test_codes(self, data: MNISTData) -> Tensor:
         """The codes of the test images, on the CPU."""
         like = next(self.parameters())
-        return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(EVALUATION_BATCH_SIZE)])
+        return in_batches(lambda images: self.encode(images.to(like)).cpu(), data.test[0])
 
     def _findings(self, data: MNISTData) -> Findings:
         """What is found of the code and of samples, found once."""

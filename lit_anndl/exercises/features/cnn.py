@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.digits.idx import CLASSES
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.shifts import LARGEST_SHIFT, shifted
 from lit_anndl.modules.image_classifier import ImageClassifier
@@ -133,8 +133,7 @@ class DigitCNN(ImageClassifier):
     def _accuracy(self, copies: Tensor, labels: Tensor) -> float:
         """The share told right of images in several copies (K, n, 1, H, W)."""
         like = next(self.parameters())
-        batches = copies.flatten(0, 1).split(EVALUATION_BATCH_SIZE)
-        predicted = torch.cat([self(images.to(like)).argmax(dim=1).cpu() for images in batches])
+        predicted = in_batches(lambda images: self(images.to(like)).argmax(dim=1).cpu(), copies.flatten(0, 1))
         return float((predicted == labels.repeat(len(copies))).double().mean())
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lit_anndl.data.digits.idx import SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.plots.images import filter_panels
 from lit_anndl.plots.latent import code_maps, tsne
@@ -44,7 +44,7 @@ def planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
     Codes that t-SNE has no map of are left out.
     """
     (images, labels), axes = data.test, ("first unit of the code", "second unit of the code")
-    codes = {f"codes {when}": _in_batches(net[:-1], images).numpy() for when, net in nets.items()}
+    codes = {f"codes {when}": _outputs(net[:-1], images).numpy() for when, net in nets.items()}
     units = next(iter(codes.values())).shape[1]
     if units > 2 and most:
         maps, axes = {name: tsne(each[:most]) for name, each in codes.items()}, ("t-SNE 1", "t-SNE 2")
@@ -67,11 +67,11 @@ def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList, device:
 
 
 def _accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
-    return float((_in_batches(net, images).argmax(dim=1) == labels).float().mean())
+    return float((_outputs(net, images).argmax(dim=1) == labels).float().mean())
 
 
 @torch.no_grad()
-def _in_batches(net: nn.Module, images: Tensor) -> Tensor:
+def _outputs(net: nn.Module, images: Tensor) -> Tensor:
     """What a net makes of images (n, 1, 28, 28), on the CPU."""
     like = next(net.parameters())
-    return torch.cat([net(each.flatten(1).to(like)).cpu().float() for each in images.split(EVALUATION_BATCH_SIZE)])
+    return in_batches(lambda batch: net(batch.flatten(1).to(like)).cpu().float(), images)

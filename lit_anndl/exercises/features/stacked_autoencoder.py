@@ -18,7 +18,8 @@ from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes, pretrained_space
 from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
-from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.encoder_decoder import StackedAutoencoder
 from lit_anndl.nets.mlp import Activation

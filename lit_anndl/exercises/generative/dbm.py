@@ -13,13 +13,14 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import CLASSES, SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import dbm_examination
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, refuse_settings
 from lit_anndl.exercises.generative.likelihood import Likelihood
-from lit_anndl.modules.exercise import Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
@@ -282,8 +283,8 @@ class DigitDBM(BoltzmannExercise):
             self.learning.stack(self.net)
         if self.phase.name == JOINT:
             with torch.no_grad():
-                energies = [-self.net.bound(self._infer(v)) for v in self.watched.split(EVALUATION_BATCH_SIZE)]
-            self.epoch_means.append({"free_energy": torch.cat(energies).mean()})
+                energies = in_batches(lambda v: -self.net.bound(self._infer(v)), self.watched)
+            self.epoch_means.append({"free_energy": energies.mean()})
         super().on_train_epoch_end()
 
     def on_validation_start(self) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.digits.idx import SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
 from lit_anndl.exercises.generative import chain_findings, gibbs_chains, likelihood
@@ -73,14 +73,13 @@ def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
 
 def _mean_bound(dbm: DBM, images: Tensor) -> float:
     """The mean of the bound on log p*(v) over images (n, visible)."""
-    bounds = [dbm.bound(dbm.mean_field(each, _CONVERGED)) for each in images.split(EVALUATION_BATCH_SIZE)]
-    return float(torch.cat(bounds).double().mean())
+    return float(in_batches(lambda v: dbm.bound(dbm.mean_field(v, _CONVERGED)), images).double().mean())
 
 
 def _with_second_layer(dbm: DBM, images: Tensor, generator: torch.Generator) -> Tensor:
     """Images with states of h₂ that are drawn from what is inferred: (n, visible + second)."""
-    seconds = [dbm.mean_field(each, _CONVERGED).second for each in images.split(EVALUATION_BATCH_SIZE)]
-    return torch.cat([images, torch.bernoulli(torch.cat(seconds), generator=generator)], dim=1)
+    means = in_batches(lambda v: dbm.mean_field(v, _CONVERGED).second, images)
+    return torch.cat([images, torch.bernoulli(means, generator=generator)], dim=1)
 
 
 def _filters(weights: Tensor, name: str) -> Figure:

@@ -19,7 +19,8 @@ from lit_anndl.exercises.generative.gan_nets import AdversarialNets
 from lit_anndl.exercises.generative.gan_settings import Balance
 from lit_anndl.exercises.generative.latent_model import LatentModel
 from lit_anndl.exercises.generative.vanishing_gradient import VanishingGradient
-from lit_anndl.modules.exercise import Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.nets.adversarial_game import ACCURACIES, AdversarialGame
 from lit_anndl.nets.adversarial_losses import AdversarialLossName, clip_weights
 from lit_anndl.quality import sample_quality

@@ -15,7 +15,8 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds, vae_examination
-from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.importance_bound import Terms, terms
 from lit_anndl.nets.likelihoods import LikelihoodName, make_likelihood
