@@ -109,6 +109,7 @@ class GradientExercise(Exercise[Data]):
 
     def on_test_start(self) -> None:
         """Drops the outputs of an earlier test."""
+        super().on_test_start()
         self.test_outputs.clear()
 
     def flops_per_step(self, batch: Batch) -> int:

@@ -128,7 +128,7 @@ def _train_and_test(parts: Parts) -> dict[str, float]:
         trainer.test(parts.model, datamodule=parts.data, verbose=False)
     metrics = {name: float(value) for name, value in {**measured, **trainer.callback_metrics}.items()}
     if infinite := [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]:
-        raise RunFailure(f"{infinite[0]} after the last step: try a smaller learning rate (--model.optimizer.lr)")
+        raise RunFailure(f"{infinite[0]} after the last step: {parts.model.advice()}")
     return {**metrics, **_sizes(parts), **parts.timing.metrics()}
 
 

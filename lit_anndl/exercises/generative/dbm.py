@@ -179,9 +179,9 @@ class DigitDBM(BoltzmannExercise):
         """The machine between image and second layer on one side, first layer on the other."""
         return self.net.as_rbm()
 
-    def examine(self, net: DBM, data: MNISTData) -> Findings:
+    def examine(self, data: MNISTData) -> Findings:
         """The bound, chains, filters."""
-        return dbm_examination.examine(net, data, self.examination)
+        return dbm_examination.examine(self.net, data, self.examination)
 
     def make_optimizers(self) -> Any:
         """One for each phase."""
@@ -314,4 +314,4 @@ class DigitDBM(BoltzmannExercise):
         for name, ylabel in _CURVES.items():
             if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
                 yield name, curves(history, logged, ylabel, log=name == "loss", phases=self.phases.starts)
-        yield from self.found(data).figures.items()
+        yield from self.findings(data).figures.items()

@@ -92,6 +92,7 @@ class AssociativeMemory(Exercise[Patterns]):
 
     def on_test_start(self) -> None:
         """Drops an earlier test."""
+        super().on_test_start()
         self.recalled.clear()
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:

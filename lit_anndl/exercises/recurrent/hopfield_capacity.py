@@ -63,6 +63,7 @@ class HopfieldCapacity(Exercise[RandomPatternData]):
 
     def on_test_start(self) -> None:
         """Drops an earlier test."""
+        super().on_test_start()
         self.exact.clear()
 
     def examples_in(self, batch: tuple[float, Tensor, dict[float, Tensor]]) -> int:
