@@ -150,7 +150,14 @@ class Exercise(Restorable, Generic[Data]):
         """Bounds the gradients of an optimizer's parameters, if a bound is set."""
         if self.gradient_clipping:
             bound, kind = self.gradient_clipping
+            bound *= self.gradient_scale
             self.clip_gradients(optimizer, gradient_clip_val=bound, gradient_clip_algorithm=kind)
+
+    @property
+    def gradient_scale(self) -> float:
+        """What a loss is multiplied by for half precision, and so its gradients are until the optimizer's step."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return float(scaler.get_scale()) if scaler else 1.0
 
     # What can be seen of it
 

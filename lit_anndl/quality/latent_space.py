@@ -13,6 +13,7 @@ from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.perceptual_path import perceptual_path_length
 from lit_anndl.quality import sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.runtime.terminal import announce
 
 SUMMARIES = ("latent/mse", "latent/path_length")
 OF_AUTOENCODERS = (*SUMMARIES, *sample_quality.SUMMARIES)
@@ -70,6 +71,8 @@ class LatentSpace:
 def examine_autoencoder(space: LatentSpace, data: MNISTData, number: int, device: torch.device) -> Findings:
     """The code of an autoencoder without a prior, and the quality of samples from a Gaussian fitted to training codes.
 
+    Of the code nothing is measured where images are binarized: what is compared are grey images, which were not learnt.
+
     Args:
         space: the trained encoder and decoder.
         data: what it was trained on, and the test images.
@@ -80,4 +83,7 @@ def examine_autoencoder(space: LatentSpace, data: MNISTData, number: int, device
         return Findings()
     sampler = space.gaussian_sampler(data.train[0].to(device))
     quality = sample_quality.measure(sampler, data, number, device)
+    if data.binarization != "none":
+        announce(f"latent/… is left out: of data.binarization {data.binarization} no grey images are learnt")
+        return quality
     return Findings({**space.measure(data, device), **quality.summary}, quality.tables, quality.figures)
