@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lit_anndl import fit
-from lit_anndl.data.digits import idx
+from lit_anndl.data.digits import idx, idx_format
 from tests.support.refusals import assert_refused
 
 
@@ -42,8 +42,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = generator.integers(0, 60, (size, 28, 28), dtype=np.uint8)
         pixels[np.arange(size), 2 * classes + 4] = 250
         pixels[np.arange(size), :, 2 * classes + 4] = 250
-        (folder / images).write_bytes(idx.encode(pixels))
-        (folder / labels).write_bytes(idx.encode(classes))
+        (folder / images).write_bytes(idx_format.encode(pixels))
+        (folder / labels).write_bytes(idx_format.encode(classes))
     return folder
 
 

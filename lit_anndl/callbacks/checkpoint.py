@@ -16,9 +16,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_anndl.callbacks.ranks import random_states
 from lit_anndl.data.streams import DRAWN
+from lit_anndl.runtime.deferral import Deferral
 from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.files import write_atomically
-from lit_anndl.runtime.interruption import Deferral, Interruption
+from lit_anndl.runtime.interruption import Interruption
 
 _LONGEST_UNSAVED_SECONDS = 30.0
 """How much training a power cut may cost, where epochs are shorter."""

@@ -1,13 +1,14 @@
 """Data sets that fit in memory, as tensors on the training device."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
 
 from lit_anndl.data.batches import Batch, EvaluationBatches, TensorBatches
 from lit_anndl.data.bootstrap import bootstrap
@@ -15,6 +16,15 @@ from lit_anndl.data.data_module import DataModule
 
 EVALUATION_BATCH_SIZE = 1000
 """Examples per validation and test step: no gradients, so memory allows more than in training."""
+
+
+def in_batches(function: Callable[[Tensor], Tensor], examples: Tensor) -> Tensor:
+    """What a function makes of many examples (n, …), EVALUATION_BATCH_SIZE of them at a time.
+
+    >>> in_batches(lambda batch: batch[:, :1], torch.zeros(2500, 3)).shape
+    torch.Size([2500, 1])
+    """
+    return torch.cat([function(batch) for batch in examples.split(EVALUATION_BATCH_SIZE)])
 
 
 class InMemoryData(DataModule):

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature
 from typing import Any, Generic, TypeVar
 
-from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from torch import Generator, Tensor, nn
 
 from lit_anndl.data.data_module import DataModule
-from lit_anndl.data.streams import DRAWN
-from lit_anndl.modules.epoch import EpochMeans, mean_over_processes, refuse_infinite_weights, share_buffers
+from lit_anndl.modules.epoch import EpochMeans, log_epoch, refuse_infinite_weights, share_buffers
 from lit_anndl.modules.phases import Phases
-from lit_anndl.modules.restore import HYPER_PARAMETERS, match_precision, refuse_foreign_checkpoint
+from lit_anndl.modules.restore import Restorable
 from lit_anndl.modules.schedules import end_of_schedule
 from lit_anndl.runtime.records import History, Table
 
@@ -24,7 +23,7 @@ Metrics = dict[str, Tensor]
 """Scalars by name, such as `loss`; without the stage, `train`, `val` or `test`."""
 
 
-class Exercise(LightningModule, Generic[Data]):
+class Exercise(Restorable, Generic[Data]):
     """A model with its training, its metrics, and figures and tables of its tested run.
 
     Subclasses say what one batch does, in `train_batch` and `evaluate_batch`, and make their optimizers, one, several
@@ -34,8 +33,7 @@ class Exercise(LightningModule, Generic[Data]):
 
     Attributes:
         net: what maps inputs to outputs.
-        exercise: the name of the preset, by which a checkpoint is known.
-        arguments: what the class was made with, as plain data; kept in checkpoints for `load_from_checkpoint`.
+        examined: what `examined_once` has found since the latest test began, by the method that has found it.
         gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
             no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
         shares_gradients: whether several processes may train it together, each on its share of the examples.
@@ -47,8 +45,6 @@ class Exercise(LightningModule, Generic[Data]):
     """
 
     net: nn.Module
-    exercise: str = ""
-    arguments: Mapping[str, Any] | None = None
     gradient_clipping: tuple[float, str] | None = None
     shares_gradients = True
     phases: Phases | None = None
@@ -59,6 +55,7 @@ class Exercise(LightningModule, Generic[Data]):
         super().__init__()
         self.automatic_optimization = False
         self.epoch_means = EpochMeans()
+        self.examined: dict[str, Any] = {}
         self._made: Any = None
 
     # What it is
@@ -79,6 +76,9 @@ class Exercise(LightningModule, Generic[Data]):
     def check(self, data: Data) -> None:
         """Refuses data that do not fit the model, with InputError."""
 
+    def initialize(self, data: Data) -> None:
+        """Sets weights that begin at values of the training data, which are read by now."""
+
     @classmethod
     def monitors(cls) -> tuple[str, ...]:
         """The metrics that the best weights may be chosen by: none of the test."""
@@ -91,6 +91,11 @@ class Exercise(LightningModule, Generic[Data]):
         By default as many as the learning rate's schedule is made for.
         """
         return end_of_schedule(arguments)[1]
+
+    @classmethod
+    def learning_rates(cls) -> tuple[str, ...]:
+        """The settings that the learning rates are, one for each optimizer that the class is made with."""
+        return tuple(f"model.{name}.lr" for name in signature(cls).parameters if name.endswith("optimizer"))
 
     @classmethod
     def tied_to_epochs(cls, arguments: Mapping[str, Any]) -> str | None:
@@ -119,6 +124,11 @@ class Exercise(LightningModule, Generic[Data]):
     def flops_per_step(self, batch: Any) -> int:
         """Floating-point operations of a training batch, by which the number of threads is chosen; 0 for one thread."""
         return 0
+
+    def advice(self) -> str:
+        """What to try where training diverges."""
+        flags = " or ".join(f"--{rate}" for rate in self.learning_rates())
+        return f"try a smaller learning rate ({flags}) or larger batches" if flags else "try other settings"
 
     # What one batch does
 
@@ -160,7 +170,14 @@ class Exercise(LightningModule, Generic[Data]):
         """Bounds the gradients of an optimizer's parameters, if a bound is set."""
         if self.gradient_clipping:
             bound, kind = self.gradient_clipping
+            bound *= self.gradient_scale
             self.clip_gradients(optimizer, gradient_clip_val=bound, gradient_clip_algorithm=kind)
+
+    @property
+    def gradient_scale(self) -> float:
+        """What a loss is multiplied by for half precision, and so its gradients are until the optimizer's step."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return float(scaler.get_scale()) if scaler else 1.0
 
     # What can be seen of it
 
@@ -206,7 +223,7 @@ class Exercise(LightningModule, Generic[Data]):
             self._count_steps(done)
             self.epoch_means.extend(learnt)
         share_buffers(self)
-        self.epoch_means.refuse_divergence(self, done)
+        self.epoch_means.refuse_divergence(self, done, self.advice)
 
     def _learn_one_by_one(self, batches: list[Any]) -> int:
         """Learns from each batch, no more than `max_steps` optimizer steps in all; from how many it has learnt."""
@@ -223,9 +240,13 @@ class Exercise(LightningModule, Generic[Data]):
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and moves learning rates that change by epochs."""
-        self.log_epoch({f"train/{name}": value for name, value in self.epoch_means.reset().items()})
+        log_epoch(self, {f"train/{name}": value for name, value in self.epoch_means.reset().items()})
         for schedule in self._schedules("epoch"):
             schedule.step()
+
+    def on_test_start(self) -> None:
+        """Drops what was found of an earlier test."""
+        self.examined.clear()
 
     def validation_step(self, batch: Any, _: int) -> None:
         """Logs the validation metrics."""
@@ -241,38 +262,12 @@ class Exercise(LightningModule, Generic[Data]):
 
     def on_train_end(self) -> None:
         """Tests no weights that have diverged: the last step may have been the one."""
-        refuse_infinite_weights(self)
+        refuse_infinite_weights(self, self.advice)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes whose checkpoint it is, and how many processes share its epochs; keeps no weights that diverged."""
-        refuse_infinite_weights(self)
-        checkpoint["exercise"] = self.exercise
-        checkpoint["processes"] = self.trainer.world_size
-        checkpoint["drawn"] = DRAWN
-        if self.arguments is not None:
-            checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {**HYPER_PARAMETERS, **self.arguments}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the precision that each tensor was saved in."""
-        match_precision(self, checkpoint["state_dict"])
-
-    @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: Any, *arguments: Any, **options: Any) -> Any:
-        """The exercise with a checkpoint's weights, `best.ckpt` for instance; no other arguments are needed.
-
-        Raises:
-            InputError: the checkpoint would build classes that are neither this project's nor a library's.
-        """
-        refuse_foreign_checkpoint(checkpoint_path)
-        return super().load_from_checkpoint(checkpoint_path, *arguments, **{"weights_only": True, **options})
-
-    def log_epoch(self, metrics: Mapping[str, Tensor]) -> None:
-        """Hands an epoch's metrics to loggers and callbacks, for a fifth of what `self.log` costs per epoch."""
-        metrics = {name: mean_over_processes(self.trainer, value) for name, value in metrics.items()}
-        self.trainer.callback_metrics.update(metrics)
-        values = {name: float(value) for name, value in metrics.items()}
-        for logger in self.trainer.loggers:
-            logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.global_step)
+        """Keeps no weights that diverged."""
+        refuse_infinite_weights(self, self.advice)
+        super().on_save_checkpoint(checkpoint)
 
     def _count_steps(self, number: int) -> None:
         """Counts optimizer steps that Lightning does not see."""
@@ -293,15 +288,3 @@ class Exercise(LightningModule, Generic[Data]):
     def _evaluate(self, batch: Any, stage: str) -> None:
         metrics = {f"{stage}/{name}": value for name, value in self.evaluate_batch(batch, stage).items()}
         self.log_dict(metrics, batch_size=self.examples_in(batch), sync_dist=self.trainer.world_size > 1)
-
-
-def parameters_per_layer(net: nn.Module) -> Table:
-    """The layers that own parameters, in order: name, type and number of trainable parameters."""
-    layers = [
-        (name, type(layer).__name__, sum(p.numel() for p in own if p.requires_grad))
-        for name, layer in net.named_modules()
-        if (own := list(layer.parameters(recurse=False)))
-    ]
-    total = ("total", "", sum(count for *_, count in layers))
-    names, types, counts = zip(*layers, total, strict=True)
-    return {"layer": list(names), "type": list(types), "parameters": list(counts)}

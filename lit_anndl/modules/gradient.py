@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.modules.epoch import mean_over_processes
-from lit_anndl.modules.exercise import Data, Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.exercise import Data, Exercise, Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
@@ -108,6 +109,7 @@ class GradientExercise(Exercise[Data]):
 
     def on_test_start(self) -> None:
         """Drops the outputs of an earlier test."""
+        super().on_test_start()
         self.test_outputs.clear()
 
     def flops_per_step(self, batch: Batch) -> int:

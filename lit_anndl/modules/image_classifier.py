@@ -7,15 +7,16 @@ from jsonargparse.typing import ClosedUnitInterval
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torchmetrics.functional import confusion_matrix
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.modules.classification import loss_and_accuracy
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.plots.images import confusion, worst_mistakes
+from lit_anndl.plots.confusion_matrix import confusion
+from lit_anndl.plots.images import worst_mistakes
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
 
@@ -49,11 +50,7 @@ class ImageClassifier(GradientExercise[MNISTData]):
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """Cross-entropy and accuracy."""
         _, labels = batch
-        smoothing = self.label_smoothing if self.training else 0.0
-        return {
-            "loss": cross_entropy(outputs, labels, label_smoothing=smoothing),
-            "accuracy": (outputs.argmax(dim=1) == labels).float().mean(),
-        }
+        return loss_and_accuracy(outputs, labels, self.label_smoothing if self.training else 0.0)
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves, confusion matrix and the worst mistakes."""

@@ -70,13 +70,13 @@ def _check_binary(patterns: Tensor) -> None:
         )
 
 
-def sign(field: Tensor, states: Tensor, size: Tensor) -> Tensor:
+def _sign(field: Tensor, states: Tensor, size: Tensor) -> Tensor:
     """The sign of the field; a unit whose field is zero keeps that of its state.
 
     Zero is what rounding may have made of it: `size` is the sum of the absolute values that the field is the sum of.
     """
     rounding = 16 * torch.finfo(field.dtype).eps * size
-    return torch.where(field.abs() <= rounding, binary(states), field.sign().to(states))
+    return torch.where(field.abs() <= rounding, _binary(states), field.sign().to(states))
 
 
 class Hopfield(nn.Module):
@@ -123,7 +123,7 @@ class Hopfield(nn.Module):
 
     def activate(self, field: Tensor, states: Tensor, size: Tensor) -> Tensor:
         """States after an update, from the fields Ws + b, and the sizes of what these are sums of."""
-        return field.clamp(-1, 1) if self.transfer == "satlins" else sign(field, states, size)
+        return field.clamp(-1, 1) if self.transfer == "satlins" else _sign(field, states, size)
 
     def energy(self, states: Tensor) -> Tensor:
         """E(s)."""
@@ -164,26 +164,26 @@ class DenseAssociativeMemory(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """A synchronous update: all units at once."""
-        states = binary(states)
+        states = _binary(states)
         own, common = self._slopes(states @ self.patterns.T)
         size = own.abs().sum(-1, keepdim=True) + common.abs()
-        return sign(own @ self.patterns.double() + states * common, states, size)
+        return _sign(own @ self.patterns.double() + states * common, states, size)
 
     def sweep(self, states: Tensor, order: Tensor) -> Tensor:
         """An asynchronous update: the units one after the other, in an order (N,) common to all states."""
-        states = binary(states)
+        states = _binary(states)
         overlaps = states @ self.patterns.T
         for unit in order.tolist():
             column, before = self.patterns[:, unit], states[..., unit].clone()
             own, common = self._slopes(overlaps)
             size = own.abs().sum(-1) + common.squeeze(-1).abs()
-            states[..., unit] = sign(own @ column.double() + before * common.squeeze(-1), before, size)
+            states[..., unit] = _sign(own @ column.double() + before * common.squeeze(-1), before, size)
             overlaps = overlaps + (states[..., unit] - before).unsqueeze(-1) * column
         return states
 
     def energy(self, states: Tensor) -> Tensor:
         """E(s)."""
-        return -self._power(binary(states) @ self.patterns.T).sum(-1).to(states)
+        return -self._power(_binary(states) @ self.patterns.T).sum(-1).to(states)
 
     def _slopes(self, overlaps: Tensor) -> tuple[Tensor, Tensor]:
         """What makes up the energy that unit i saves by being +1 rather than -1, Σ_q p_qi own_q + s_i common.
@@ -201,7 +201,7 @@ class DenseAssociativeMemory(nn.Module):
         return (overlaps.double() / self.patterns.shape[-1]) ** self.order
 
 
-def binary(states: Tensor) -> Tensor:
+def _binary(states: Tensor) -> Tensor:
     """The signs of states, that of 0 being +1."""
     return torch.where(states < 0, -1.0, 1.0).to(states)
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lit_anndl.plots.images import draw_confusion, most_mistakes
+from lit_anndl.plots.confusion_matrix import draw_confusion, most_mistakes
 
 Points = Mapping[str, NDArray[np.float64]]
 """Fixed points (n, N) by what they are: stored, spurious, unstable."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.perceptual_path import perceptual_path_length
 from lit_anndl.quality import sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.runtime.terminal import announce
 
 SUMMARIES = ("latent/mse", "latent/path_length")
 OF_AUTOENCODERS = (*SUMMARIES, *sample_quality.SUMMARIES)
@@ -41,14 +42,13 @@ class LatentSpace:
         """
         images = data.grey_test.to(device).double()
         codes = self._codes(images)
-        pairs = zip(codes.split(EVALUATION_BATCH_SIZE), images.split(EVALUATION_BATCH_SIZE), strict=True)
-        errors = [(self.decode(code) - batch).square().flatten(1).mean(dim=1) for code, batch in pairs]
+        error = (in_batches(self.decode, codes) - images).square().mean()
         draws = stream(data.seed, "ways between codes", device)
         number = min(_WAYS, len(codes))
         start, end = (codes[torch.randperm(len(codes), generator=draws, device=device)[:number]] for _ in range(2))
         classifier = digit_classifier()[0].to(device).double()
         length = perceptual_path_length(self.decode, classifier.features, start, end, draws)
-        return {"latent/mse": float(torch.cat(errors).mean()), "latent/path_length": length}
+        return {"latent/mse": float(error), "latent/path_length": length}
 
     @torch.no_grad()
     def gaussian_sampler(self, images: Tensor) -> Callable[[int, torch.Generator], Tensor]:
@@ -60,17 +60,18 @@ class LatentSpace:
 
         def sample(number: int, generator: torch.Generator) -> Tensor:
             noise = torch.randn(number, len(mean), generator=generator, device=mean.device, dtype=mean.dtype)
-            drawn = (mean + noise @ factor.T).split(EVALUATION_BATCH_SIZE)
-            return torch.cat([self.decode(each) for each in drawn]).float()
+            return in_batches(self.decode, mean + noise @ factor.T).float()
 
         return sample
 
     def _codes(self, images: Tensor) -> Tensor:
-        return torch.cat([self.encode(batch) for batch in images.split(EVALUATION_BATCH_SIZE)])
+        return in_batches(self.encode, images)
 
 
 def examine_autoencoder(space: LatentSpace, data: MNISTData, number: int, device: torch.device) -> Findings:
     """The code of an autoencoder without a prior, and the quality of samples from a Gaussian fitted to training codes.
+
+    Of the code nothing is measured where images are binarized: what is compared are grey images, which were not learnt.
 
     Args:
         space: the trained encoder and decoder.
@@ -82,4 +83,7 @@ def examine_autoencoder(space: LatentSpace, data: MNISTData, number: int, device
         return Findings()
     sampler = space.gaussian_sampler(data.train[0].to(device))
     quality = sample_quality.measure(sampler, data, number, device)
+    if data.binarization != "none":
+        announce(f"latent/… is left out: of data.binarization {data.binarization} no grey images are learnt")
+        return quality
     return Findings({**space.measure(data, device), **quality.summary}, quality.tables, quality.figures)

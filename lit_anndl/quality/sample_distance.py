@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.nets.digit_classifier import digit_classifier
@@ -37,5 +37,4 @@ class SampleDistance:
 
     def _features(self, images: Tensor) -> Tensor:
         """(n, 1, 28, 28) → (n, 96)."""
-        parts = images.split(EVALUATION_BATCH_SIZE)
-        return torch.cat([self.classifier.features(part.to(self.device).float().clamp(0, 1)) for part in parts])
+        return in_batches(lambda part: self.classifier.features(part.to(self.device).float().clamp(0, 1)), images)

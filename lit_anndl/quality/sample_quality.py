@@ -15,7 +15,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_anndl.data.digits.idx import CLASSES
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.nets.digit_classifier import DigitClassifier, digit_classifier
@@ -148,7 +148,7 @@ class _Yardstick:
         return image_rows({name: images[:, 0].cpu().numpy() for name, images in rows.items()}, title)
 
     def _features(self, images: Tensor) -> Tensor:
-        return torch.cat([self.classifier.features(batch) for batch in images.split(EVALUATION_BATCH_SIZE)])
+        return in_batches(self.classifier.features, images)
 
 
 class _AsTheyAre(nn.Identity):

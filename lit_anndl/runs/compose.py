@@ -82,6 +82,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.data.prepare_data()
     objects.data.setup("fit")
     objects.model.check(objects.data)
+    objects.model.initialize(objects.data)
     _check_epochs(objects, configuration.epochs)
     _check_monitor(objects, configuration.keys_under("data.validation"))
     _check_averaging(objects)

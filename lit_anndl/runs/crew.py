@@ -11,7 +11,7 @@ from torch import Generator
 from lit_anndl.callbacks.threads import flops_per_step
 from lit_anndl.callbacks.timing import Timing
 from lit_anndl.modules.exercise import Exercise, Metrics
-from lit_anndl.runtime.interruption import Deferral
+from lit_anndl.runtime.deferral import Deferral
 from lit_anndl.runtime.turns import Turns
 
 _FLOPS = 15e6

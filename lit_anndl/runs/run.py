@@ -19,8 +19,9 @@ from lit_anndl.runs.compose import Parts, compose
 from lit_anndl.runs.memory import state_bytes
 from lit_anndl.runs.parallel import is_lost_connection
 from lit_anndl.runtime import provenance
+from lit_anndl.runtime.deferral import deferring
 from lit_anndl.runtime.errors import InputError, LostConnection, RunFailure, Stopped, TakenOver, first_line
-from lit_anndl.runtime.interruption import deferring, ignoring_signals
+from lit_anndl.runtime.interruption import ignoring_signals
 from lit_anndl.runtime.records import ELAPSED
 from lit_anndl.tracking.tracker import Tracker
 
@@ -127,7 +128,7 @@ def _train_and_test(parts: Parts) -> dict[str, float]:
         trainer.test(parts.model, datamodule=parts.data, verbose=False)
     metrics = {name: float(value) for name, value in {**measured, **trainer.callback_metrics}.items()}
     if infinite := [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]:
-        raise RunFailure(f"{infinite[0]} after the last step: try a smaller learning rate (--model.optimizer.lr)")
+        raise RunFailure(f"{infinite[0]} after the last step: {parts.model.advice()}")
     return {**metrics, **_sizes(parts), **parts.timing.metrics()}
 
 

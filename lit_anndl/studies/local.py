@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 import torch
 
 from lit_anndl.runtime.cores import available_cores
+from lit_anndl.runtime.deferral import deferring
 from lit_anndl.runtime.errors import InputError, RunFailure
-from lit_anndl.runtime.interruption import Interruption, acknowledge, deferring, ignoring_signals
+from lit_anndl.runtime.interruption import Interruption, ignoring_signals
+from lit_anndl.runtime.terminal import acknowledge
 from lit_anndl.studies.claiming import take_back
 from lit_anndl.studies.database import VARIABLE, retry
 from lit_anndl.studies.definition import Definition

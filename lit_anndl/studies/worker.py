@@ -14,8 +14,9 @@ from optuna import Study, Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from lit_anndl.runtime.deferral import deferring
 from lit_anndl.runtime.errors import RunFailure, Stopped, TakenOver, Unreachable, first_line
-from lit_anndl.runtime.interruption import deferring, ignoring_signals
+from lit_anndl.runtime.interruption import ignoring_signals
 from lit_anndl.studies.background import in_background
 from lit_anndl.studies.claiming import claim, give_back, mark_alive
 from lit_anndl.studies.database import PATIENCE_SECONDS, UNREACHABLE, DatabaseLost, retry

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_anndl.data.digits import dataset_files, idx
+from lit_anndl.data.digits import dataset_files, idx, idx_format
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.runtime.errors import InputError
 
@@ -22,8 +22,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = generator.integers(256, size=(size, 28, 28))
         images[:, 0, 0] = np.arange(size)
         images[:, 0, 1:3] = 0, 255
-        (folder / images_name).write_bytes(idx.encode(images))
-        (folder / labels_name).write_bytes(idx.encode(np.arange(size) % 10))
+        (folder / images_name).write_bytes(idx_format.encode(images))
+        (folder / labels_name).write_bytes(idx_format.encode(np.arange(size) % 10))
     return folder
 
 

@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import nn
 
-from lit_anndl.modules.exercise import parameters_per_layer
+from lit_anndl.modules.layer_table import parameters_per_layer
 from tests.support.regression import EPOCHS, GRADIENT_STEPS, STEPS, Recorder, Regression, make_net, train, train_by_hand
 
 

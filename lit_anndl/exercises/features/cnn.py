@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.digits.idx import CLASSES
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.shifts import LARGEST_SHIFT, shifted
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture, Variant
 from lit_anndl.nets.convolution_arithmetic import receptive_fields
@@ -105,36 +106,28 @@ class DigitCNN(ImageClassifier):
         except ValueError as error:
             raise InputError(f"model.{error}") from error
         super().__init__(optimizer, net, lr_scheduler, label_smoothing)
-        self.shifted_accuracy: list[float] = []
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """The accuracy on shifted images."""
         return tuple(f"test/accuracy_shifted_{pixels}" for pixels in range(1, LARGEST_SHIFT + 1))
 
-    def on_test_start(self) -> None:
-        """Drops an earlier test."""
-        super().on_test_start()
-        self.shifted_accuracy = []
-
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The accuracy on shifted images."""
         return dict(zip(self.summaries(), self.accuracy_by_shift(data)[1:], strict=True))
 
+    @examined_once
     def accuracy_by_shift(self, data: MNISTData) -> list[float]:
-        """The share of test images told right when they are shifted by 0, 1, … pixels, found once."""
-        if not self.shifted_accuracy:
-            images, labels = data.test
-            copies = (shifted(images, pixels) for pixels in range(LARGEST_SHIFT + 1))  # one at a time in memory
-            self.shifted_accuracy = [self._accuracy(copy, labels) for copy in copies]
-        return self.shifted_accuracy
+        """The share of test images told right when they are shifted by 0, 1, … pixels."""
+        images, labels = data.test
+        copies = (shifted(images, pixels) for pixels in range(LARGEST_SHIFT + 1))  # one at a time in memory
+        return [self._accuracy(copy, labels) for copy in copies]
 
     @torch.no_grad()
     def _accuracy(self, copies: Tensor, labels: Tensor) -> float:
         """The share told right of images in several copies (K, n, 1, H, W)."""
         like = next(self.parameters())
-        batches = copies.flatten(0, 1).split(EVALUATION_BATCH_SIZE)
-        predicted = torch.cat([self(images.to(like)).argmax(dim=1).cpu() for images in batches])
+        predicted = in_batches(lambda images: self(images.to(like)).argmax(dim=1).cpu(), copies.flatten(0, 1))
         return float((predicted == labels.repeat(len(copies))).double().mean())
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:

@@ -1,4 +1,4 @@
-"""What pretraining and fine-tuning have made of a perceptron of digits: accuracy, first layer and codes."""
+"""What pretraining and fine-tuning have made of a perceptron of digits: curves, accuracy, first layer and codes."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -8,13 +8,16 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lit_anndl.data.digits.idx import SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.plots.images import filter_panels
 from lit_anndl.plots.latent import code_maps, tsne
+from lit_anndl.plots.learning import bars, curves
 from lit_anndl.quality.latent_space import LatentSpace
+from lit_anndl.runtime.records import History
 
 _FILTERS = 64
+_CURVES = {"mse": "mean squared error per unit", "loss": "cross-entropy [nats]", "accuracy": "accuracy"}
 
 Nets = Mapping[str, nn.Sequential]
 """Perceptrons, linear layers and units in turn, by when they were: before fine-tuning, after it."""
@@ -28,7 +31,22 @@ def accuracies(nets: Nets, data: MNISTData) -> dict[str, dict[str, float]]:
     }
 
 
-def first_layers(nets: Nets) -> Figure:
+def learning_curves(history: History, starts: Mapping[str, int]) -> Iterator[tuple[str, Figure]]:
+    """Metrics by epoch, those that were logged, with the first epoch of each phase."""
+    for name, ylabel in _CURVES.items():
+        if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
+            yield name, curves(history, logged, ylabel, log=name != "accuracy", phases=starts)
+
+
+def figures(nets: Nets, data: MNISTData, tsne_images: int) -> Iterator[tuple[str, Figure]]:
+    """The accuracy, the first layer and the codes, before and after fine-tuning."""
+    yield "accuracy_by_phase", bars(accuracies(nets, data), "accuracy")
+    yield "features", _first_layers(nets)
+    for figure in _planes(nets, data, tsne_images):
+        yield "code_maps", figure
+
+
+def _first_layers(nets: Nets) -> Figure:
     """The first layers' weights as images."""
     weights = {
         when: next(net.parameters()).detach().cpu().float().unflatten(1, (1, 28, 28)) for when, net in nets.items()
@@ -38,13 +56,13 @@ def first_layers(nets: Nets) -> Figure:
     return filter_panels({when: each[:_FILTERS] for when, each in weights.items()}, title)
 
 
-def planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
+def _planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
     """The codes of test images in the plane, if they have two units, or by t-SNE of at most so many images if more.
 
     Codes that t-SNE has no map of are left out.
     """
     (images, labels), axes = data.test, ("first unit of the code", "second unit of the code")
-    codes = {f"codes {when}": _in_batches(net[:-1], images).numpy() for when, net in nets.items()}
+    codes = {f"codes {when}": _outputs(net[:-1], images).numpy() for when, net in nets.items()}
     units = next(iter(codes.values())).shape[1]
     if units > 2 and most:
         maps, axes = {name: tsne(each[:most]) for name, each in codes.items()}, ("t-SNE 1", "t-SNE 2")
@@ -53,9 +71,9 @@ def planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
         yield code_maps(codes, labels.numpy()[: len(next(iter(codes.values())))], axes)
 
 
-def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList, device: torch.device) -> LatentSpace:
+def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList) -> LatentSpace:
     """The codes of a pretrained perceptron, and what its layers' decoders, from the last on, make of them."""
-    encoder, layers = (deepcopy(each).to(device).double() for each in (perceptron[:-1], decoders))
+    encoder, layers = (deepcopy(each).double() for each in (perceptron[:-1], decoders))
 
     def decode(codes: Tensor) -> Tensor:
         for layer in reversed(layers):
@@ -67,11 +85,11 @@ def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList, device:
 
 
 def _accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
-    return float((_in_batches(net, images).argmax(dim=1) == labels).float().mean())
+    return float((_outputs(net, images).argmax(dim=1) == labels).float().mean())
 
 
 @torch.no_grad()
-def _in_batches(net: nn.Module, images: Tensor) -> Tensor:
+def _outputs(net: nn.Module, images: Tensor) -> Tensor:
     """What a net makes of images (n, 1, 28, 28), on the CPU."""
     like = next(net.parameters())
-    return torch.cat([net(each.flatten(1).to(like)).cpu().float() for each in images.split(EVALUATION_BATCH_SIZE)])
+    return in_batches(lambda batch: net(batch.flatten(1).to(like)).cpu().float(), images)

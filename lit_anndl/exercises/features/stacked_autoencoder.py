@@ -10,19 +10,23 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import mse_loss
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.features.fine_tuning_results import accuracies, first_layers, planes, pretrained_space
+from lit_anndl.exercises.features import fine_tuning_results
+from lit_anndl.exercises.features.gradient_record import GradientRecord
 from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
-from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.classification import loss_and_accuracy
+from lit_anndl.modules.examined import examined_once
+from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.encoder_decoder import StackedAutoencoder
 from lit_anndl.nets.mlp import Activation
-from lit_anndl.plots.learning import bars, curves, gradient_norms
+from lit_anndl.plots.learning import gradient_norms
 from lit_anndl.quality import latent_space, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
@@ -30,7 +34,6 @@ from lit_anndl.runtime.records import History, Table
 
 FINE_TUNING = "fine-tuning"
 CLASSIFIER = "classifier"
-_CURVES = {"mse": "mean squared error per unit", "loss": "cross-entropy [nats]", "accuracy": "accuracy"}
 
 
 class StackedDigitAutoencoder(Exercise[MNISTData]):
@@ -116,8 +119,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         self.tsne_images = tsne_images
         self.svm_components = svm_components
         self.quality_samples = int(quality_samples)
-        self.findings: Findings | None = None
-        self.gradient_norms: list[list[float]] = []
+        self.gradients = GradientRecord()
 
     # What it is
 
@@ -179,11 +181,11 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         """Cross-entropy and accuracy of the classifier on the frozen code."""
         with torch.no_grad():
             codes = self.encode(batch[0])
-        return _score(self.net.readout(codes), batch[1])
+        return loss_and_accuracy(self.net.readout(codes), batch[1])
 
     def classify(self, batch: Batch) -> Metrics:
         """Cross-entropy and accuracy."""
-        return _score(self(batch[0]), batch[1])
+        return loss_and_accuracy(self(batch[0]), batch[1])
 
     # How it is trained
 
@@ -207,7 +209,6 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     def on_train_epoch_start(self) -> None:
         """Moves on to the phase of the epoch; the weights that fine-tuning begins with are kept."""
         self.phase_optimizer = self.phases.enter(self)
-        self.norms_of_steps: list[Tensor] = []
         if self.phase.name == FINE_TUNING and self.phases.begins(self.current_epoch):
             self.before.load_state_dict(self.net.perceptron.state_dict())
             self.is_fine_tuned.fill_(True)
@@ -218,65 +219,51 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         metrics = phase.measure(batch)
         self.descend(self.phase_optimizer, next(iter(metrics.values())))
         if phase.name == FINE_TUNING:
-            gradients = [weights.grad for weights in _weights(self.net.perceptron) if weights.grad is not None]
-            self.norms_of_steps.append(torch.stack([gradient.norm() for gradient in gradients]))
+            self.gradients.append(self.net.perceptron)
         return metrics
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and keeps those of the gradients' norms."""
         super().on_train_epoch_end()
-        if self.norms_of_steps:
-            self.gradient_norms.append(torch.stack(self.norms_of_steps).float().mean(dim=0).tolist())
+        self.gradients.end_epoch()
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """What the phase measures; in the test the classification."""
         return self.phase.measure(batch) if stage == "val" else self.classify(batch)
 
-    def on_test_start(self) -> None:
-        """Drops what an earlier test has found."""
-        self.findings = None
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the gradients' norms so far."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["gradient_norms"] = self.gradient_norms
+        checkpoint["gradient_norms"] = self.gradients.epochs
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes them back."""
         super().on_load_checkpoint(checkpoint)
-        self.gradient_norms = list(checkpoint["gradient_norms"])
+        self.gradients.epochs = list(checkpoint["gradient_norms"])
 
     # What can be seen of it
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The test accuracy that fine-tuning began with, that of a support vector machine; the code and samples."""
-        before, *_ = accuracies(self.nets(), data)["test"].values()
+        before, *_ = fine_tuning_results.accuracies(self.nets(), data)["test"].values()
         rival = {"pca_svm/accuracy": pca_svm_accuracy(data, self.svm_components)} if self.svm_components else {}
-        return {"before_fine_tuning/accuracy": before, **rival, **self._findings(data).summary}
+        return {"before_fine_tuning/accuracy": before, **rival, **self.findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the gradients' norms by epoch of fine-tuning and layer; the samples' quality."""
         yield "parameters", parameters_per_layer(self.net.perceptron)
-        yield from self._findings(data).tables.items()
-        if self.gradient_norms:
-            start = self.phases.starts[FINE_TUNING]
-            epochs = list(range(start, start + len(self.gradient_norms)))
-            yield "gradient_norms", {"epoch": epochs, **self.norms_by_layer()}
+        yield from self.findings(data).tables.items()
+        if self.gradients.epochs:
+            yield "gradient_norms", self.gradients.table(self.phases.starts[FINE_TUNING])
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves by phase, gradients, the first layer and the codes before and after fine-tuning."""
         starts = self.phases.starts
-        for name, ylabel in _CURVES.items():
-            if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
-                yield name, curves(history, logged, ylabel, log=name != "accuracy", phases=starts)
-        if self.gradient_norms:
-            yield "gradient_norms", gradient_norms(self.norms_by_layer(), starts[FINE_TUNING])
-        nets = self.nets()
-        yield "accuracy_by_phase", bars(accuracies(nets, data), "accuracy")
-        yield "features", first_layers(nets)
-        for figure in planes(nets, data, self.tsne_images):
-            yield "code_maps", figure
-        yield from self._findings(data).figures.items()
+        yield from fine_tuning_results.learning_curves(history, starts)
+        if self.gradients.epochs:
+            yield "gradient_norms", gradient_norms(self.gradients.by_layer(), starts[FINE_TUNING])
+        yield from fine_tuning_results.figures(self.nets(), data, self.tsne_images)
+        yield from self.findings(data).figures.items()
 
     def nets(self) -> dict[str, nn.Sequential]:
         """The perceptron before and after fine-tuning; the only one there is, where nothing was fine-tuned."""
@@ -284,26 +271,9 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
             return {"without fine-tuning": self.net.perceptron}
         return {"before fine-tuning": self.before, "after fine-tuning": self.net.perceptron}
 
-    def norms_by_layer(self) -> dict[str, list[float]]:
-        """The gradients' norms by epoch of fine-tuning, for each layer."""
-        names = [*(f"layer {k}" for k in range(1, self.net.depth + 1)), "classifier"]
-        return dict(zip(names, map(list, zip(*self.gradient_norms, strict=True)), strict=True))
-
-    def _findings(self, data: MNISTData) -> Findings:
-        """What is found of the pretrained code and of samples, found once."""
-        if self.findings is None:
-            device = self.trainer.strategy.root_device
-            before, *_ = self.nets().values()
-            space = pretrained_space(before, self.net.decoders, device)
-            self.findings = latent_space.examine_autoencoder(space, data, self.quality_samples, device)
-        return self.findings
-
-
-def _score(scores: Tensor, labels: Tensor) -> Metrics:
-    """Cross-entropy and accuracy: scores (B, 10), labels (B,)."""
-    return {"loss": cross_entropy(scores, labels), "accuracy": (scores.argmax(dim=1) == labels).float().mean()}
-
-
-def _weights(net: nn.Sequential) -> list[Tensor]:
-    """The weight matrices of a perceptron, from the first layer on."""
-    return [parameter for parameter in net.parameters() if parameter.dim() == 2]
+    @examined_once
+    def findings(self, data: MNISTData) -> Findings:
+        """What is found of the pretrained code and of samples."""
+        before, *_ = self.nets().values()
+        space = fine_tuning_results.pretrained_space(before, self.net.decoders)
+        return latent_space.examine_autoencoder(space, data, self.quality_samples, self.device)

@@ -2,8 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +9,7 @@ from torch import Tensor
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.likelihood import Likelihood
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise
 from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
 from lit_anndl.nets.binary_units import draw
@@ -31,13 +30,11 @@ class BoltzmannExercise(Exercise[MNISTData]):
     Attributes:
         likelihood: how log Z is estimated.
         watched: training images (n, 784), zeros and ones, as many as are held out, whose free energy is compared.
-        findings: what is found of the tested machine; None before.
     """
 
     shares_gradients = False
     likelihood: Likelihood
     watched: Tensor
-    findings: Findings | None = None
 
     def __init__(self, quality_samples: int) -> None:
         super().__init__()
@@ -48,8 +45,8 @@ class BoltzmannExercise(Exercise[MNISTData]):
         """The machine as a restricted one, whose first visible units are the pixels."""
 
     @abstractmethod
-    def examine(self, net: Any, data: MNISTData) -> Findings:
-        """What is found of the tested machine, a copy of `net` on the device that it was tested on."""
+    def examine(self, data: MNISTData) -> Findings:
+        """What is found of the tested machine, beside the quality of its samples."""
 
     def build(self, data: MNISTData) -> None:
         """Takes the seed of what is drawn in validation and test."""
@@ -73,10 +70,6 @@ class BoltzmannExercise(Exercise[MNISTData]):
         """Training images as the machine sees them, drawn once."""
         return data.binarized("watched", (images,))[0]
 
-    def on_test_start(self) -> None:
-        """Drops what an earlier test has found."""
-        self.findings = None
-
     @torch.no_grad()
     def sample(self, number: int, generator: torch.Generator, steps: int = 1000) -> Tensor:
         """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps."""
@@ -88,20 +81,17 @@ class BoltzmannExercise(Exercise[MNISTData]):
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """Likelihood, and what chains end in."""
-        return dict(self.found(data).summary)
+        return dict(self.findings(data).summary)
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """What chains end in, the classifier that says so, and what else there is."""
-        yield from self.found(data).tables.items()
+        yield from self.findings(data).tables.items()
 
-    def found(self, data: MNISTData) -> Findings:
-        """What is found of the tested machine, found once."""
-        if self.findings is None:
-            device = self.trainer.strategy.root_device
-            examined = self.examine(deepcopy(self.net).to(device), data)
-            quality = sample_quality.measure(self.to(device).sample, data, self.quality_samples, device)
-            self.findings = examined.joined(quality)
-        return self.findings
+    @examined_once
+    def findings(self, data: MNISTData) -> Findings:
+        """What is found of the tested machine, and the quality of its samples."""
+        quality = sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        return self.examine(data).joined(quality)
 
 
 def as_images(v: Tensor) -> Tensor:

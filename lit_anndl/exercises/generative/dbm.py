@@ -1,6 +1,6 @@
 """Digits by a deep Boltzmann machine: pretrained layer by layer, trained jointly, then a classifier."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,40 +9,32 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import mse_loss
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import CLASSES, SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import dbm_examination
+from lit_anndl.exercises.generative import dbm_examination, dbm_figures, dbm_settings
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, refuse_settings
+from lit_anndl.exercises.generative.dbm_settings import CLASSIFIER, JOINT, LAYERS, Epochs
 from lit_anndl.exercises.generative.likelihood import Likelihood
-from lit_anndl.modules.exercise import Metrics, parameters_per_layer
+from lit_anndl.modules.classification import loss_and_accuracy
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.contrastive_divergence import Statistics
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States
 from lit_anndl.nets.deep_boltzmann_learning import DBMLearning
 from lit_anndl.nets.mean_field_classifier import MeanFieldClassifier, MeanFieldInput
-from lit_anndl.plots.learning import curves
 from lit_anndl.quality import sample_quality
 from lit_anndl.quality.findings import Findings
-from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
-LAYERS = ("first layer", "second layer")
-JOINT, CLASSIFIER = "joint", "classifier"
 _MEASURED = 10
 """Of so many batches one is reconstructed, which an update does not need."""
-_CURVES = {
-    "reconstruction": "mean squared error per unit",
-    "free_energy": "variational free energy [nats]",
-    "loss": "cross-entropy [nats]",
-    "accuracy": "accuracy",
-}
 
 
 class DigitDBM(BoltzmannExercise):
@@ -119,13 +111,8 @@ class DigitDBM(BoltzmannExercise):
         quality_samples: NonNegativeInt = 0,
     ) -> None:
         super().__init__(int(quality_samples))
-        if len(hidden) != 2:
-            raise InputError(f"model.hidden {hidden} was given, expected the units of two layers, such as [500,1000]")
-        if not pretraining_epochs + joint_epochs + classifier_epochs:
-            raise InputError(
-                "model.pretraining_epochs, model.joint_epochs and model.classifier_epochs: 0 were given for all, "
-                "expected one or more of one of them"
-            )
+        epochs = Epochs(pretraining_epochs, joint_epochs, classifier_epochs)
+        dbm_settings.check(hidden, epochs)
         refuse_settings(sampling_steps, enumerate_states, hidden[0])
         first, second = map(int, hidden)
         self.net = DBM(SIDE**2, first, second, float(initial_scale))
@@ -133,30 +120,28 @@ class DigitDBM(BoltzmannExercise):
         self.learning = DBMLearning(self.net, int(chains), *steps, centred, float(initial_scale))
         self.classifier = MeanFieldClassifier(SIDE**2, first, second, CLASSES)
         self.register_buffer("can_classify", torch.tensor(False))  # once it has begun to learn
-        alone = [
-            Phase(name, pretraining_epochs, (layer,), pretraining_optimizer, partial(self.measure_layer, k), anneal)
-            for k, (name, layer) in enumerate(zip(LAYERS, self.learning.layers, strict=True), start=1)
-        ]
-        joint = Phase(JOINT, joint_epochs, (self.net,), optimizer, self.measure_machine, anneal)
-        readout = Phase(CLASSIFIER, classifier_epochs, (self.classifier,), classifier_optimizer, self.classify, anneal)
-        self.phases = Phases([*alone, joint, readout])
-        self.updates: dict[str, Callable[[Tensor], Statistics]] = {
-            **{name: partial(self.learning.leave_layer_gradient, k) for k, name in enumerate(LAYERS, start=1)},
-            JOINT: partial(self.learning.leave_joint_gradient, self.net),
-        }
+        self.phases = self._phases(epochs, (pretraining_optimizer, optimizer, classifier_optimizer), anneal)
         self.likelihood = Likelihood(int(ais_chains), int(ais_temperatures), enumerate_states, dbm_examination.BOUND)
         looks = list(map(int, sampling_steps))
         self.examination = dbm_examination.Examination(self.likelihood, looks, int(sampling_chains))
+
+    def _phases(self, epochs: Epochs, optimizers: tuple[OptimizerCallable, ...], anneal: bool) -> Phases:
+        """Those of each layer alone, of the machine, and of the classifier."""
+        of_layer, of_machine, of_classifier = optimizers
+        alone = [
+            Phase(name, epochs.layer, (layer,), of_layer, partial(self.measure_layer, k), anneal)
+            for k, (name, layer) in enumerate(zip(LAYERS, self.learning.layers, strict=True), start=1)
+        ]
+        joint = Phase(JOINT, epochs.joint, (self.net,), of_machine, self.measure_machine, anneal)
+        readout = Phase(CLASSIFIER, epochs.classifier, (self.classifier,), of_classifier, self.classify, anneal)
+        return Phases([*alone, joint, readout])
 
     # What it is
 
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
         """The machine's while it learns, then the classifier's."""
-        machine = (
-            f"{stage}/{name}" for name in ("reconstruction", "free_energy") for stage in ("train", "val", "test")
-        )
-        return (*machine, *cls.monitors(), "test/loss", "test/accuracy")
+        return (*dbm_settings.OF_MACHINE, *cls.monitors(), "test/loss", "test/accuracy")
 
     @classmethod
     def monitors(cls) -> tuple[str, ...]:
@@ -171,16 +156,15 @@ class DigitDBM(BoltzmannExercise):
     @classmethod
     def planned_epochs(cls, arguments: Mapping[str, Any]) -> int:
         """The sum over the phases."""
-        both = len(LAYERS) * arguments["pretraining_epochs"]
-        return int(both + arguments["joint_epochs"] + arguments["classifier_epochs"])
+        return Epochs(*(int(arguments[f"{phase}_epochs"]) for phase in ("pretraining", "joint", "classifier"))).total
 
     def restricted(self) -> RBM:
         """The machine between image and second layer on one side, first layer on the other."""
         return self.net.as_rbm()
 
-    def examine(self, net: DBM, data: MNISTData) -> Findings:
+    def examine(self, data: MNISTData) -> Findings:
         """The bound, chains, filters."""
-        return dbm_examination.examine(net, data, self.examination)
+        return dbm_examination.examine(self.net, data, self.examination)
 
     def make_optimizers(self) -> Any:
         """One for each phase."""
@@ -208,8 +192,7 @@ class DigitDBM(BoltzmannExercise):
 
     def classify(self, batch: Batch) -> Metrics:
         """Cross-entropy and accuracy."""
-        scores, labels = self.scores(batch[0]), batch[1]
-        return {"loss": cross_entropy(scores, labels), "accuracy": (scores.argmax(dim=1) == labels).float().mean()}
+        return loss_and_accuracy(self.scores(batch[0]), batch[1])
 
     @torch.no_grad()
     def measure_layer(self, k: int, batch: Batch) -> Metrics:
@@ -270,7 +253,11 @@ class DigitDBM(BoltzmannExercise):
 
     def _leave_gradient(self, v: Tensor) -> Metrics:
         """Leaves the gradient of the phase in the parameters; of some batches the reconstruction is measured."""
-        data = self.updates[self.phase.name](v)
+        data = (
+            self.learning.leave_joint_gradient(self.net, v)
+            if self.phase.name == JOINT
+            else self.learning.leave_layer_gradient(1 + LAYERS.index(self.phase.name), v)
+        )
         if len(self.epoch_means.batches) % _MEASURED:
             return {}
         machine: DBM | LayerAlone = self.phase.modules[0]  # type: ignore[assignment]  # what learns
@@ -282,8 +269,8 @@ class DigitDBM(BoltzmannExercise):
             self.learning.stack(self.net)
         if self.phase.name == JOINT:
             with torch.no_grad():
-                energies = [-self.net.bound(self._infer(v)) for v in self.watched.split(EVALUATION_BATCH_SIZE)]
-            self.epoch_means.append({"free_energy": torch.cat(energies).mean()})
+                energies = in_batches(lambda v: -self.net.bound(self._infer(v)), self.watched)
+            self.epoch_means.append({"free_energy": energies.mean()})
         super().on_train_epoch_end()
 
     def on_validation_start(self) -> None:
@@ -310,7 +297,5 @@ class DigitDBM(BoltzmannExercise):
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves by phase, and what is found of the tested machine."""
-        for name, ylabel in _CURVES.items():
-            if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
-                yield name, curves(history, logged, ylabel, log=name == "loss", phases=self.phases.starts)
-        yield from self.found(data).figures.items()
+        yield from dbm_figures.learning_curves(history, self.phases.starts)
+        yield from self.findings(data).figures.items()

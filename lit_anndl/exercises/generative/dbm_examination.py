@@ -1,21 +1,17 @@
-"""What is found of a trained deep Boltzmann machine: a bound on the likelihood, chains, filters."""
+"""What is found of a trained deep Boltzmann machine: a bound on the likelihood, chains, pictures of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_anndl.data.digits.idx import SIDE
-from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
+from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import random_state
-from lit_anndl.exercises.generative import chain_findings, gibbs_chains, likelihood
+from lit_anndl.exercises.generative import chain_findings, dbm_figures, gibbs_chains, likelihood
 from lit_anndl.nets.deep_boltzmann import DBM
 from lit_anndl.nets.digit_classifier import digit_classifier
-from lit_anndl.plots.distributions import histograms
-from lit_anndl.plots.images import filters
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
@@ -25,7 +21,6 @@ _CONVERGED = 20
 """Updates of the means after which the bound hardly rises."""
 _SOME = 2000
 """Training images whose rates are the base's, and test images whose inferred activity is shown."""
-_FILTERS = 100
 _PARTS = 2
 
 
@@ -58,9 +53,9 @@ def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
     summary = wanted.likelihood.measure(rbm, samples, _mean_bound(dbm, test), likelihoods)
     tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
     figures = {
-        "filters": _filters(dbm.lower, "first layer, W₁"),
-        "second_layer_filters": _filters(dbm.lower @ dbm.upper, "second layer, W₁W₂"),
-        "distributions": _distributions(dbm, test),
+        "filters": dbm_figures.receptive_fields(dbm.lower, "first layer, W₁"),
+        "second_layer_filters": dbm_figures.receptive_fields(dbm.lower @ dbm.upper, "second layer, W₁W₂"),
+        "distributions": dbm_figures.distributions(dbm, dbm.mean_field(test[:_SOME], _CONVERGED)),
     }
     if wanted.sampling_chains:
         start = _with_second_layer(dbm, test[: wanted.sampling_chains], sampling)
@@ -73,30 +68,10 @@ def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
 
 def _mean_bound(dbm: DBM, images: Tensor) -> float:
     """The mean of the bound on log p*(v) over images (n, visible)."""
-    bounds = [dbm.bound(dbm.mean_field(each, _CONVERGED)) for each in images.split(EVALUATION_BATCH_SIZE)]
-    return float(torch.cat(bounds).double().mean())
+    return float(in_batches(lambda v: dbm.bound(dbm.mean_field(v, _CONVERGED)), images).double().mean())
 
 
 def _with_second_layer(dbm: DBM, images: Tensor, generator: torch.Generator) -> Tensor:
     """Images with states of h₂ that are drawn from what is inferred: (n, visible + second)."""
-    seconds = [dbm.mean_field(each, _CONVERGED).second for each in images.split(EVALUATION_BATCH_SIZE)]
-    return torch.cat([images, torch.bernoulli(torch.cat(seconds), generator=generator)], dim=1)
-
-
-def _filters(weights: Tensor, name: str) -> Figure:
-    """What units look at: weights (visible, units)."""
-    shown = weights.cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
-    return filters(shown, f"{name}: weights of {len(shown)} of {weights.shape[1]} hidden units")
-
-
-def _distributions(dbm: DBM, images: Tensor) -> Figure:
-    """Weights, and how active hidden units are."""
-    means = dbm.mean_field(images[:_SOME], _CONVERGED)
-    parts = {
-        "weights W₁": dbm.lower,
-        "weights W₂": dbm.upper,
-        "mean μ₁ of each hidden unit": means.first.mean(dim=0),
-        "mean μ₂ of each hidden unit": means.second.mean(dim=0),
-    }
-    values = {name: each.detach().float().cpu().flatten().numpy() for name, each in parts.items()}
-    return histograms(values, "weights, and inferred activity on test images")
+    means = in_batches(lambda v: dbm.mean_field(v, _CONVERGED).second, images)
+    return torch.cat([images, torch.bernoulli(means, generator=generator)], dim=1)

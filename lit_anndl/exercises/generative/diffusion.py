@@ -14,6 +14,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import diffusion_steps, latent_ways
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.dequantization import bits_per_dimension, grey_levels
@@ -80,7 +81,6 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         self.sampling_steps, self.eta = int(sampling_steps), float(eta)
         self.compared_steps, self.compared_samples = sorted(map(int, compared_steps)), int(compared_samples)
         self.quality_samples = int(quality_samples)
-        self.found: Findings | None = None
         self.bounds: list[Tensor] = []
 
     @classmethod
@@ -131,10 +131,9 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         self._prepare("val")
 
     def on_test_start(self) -> None:
-        """Does so for the test, and drops what an earlier one has found."""
+        """Does so for the test."""
         super().on_test_start()
         self._prepare("test")
-        self.found = None
         self.bounds.clear()
 
     @torch.no_grad()
@@ -175,35 +174,33 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         """The bound's standard error, and the quality of samples."""
         bits = torch.cat(self.bounds)
         error = {"test/bits_per_dimension_error": float(bits.std()) / math.sqrt(len(bits))} if len(bits) > 1 else {}
-        return {**error, **self._findings(data).summary}
+        return {**error, **self.findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the quality of samples, and by the number of steps."""
         yield from super().tables(data)
-        yield from self._findings(data).tables.items()
+        yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves, samples, what becomes of them by the number of steps, ways between test images."""
         yield "loss", curves(history, ["train/loss", "val/loss"], "mean squared error of the prediction", log=True)
         if "val/bits_per_dimension" in history:
             yield "bits_per_dimension", curves(history, ["val/bits_per_dimension"], "bits per dimension")
-        yield from self._findings(data).figures.items()
+        yield from self.findings(data).figures.items()
 
-    def _findings(self, data: MNISTData) -> Findings:
-        """What is found of the tested weights' samples, found once."""
-        if self.found is None:
-            device = self.trainer.strategy.root_device
-            self.to(device).eval()
-            quality = sample_quality.measure(self.sample, data, self.quality_samples, device)
-            tables, figures = dict(quality.tables), dict(quality.figures)
-            if self.compared_samples and data.has_validation:
-                table = diffusion_steps.compared(self.sample, self.compared_steps, self.compared_samples, data, device)
-                tables["sampling_steps"], figures["sampling_steps"] = table, quality_by_steps(table)
-            figures["fewer_steps"] = diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)
-            images = data.test[0].to(next(self.parameters()))
-            figures["interpolation"] = latent_ways.between_images(self.encode, self.decode, images)
-            self.found = Findings(quality.summary, tables, figures)
-        return self.found
+    @examined_once
+    def findings(self, data: MNISTData) -> Findings:
+        """What is found of the tested weights' samples."""
+        self.eval()
+        quality = sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        tables, figures = dict(quality.tables), dict(quality.figures)
+        if self.compared_samples and data.has_validation:
+            table = diffusion_steps.compared(self.sample, self.compared_steps, self.compared_samples, data, self.device)
+            tables["sampling_steps"], figures["sampling_steps"] = table, quality_by_steps(table)
+        figures["fewer_steps"] = diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)
+        images = data.test[0].to(next(self.parameters()))
+        figures["interpolation"] = latent_ways.between_images(self.encode, self.decode, images)
+        return Findings(quality.summary, tables, figures)
 
 
 def _unet(channels: list[PositiveInt]) -> UNet:

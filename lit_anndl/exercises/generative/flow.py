@@ -14,6 +14,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_ways
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.dequantization import (
@@ -93,7 +94,6 @@ class DigitFlow(GradientExercise[MNISTData]):
         )
         self.quality_samples = int(quality_samples)
         self.noise: torch.Generator | None = None
-        self.found: Findings | None = None
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
@@ -130,9 +130,9 @@ class DigitFlow(GradientExercise[MNISTData]):
         self.noise = stream(self.seed, "dequantization of val")
 
     def on_test_start(self) -> None:
-        """Does so for the test, and drops what an earlier one has found."""
+        """Does so for the test."""
         super().on_test_start()
-        self.noise, self.found = stream(self.seed, "dequantization of test"), None
+        self.noise = stream(self.seed, "dequantization of test")
 
     # What can be done with it
 
@@ -154,28 +154,27 @@ class DigitFlow(GradientExercise[MNISTData]):
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The quality of samples."""
-        return dict(self._findings(data).summary)
+        return dict(self.findings(data).summary)
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the quality of samples."""
         yield from super().tables(data)
-        yield from self._findings(data).tables.items()
+        yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves, samples, ways between test images, and the images that are likely and unlikely."""
         names = ["train/bits_per_dimension", "val/bits_per_dimension"]
         yield "bits_per_dimension", curves(history, names, "bits per dimension")
-        yield from self._findings(data).figures.items()
-        images = data.test[0].to(next(self.parameters()))
-        yield "interpolation", latent_ways.between_images(self.encode, self.decode, images)
+        yield from self.findings(data).figures.items()
         yield "likely_images", _likely(data.test[0], torch.cat(self.test_outputs).sum(dim=1))
 
-    def _findings(self, data: MNISTData) -> Findings:
-        """The quality of the tested weights' samples, found once."""
-        if self.found is None:
-            device = self.trainer.strategy.root_device
-            self.found = sample_quality.measure(self.to(device).sample, data, self.quality_samples, device)
-        return self.found
+    @examined_once
+    def findings(self, data: MNISTData) -> Findings:
+        """The quality of the tested weights' samples, and ways between test images."""
+        quality = sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        images = data.test[0].to(next(self.parameters()))
+        ways = latent_ways.between_images(self.encode, self.decode, images)
+        return quality.joined(Findings(figures={"interpolation": ways}))
 
 
 def _likely(images: Tensor, log_likelihood: Tensor) -> Figure:

@@ -19,8 +19,9 @@ from lit_anndl.exercises.generative.gan_nets import AdversarialNets
 from lit_anndl.exercises.generative.gan_settings import Balance
 from lit_anndl.exercises.generative.latent_model import LatentModel
 from lit_anndl.exercises.generative.vanishing_gradient import VanishingGradient
-from lit_anndl.modules.exercise import Metrics, parameters_per_layer
-from lit_anndl.nets.adversarial_game import ACCURACIES, AdversarialGame
+from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
+from lit_anndl.nets.adversarial_game import AdversarialGame
 from lit_anndl.nets.adversarial_losses import AdversarialLossName, clip_weights
 from lit_anndl.quality import sample_quality
 from lit_anndl.runtime.records import History, Table
@@ -103,9 +104,7 @@ class AdversarialNetworks(LatentModel):
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
         """Losses and accuracies in training, validation and test; gradients; the distance in validation."""
-        names = ("discriminator_loss", "generator_loss", *ACCURACIES)
-        measured = tuple(f"{stage}/{name}" for stage in ("train", "val", "test") for name in names)
-        return (*measured, "train/generator_gradient_norm", "train/gradient_penalty", "val/fid")
+        return gan_settings.METRICS
 
     @classmethod
     def monitors(cls) -> tuple[str, ...]:
@@ -175,7 +174,7 @@ class AdversarialNetworks(LatentModel):
         optimizer.zero_grad()
         parameters = list(self.net.generator.parameters())
         self.manual_backward(loss, inputs=parameters)
-        norm = get_total_norm([each.grad for each in parameters if each.grad is not None])
+        norm = get_total_norm([each.grad for each in parameters if each.grad is not None]) / self.gradient_scale
         self.clip(optimizer)
         self.take_step(optimizer)
         return {"generator_loss": loss, "generator_gradient_norm": norm}
@@ -236,15 +235,14 @@ class AdversarialNetworks(LatentModel):
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; gradients during the head start; the quality of samples."""
         yield "parameters", parameters_per_layer(self.net)
-        if self.vanishing.norms:
-            yield "vanishing_gradient", self.vanishing.table()
+        yield from self.vanishing.tables().items()
         yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Curves, samples over training, ways between latents, and what is found of the samples."""
         yield from gan_figures.learning(history)
-        if self.vanishing.norms:
-            yield "vanishing_gradient", gan_figures.vanishing_gradient(self.vanishing.table())
+        for name, table in self.vanishing.tables().items():
+            yield name, gan_figures.vanishing_gradient(table)
         if self.snapshots.taken:
             yield "samples_over_training", self.snapshots.figure()
         yield from gan_figures.latent_space(self.decode, self.latent, self.seed)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from scipy.stats import norm
 from torch import Tensor
 
 from lit_anndl.data.streams import stream
@@ -66,7 +65,7 @@ def latent_space(decode: Decoder, latent: int, seed: int) -> Iterator[tuple[str,
     title = "from one latent to another, on straight lines and on great circles"
     yield "interpolation_path", interpolation(rows, weights, title, list(paths) * 3)
     if latent == 2:
-        values = torch.tensor(norm.ppf((np.arange(_PLANE) + 0.5) / _PLANE), dtype=start.dtype)
+        values = torch.special.ndtri((torch.arange(_PLANE) + 0.5) / _PLANE)
         plane = torch.cartesian_prod(values.flip(0), values).flip(1)  # the second latent grows upwards
         images = decode(plane).float().cpu()
         yield "latent_plane", sample_grid(images, "the plane of latents, at quantiles of the normal law", _PLANE)

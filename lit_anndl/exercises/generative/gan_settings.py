@@ -1,4 +1,4 @@
-"""Settings of generative adversarial networks: who steps when, what is refused, which epochs are reported."""
+"""Settings of generative adversarial networks: who steps when, what is refused, what is measured and reported."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,20 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.nets.adversarial_game import ACCURACIES
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
 
+METRICS = (
+    *(
+        f"{stage}/{name}"
+        for stage in ("train", "val", "test")
+        for name in ("discriminator_loss", "generator_loss", *ACCURACIES)
+    ),
+    "train/generator_gradient_norm",
+    "train/gradient_penalty",
+    "val/fid",
+)
 _LOSSES = ("train/generator_loss", "train/discriminator_loss")
 _EPOCHS = (1, 2, 10, 20, 25, 30, 50, 70)
 """Those that losses are published of."""

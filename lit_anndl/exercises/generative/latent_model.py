@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.latent_snapshots import LatentSnapshots
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise
 from lit_anndl.quality import sample_quality
 from lit_anndl.quality.findings import Findings
@@ -39,7 +40,6 @@ class LatentModel(Exercise[MNISTData]):
             raise InputError(f"model.fid_samples {fid_samples} was given, expected 2 or more")
         self.latent, self.fid_samples, self.quality_samples = latent, fid_samples, quality_samples
         self.snapshots = LatentSnapshots(snapshot_epochs, latent)
-        self._found: Findings | None = None
 
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
@@ -86,18 +86,10 @@ class LatentModel(Exercise[MNISTData]):
         self.snapshots.take(self.current_epoch + 1, self.decode, self.seed)
         self.train()
 
-    def on_test_start(self) -> None:
-        """Drops what an earlier test has found."""
-        self._found = None
-
+    @examined_once
     def findings(self, data: MNISTData) -> Findings:
-        """What is found of the samples of a tested run, found once."""
-        if self._found is None:
-            before, device = self.device, self.trainer.strategy.root_device
-            self.to(device)  # from where Lightning has left it after the test
-            self._found = sample_quality.measure(self.sample, data, self.quality_samples, device)
-            self.to(before)
-        return self._found
+        """What is found of the samples of a tested run."""
+        return sample_quality.measure(self.sample, data, self.quality_samples, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the snapshots."""

@@ -131,9 +131,9 @@ class DigitRBM(BoltzmannExercise):
         """The machine itself."""
         return self.net
 
-    def examine(self, net: RBM, data: MNISTData) -> Findings:
+    def examine(self, data: MNISTData) -> Findings:
         """Likelihood, chains, filled-in images, filters."""
-        return rbm_examination.examine(net, data, self.examination)
+        return rbm_examination.examine(self.net, data, self.examination)
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
@@ -223,4 +223,4 @@ class DigitRBM(BoltzmannExercise):
         names = ["val/pseudo_likelihood", "val/exact_pseudo_likelihood"]
         yield "pseudo_likelihood", curves(history, names, "log-pseudo-likelihood [nats per image]")
         yield "free_energy", curves(history, ["train/free_energy", "val/free_energy"], "free energy [nats]")
-        yield from self.found(data).figures.items()
+        yield from self.findings(data).figures.items()

@@ -1,7 +1,6 @@
 """Digits by a variational autoencoder, or an importance-weighted one."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -15,7 +14,9 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds, vae_examination
-from lit_anndl.modules.exercise import Exercise, Metrics, parameters_per_layer
+from lit_anndl.modules.examined import examined_once
+from lit_anndl.modules.exercise import Exercise, Metrics
+from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.importance_bound import Terms, terms
 from lit_anndl.nets.likelihoods import LikelihoodName, make_likelihood
@@ -94,7 +95,6 @@ class DigitVAE(Exercise[MNISTData]):
             latent_bounds.BoundOnNLL(int(nll_samples), None if nll_images is None else int(nll_images)),
             int(quality_samples),
         )
-        self.findings: Findings | None = None
 
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class DigitVAE(Exercise[MNISTData]):
         return vae_examination.SUMMARIES
 
     def check(self, data: MNISTData) -> None:
-        """Refuses data that do not fit; the first images that are decoded are the training images' mean."""
+        """Refuses data that do not fit."""
         self._scale(data)
         self.examination.check(data)
         images = data.train[0]
@@ -117,7 +117,10 @@ class DigitVAE(Exercise[MNISTData]):
             raise InputError("data: pixels from 0 to 1 are expected")
         if data.batch_size > len(images):
             raise InputError(f"data.batch_size {data.batch_size} was given, expected {len(images)} images at most")
-        self.net.start_from_means(images.flatten(1))
+
+    def initialize(self, data: MNISTData) -> None:
+        """Lets the first images that are decoded be the mean of the training images."""
+        self.net.start_from_means(data.train[0].flatten(1))
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
@@ -155,9 +158,9 @@ class DigitVAE(Exercise[MNISTData]):
         self.draws = self._stream("codes of val")
 
     def on_test_start(self) -> None:
-        """Does so for the test, and drops what an earlier one has found."""
+        """Does so for the test."""
+        super().on_test_start()
         self.draws = self._stream("codes of test")
-        self.findings = None
 
     def _stream(self, purpose: str) -> torch.Generator:
         """On the device, a function of the seed."""
@@ -197,27 +200,24 @@ class DigitVAE(Exercise[MNISTData]):
         tested = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         elbo = -tested["test/reconstruction"] - tested["test/kl"]
         scale = self._scale(data)
-        return {f"test/{scale.name('elbo')}": elbo, **self._findings(data).summary}
+        return {f"test/{scale.name('elbo')}": elbo, **self.findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the latent units; the samples' quality."""
         yield "parameters", parameters_per_layer(self.net)
-        yield from self._findings(data).tables.items()
+        yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves, and what is found of the tested model."""
         yield "loss", curves(history, ["train/loss", "val/loss"], "loss [nats per image]")
         yield "reconstruction", curves(history, ["train/reconstruction", "val/reconstruction"], "nats per image")
         yield "kl", curves(history, ["train/kl", "val/kl"], "KL divergence [nats per image]")
-        yield from self._findings(data).figures.items()
+        yield from self.findings(data).figures.items()
 
-    def _findings(self, data: MNISTData) -> Findings:
-        """What is found of the tested model, found once."""
-        if self.findings is None:
-            device = self.trainer.strategy.root_device
-            net = deepcopy(self.net).to(device)
-            self.findings = vae_examination.examine(net, data, self.examination, self._scale(data))
-        return self.findings
+    @examined_once
+    def findings(self, data: MNISTData) -> Findings:
+        """What is found of the tested model."""
+        return vae_examination.examine(self.net, data, self.examination, self._scale(data))
 
     def _scale(self, data: MNISTData) -> latent_bounds.Scale:
         """What its log-likelihoods are of."""

@@ -30,7 +30,6 @@ SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *latent_space.SUMMAR
 AT_ONCE = 500
 _DECODED_AT_ONCE = 250
 """Codes: 256 levels of as many pixels in double precision are 400 MB."""
-"""Codes that are decoded at a time."""
 _ACTIVE = 0.01
 _SHOWN = 10
 _WAYS = 5

@@ -57,7 +57,10 @@ class VanishingGradient:
         last = self.norms.get(self.steps, [])
         return {f"head_start/gradient_{loss}": norm for loss, norm in zip(self.losses, last, strict=False)}
 
-    def table(self) -> Table:
-        """The norms by the number of steps."""
+    def tables(self) -> dict[str, Table]:
+        """The norms by the number of steps, if there is a head start."""
+        if not self.norms:
+            return {}
         columns = [list(column) for column in zip(*self.norms.values(), strict=True)]
-        return {"discriminator steps": list(self.norms), **dict(zip(self.losses, columns, strict=True))}
+        norms = {"discriminator steps": list(self.norms), **dict(zip(self.losses, columns, strict=True))}
+        return {"vanishing_gradient": norms}

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.random_patterns import RandomPatternData
-from lit_anndl.exercises.recurrent.associative_memory import STATE_TOLERANCE, STORAGES, Rule, StorageRule, wilson
+from lit_anndl.exercises.recurrent.associative_memory import STATE_TOLERANCE, wilson
+from lit_anndl.exercises.recurrent.storage_rule import STORAGES, Rule, StorageRule
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.nets.recall import recall
 from lit_anndl.plots.memories import capacity
@@ -62,6 +63,7 @@ class HopfieldCapacity(Exercise[RandomPatternData]):
 
     def on_test_start(self) -> None:
         """Drops an earlier test."""
+        super().on_test_start()
         self.exact.clear()
 
     def examples_in(self, batch: tuple[float, Tensor, dict[float, Tensor]]) -> int:

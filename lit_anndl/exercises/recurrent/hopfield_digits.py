@@ -16,15 +16,8 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digit_patterns import Corruption, DigitPatternData
 from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
-from lit_anndl.exercises.recurrent.associative_memory import (
-    STATE_TOLERANCE,
-    STORAGES,
-    AssociativeMemory,
-    Rule,
-    StorageRule,
-    same,
-    wilson,
-)
+from lit_anndl.exercises.recurrent.associative_memory import STATE_TOLERANCE, AssociativeMemory, same, wilson
+from lit_anndl.exercises.recurrent.storage_rule import STORAGES, Rule, StorageRule
 from lit_anndl.nets.recall import Recall, trajectory
 from lit_anndl.plots.images import image_grid
 from lit_anndl.plots.memories import confusions, energies, rates

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.patterns import PatternData
-from lit_anndl.exercises.recurrent.associative_memory import AssociativeMemory, Rule, same
+from lit_anndl.exercises.recurrent.associative_memory import AssociativeMemory, same
+from lit_anndl.exercises.recurrent.storage_rule import Rule
 from lit_anndl.nets.fixed_points import FixedPoint, fixed_points
 from lit_anndl.nets.hopfield import Hopfield
 from lit_anndl.nets.recall import Recall, trajectory

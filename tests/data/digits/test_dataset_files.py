@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lit_anndl.data.digits import dataset_files, idx
+from lit_anndl.data.digits import dataset_files, idx, idx_format
 from lit_anndl.data.digits.dataset_files import DATASETS, Dataset, data_directory, fetch
 from lit_anndl.data.digits.idx import read
 from lit_anndl.data.digits.mirrors import Mirrors
@@ -18,10 +18,10 @@ from lit_anndl.data.digits.sources import Source
 from lit_anndl.runtime.errors import InputError
 
 CONTENTS = {
-    idx.TRAIN_IMAGES: idx.encode(np.arange(3 * 784).reshape(3, 28, 28)),
-    idx.TRAIN_LABELS: idx.encode(np.arange(3)),
-    idx.TEST_IMAGES: idx.encode(np.zeros((2, 28, 28))),
-    idx.TEST_LABELS: idx.encode(np.arange(2)),
+    idx.TRAIN_IMAGES: idx_format.encode(np.arange(3 * 784).reshape(3, 28, 28)),
+    idx.TRAIN_LABELS: idx_format.encode(np.arange(3)),
+    idx.TEST_IMAGES: idx_format.encode(np.zeros((2, 28, 28))),
+    idx.TEST_LABELS: idx_format.encode(np.arange(2)),
 }
 Offer = Callable[..., None]
 
@@ -165,7 +165,7 @@ def test_altered_files_are_named_and_replaced(
 @pytest.mark.parametrize(
     ("delivered", "fault"),
     [
-        (CONTENTS | {idx.TRAIN_LABELS: idx.encode(np.zeros(3))}, f"{idx.TRAIN_LABELS}: SHA-256 differs"),
+        (CONTENTS | {idx.TRAIN_LABELS: idx_format.encode(np.zeros(3))}, f"{idx.TRAIN_LABELS}: SHA-256 differs"),
         ({idx.TRAIN_LABELS: CONTENTS[idx.TRAIN_LABELS]}, f"{idx.TRAIN_IMAGES}: missing"),
     ],
 )

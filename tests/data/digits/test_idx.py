@@ -6,16 +6,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lit_anndl.data.digits import idx
+from lit_anndl.data.digits import idx, idx_format
 from lit_anndl.runtime.errors import InputError
 
 IMAGES = (np.arange(3 * 28 * 28) % 256).astype(np.uint8).reshape(3, 28, 28)
 LABELS = np.array([7, 0, 9], dtype=np.uint8)
 CONTENTS = {
-    idx.TRAIN_IMAGES: idx.encode(IMAGES),
-    idx.TRAIN_LABELS: idx.encode(LABELS),
-    idx.TEST_IMAGES: idx.encode(IMAGES[:2]),
-    idx.TEST_LABELS: idx.encode(LABELS[:2]),
+    idx.TRAIN_IMAGES: idx_format.encode(IMAGES),
+    idx.TRAIN_LABELS: idx_format.encode(LABELS),
+    idx.TEST_IMAGES: idx_format.encode(IMAGES[:2]),
+    idx.TEST_LABELS: idx_format.encode(LABELS[:2]),
 }
 
 
@@ -34,7 +34,7 @@ def refusal(directory: Path) -> str:
 
 
 def test_encodes_as_the_format_says() -> None:
-    assert idx.encode(np.array([[1, 2, 3]])) == bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3])
+    assert idx_format.encode(np.array([[1, 2, 3]])) == bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3])
 
 
 def test_reads_raw_files(directory: Path) -> None:
@@ -72,9 +72,9 @@ def test_missing_file(directory: Path) -> None:
     [
         pytest.param(b"", id="empty"),
         pytest.param(b"<html>not found</html>", id="web page"),
-        pytest.param(idx.encode(LABELS), id="labels for images"),
-        pytest.param(b"\0\0\x0d" + idx.encode(IMAGES)[3:], id="floats"),
-        pytest.param(idx.encode(IMAGES)[:10], id="half a header"),
+        pytest.param(idx_format.encode(LABELS), id="labels for images"),
+        pytest.param(b"\0\0\x0d" + idx_format.encode(IMAGES)[3:], id="floats"),
+        pytest.param(idx_format.encode(IMAGES)[:10], id="half a header"),
     ],
 )
 def test_not_an_idx_file(directory: Path, content: bytes) -> None:
@@ -84,14 +84,16 @@ def test_not_an_idx_file(directory: Path, content: bytes) -> None:
     assert "no IDX file" in message
 
 
-@pytest.mark.parametrize(("content", "count"), [(CONTENTS[idx.TRAIN_LABELS] + b"x", 4), (idx.encode(LABELS)[:-1], 2)])
+@pytest.mark.parametrize(
+    ("content", "count"), [(CONTENTS[idx.TRAIN_LABELS] + b"x", 4), (idx_format.encode(LABELS)[:-1], 2)]
+)
 def test_size_disagrees_with_header(directory: Path, content: bytes, count: int) -> None:
     (directory / idx.TRAIN_LABELS).write_bytes(content)
     assert f"its header announces 3 values, it has {count}" in refusal(directory)
 
 
 def test_images_and_labels_differ_in_number(directory: Path) -> None:
-    (directory / idx.TEST_LABELS).write_bytes(idx.encode(LABELS))
+    (directory / idx.TEST_LABELS).write_bytes(idx_format.encode(LABELS))
     assert f"{idx.TEST_IMAGES} holds 2 images, {idx.TEST_LABELS} 3 labels" in refusal(directory)
 
 
@@ -104,21 +106,21 @@ def test_images_and_labels_differ_in_number(directory: Path) -> None:
     ],
 )
 def test_images_of_another_size(directory: Path, images: NDArray[np.uint8], expectation: str) -> None:
-    (directory / idx.TRAIN_IMAGES).write_bytes(idx.encode(images))
+    (directory / idx.TRAIN_IMAGES).write_bytes(idx_format.encode(images))
     assert refusal(directory) == f"{directory}: {expectation}"
 
 
 @pytest.mark.parametrize("label", [10, 255])
 def test_labels_of_no_class(directory: Path, label: int) -> None:
-    (directory / idx.TEST_LABELS).write_bytes(idx.encode(np.array([3, label])))
+    (directory / idx.TEST_LABELS).write_bytes(idx_format.encode(np.array([3, label])))
     assert refusal(directory) == f"{directory}: {idx.TEST_LABELS} holds the label {label} (expected 0 to 9)"
 
 
 @pytest.mark.parametrize("part", ["train", "t10k"])
 def test_no_images(directory: Path, part: str) -> None:
     images, labels = (name for name in CONTENTS if name.startswith(part))
-    (directory / images).write_bytes(idx.encode(IMAGES[:0]))
-    (directory / labels).write_bytes(idx.encode(LABELS[:0]))
+    (directory / images).write_bytes(idx_format.encode(IMAGES[:0]))
+    (directory / labels).write_bytes(idx_format.encode(LABELS[:0]))
     assert refusal(directory) == f"{directory}: {images} holds no images (expected at least one)"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lit_anndl.data.digits import idx
+from lit_anndl.data.digits import idx, idx_format
 from lit_anndl.data.digits import mirrors as mirrors_module
 from lit_anndl.data.digits import wheel as wheel_module
 from lit_anndl.data.digits.dataset_files import DATASETS
@@ -27,10 +27,10 @@ GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(256, size=(5, 28, 28), dtype=np.uint8)
 LABELS = GENERATOR.integers(10, size=5)
 CONTENTS = {
-    idx.TRAIN_IMAGES: idx.encode(IMAGES[:3]),
-    idx.TRAIN_LABELS: idx.encode(LABELS[:3]),
-    idx.TEST_IMAGES: idx.encode(IMAGES[3:]),
-    idx.TEST_LABELS: idx.encode(LABELS[3:]),
+    idx.TRAIN_IMAGES: idx_format.encode(IMAGES[:3]),
+    idx.TRAIN_LABELS: idx_format.encode(LABELS[:3]),
+    idx.TEST_IMAGES: idx_format.encode(IMAGES[3:]),
+    idx.TEST_LABELS: idx_format.encode(LABELS[3:]),
 }
 ARCHIVES = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in CONTENTS.items()}
 MD5S = [(name, hashlib.md5(content).hexdigest()) for name, content in ARCHIVES.items()]

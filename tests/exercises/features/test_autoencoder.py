@@ -87,6 +87,11 @@ def test_a_code_larger_than_the_components(command, digits):
     assert (code, err) == (2, "fit: model.code 321 was given, expected 320 at most: as many pixels or images\n")
 
 
+def test_of_binary_images_no_grey_ones_are_measured(fit):
+    names = fit("--model.quality_samples", "20", "--data.binarization", "threshold").data.metrics
+    assert "quality/fid" in names and not [name for name in names if name.startswith("latent/")]
+
+
 def test_codes_are_fitted_by_a_gaussian_whose_samples_are_measured(fit, client):
     run = fit("--model.quality_samples", "50")
     metrics = run.data.metrics

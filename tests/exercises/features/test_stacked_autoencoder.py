@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from lit_anndl import load
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.stacked_autoencoder import StackedDigitAutoencoder
+from tests.support.phases import resumed_after_each_epoch
 from tests.support.processes import assert_equal_runs, checkpoint, finish, runs, training_history
 from tests.support.recorded import artifacts, table
 
@@ -73,21 +74,7 @@ def test_a_run_interrupted_in_any_phase_or_between_two_goes_on_as_if_it_had_not_
 ):
     momentum = [f"--model.{name}.momentum=0.9" for name in ("pretraining_optimizer", "classifier_optimizer")]
     words = [*words, *PHASES, *momentum, "--model.optimizer=Adam", "--model.optimizer.lr=0.01"]
-    whole = command.run(*words)
-    begin = StackedDigitAutoencoder.on_train_epoch_start
-    for last in range(7):
-
-        def interrupted(self, last=last):
-            if self.current_epoch == last:
-                signal.raise_signal(signal.SIGTERM)  # waits for the epoch's end
-            begin(self)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(StackedDigitAutoencoder, "on_train_epoch_start", interrupted)
-            code, _, err = command(*words)
-        assert code == 143
-        resumed = command.run(EXERCISE, "--resume", err.split()[-1])
-        assert_equal_runs(command.client, resumed.info.run_id, whole.info.run_id)
+    for resumed, whole in resumed_after_each_epoch(StackedDigitAutoencoder, words, 7, command, monkeypatch):
         norms = [torch.load(checkpoint(run), weights_only=True)["gradient_norms"] for run in (resumed, whole)]
         assert norms[0] == norms[1] and len(norms[0]) == 2
 

@@ -1,6 +1,5 @@
 """The deep Boltzmann machine, through the command."""
 
-import signal
 from itertools import pairwise
 
 import pytest
@@ -11,7 +10,8 @@ from lit_anndl import load
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.dbm import DigitDBM
 from lit_anndl.exercises.generative.likelihood import binary_images
-from tests.support.processes import assert_equal_runs, checkpoint, training_history
+from tests.support.phases import resumed_after_each_epoch
+from tests.support.processes import checkpoint, training_history
 from tests.support.recorded import artifacts, table
 from tests.support.refusals import assert_refused
 
@@ -76,21 +76,7 @@ def test_a_run_interrupted_in_any_phase_or_between_two_goes_on_as_if_it_had_not_
     words, command, monkeypatch, undrawn
 ):
     words = [*words, *epochs(1, 2, 2), "--model.optimizer.momentum=0.5", "--model.pretraining_optimizer.momentum=0.5"]
-    whole = command.run(*words)
-    begin = DigitDBM.on_train_epoch_start
-    for last in range(6):
-
-        def interrupted(self, last=last):
-            if self.current_epoch == last:
-                signal.raise_signal(signal.SIGTERM)  # waits for the epoch's end
-            begin(self)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(DigitDBM, "on_train_epoch_start", interrupted)
-            code, _, err = command(*words)
-        assert code == 143
-        resumed = command.run(EXERCISE, "--resume", err.split()[-1])
-        assert_equal_runs(command.client, resumed.info.run_id, whole.info.run_id)
+    assert len(list(resumed_after_each_epoch(DigitDBM, words, 6, command, monkeypatch))) == 6
 
 
 def test_the_bound_is_one_and_its_bracket_holds(words, command, digits, client):

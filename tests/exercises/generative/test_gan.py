@@ -3,7 +3,8 @@ from functools import partial
 
 import pytest
 import torch
-from torch.optim import Adam
+from lightning.pytorch.plugins.precision import MixedPrecision
+from torch.optim import SGD, Adam
 
 from lit_anndl import load
 from lit_anndl.data.batches import TensorBatches
@@ -27,14 +28,15 @@ def fit(command, digits):
     return lambda *words: command.run(*SHORT, "--data.directory", str(digits), *words)
 
 
-def train(digits, epochs=2, **settings):
+def train(digits, epochs=2, plugins=(), clipping=None, step=STEP, **settings):
     """A module trained for some epochs, and its data."""
     torch.manual_seed(5)
     nets = FullyConnectedNets((16,), 0.0)
-    module = AdversarialNetworks(nets, STEP, STEP, 3, fid_samples=20, snapshot_epochs=0, **settings)
+    module = AdversarialNetworks(nets, step, step, 3, fid_samples=20, snapshot_epochs=0, **settings)
+    module.gradient_clipping = clipping
     data = MNISTData(directory=str(digits), batch_size=60, validation_fraction=0.0)
     module.build(data)
-    make_trainer(max_epochs=epochs, limit_val_batches=0).fit(module, datamodule=data)
+    make_trainer(max_epochs=epochs, limit_val_batches=0, plugins=list(plugins)).fit(module, datamodule=data)
     return module, data
 
 
@@ -173,6 +175,23 @@ def test_other_precisions(precision, fit):
     run, plain = fit("--trainer.precision", precision, *losses), fit(*losses)
     name = "train/gradient_penalty"
     assert run.data.metrics[name] == pytest.approx(plain.data.metrics[name], rel=0.1)
+
+
+@pytest.mark.parametrize("clipping", [None, (0.01, "norm"), (0.001, "value")])
+@pytest.mark.parametrize("settings", [{}, {"loss": "wasserstein", "gradient_penalty": 1.0}])
+def test_half_precision_scales_the_loss_and_nothing_else(settings, clipping, digits):
+    def weights(module):
+        return torch.cat([each.detach().flatten() for each in module.parameters()])
+
+    half = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=256.0))
+    settings = {"clipping": clipping, "step": partial(SGD, lr=0.02), **settings}
+    begun, plain, halved = (
+        train(digits, epochs, plugins, **settings)[0] for epochs, plugins in ((0, []), (2, []), (2, [half]))
+    )
+    moved = (weights(plain) - weights(begun)).norm()
+    assert 0 < float((weights(halved) - weights(plain)).norm()) < 0.05 * float(moved)
+    norms = [float(each.trainer.callback_metrics["train/generator_gradient_norm"]) for each in (halved, plain)]
+    assert norms[0] == pytest.approx(norms[1], rel=0.05)
 
 
 def test_averaged_weights_are_those_that_samples_are_drawn_by(fit):

@@ -1,0 +1,46 @@
+"""What can be seen of deep Boltzmann machines: learning curves, what units look at, weights and activity."""
+
+from collections.abc import Iterator, Mapping
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.nets.deep_boltzmann import DBM, States
+from lit_anndl.plots.distributions import histograms
+from lit_anndl.plots.images import filters
+from lit_anndl.plots.learning import curves
+from lit_anndl.runtime.records import History
+
+_FILTERS = 100
+_CURVES = {
+    "reconstruction": "mean squared error per unit",
+    "free_energy": "variational free energy [nats]",
+    "loss": "cross-entropy [nats]",
+    "accuracy": "accuracy",
+}
+
+
+def learning_curves(history: History, starts: Mapping[str, int]) -> Iterator[tuple[str, Figure]]:
+    """Metrics by epoch, those that were logged, with the first epoch of each phase."""
+    for name, ylabel in _CURVES.items():
+        if logged := [each for each in (f"train/{name}", f"val/{name}") if each in history]:
+            yield name, curves(history, logged, ylabel, log=name == "loss", phases=starts)
+
+
+def receptive_fields(weights: Tensor, name: str) -> Figure:
+    """What units look at: weights (visible, units)."""
+    shown = weights.cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
+    return filters(shown, f"{name}: weights of {len(shown)} of {weights.shape[1]} hidden units")
+
+
+def distributions(dbm: DBM, means: States) -> Figure:
+    """Weights, and how active hidden units are, by their means inferred from test images."""
+    parts = {
+        "weights W₁": dbm.lower,
+        "weights W₂": dbm.upper,
+        "mean μ₁ of each hidden unit": means.first.mean(dim=0),
+        "mean μ₂ of each hidden unit": means.second.mean(dim=0),
+    }
+    values = {name: each.detach().float().cpu().flatten().numpy() for name, each in parts.items()}
+    return histograms(values, "weights, and inferred activity on test images")
