@@ -9,13 +9,17 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            thread, `course` the course's loop over TensorDataset and DataLoader, `plain` a Lightning Trainer with
            that DataLoader.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on one thread or all, whichever is faster,
-           and a plain Lightning Trainer over torchvision's MNIST with ToTensor.
+           and a plain Lightning Trainer over torchvision's MNIST with ToTensor; both in another process, over the net
+           as it is published, of torch's own layers, pooling after ReLU.
 features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net, on
-           one thread or all, whichever is faster.
+           one thread or all, whichever is faster, in another process.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
 vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and
            loss, and one with torch's binary cross-entropy, on one thread or all, whichever is faster.
 gan        seconds per epoch of gan without validation: ours, and a lean loop over the same nets, on one thread or all.
+flow       seconds of flow for 15 batches of 100 without validation: ours, and a lean loop over the same net, on one
+           thread or all, whichever is faster, in another process.
+diffusion  the same of diffusion for 10 batches of 64.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
@@ -30,6 +34,7 @@ from pathlib import Path
 from benchmark_adversarial import gan
 from benchmark_commands import checkpoint, startup
 from benchmark_energy_based import rbm
+from benchmark_likelihood import diffusion, flow
 from benchmark_recurrent import hopfield, santafe
 from benchmark_supervised import features, mnist_cnn, surface
 from benchmark_variational import vae
@@ -47,6 +52,8 @@ def main() -> None:
         "rbm": rbm,
         "vae": vae,
         "gan": gan,
+        "flow": flow,
+        "diffusion": diffusion,
         "hopfield": hopfield,
         "santafe": santafe,
         "checkpoint": checkpoint,

@@ -2,6 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -75,6 +79,17 @@ def timed(epoch: Callable[[], object], epochs: int, threads: int) -> float:
     seconds = (time.perf_counter() - start) / epochs
     torch.set_num_threads(ALL_THREADS)
     return seconds
+
+
+def apart(work: Callable[..., float], *arguments: Any) -> float:
+    """What a function of a module returns in another process, which has nothing of what ours sets in its own."""
+    return _other_process().submit(work, *arguments).result()
+
+
+@cache
+def _other_process() -> ProcessPoolExecutor:
+    """The process, which stays."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
 class Plain(LightningModule):

@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from lit_anndl.nets.dropout import Dropout
+
 _SIDE = 28
 _SLOPE = 0.2
 Norm = Literal["batch", "layer", "none"]
@@ -77,7 +79,7 @@ def _perceptron(sizes: Sequence[int], dropout: float) -> list[nn.Module]:
     *hidden, output = pairwise(sizes)
     layers: list[nn.Module] = []
     for shape in hidden:
-        layers += [nn.Linear(*shape), nn.LeakyReLU(_SLOPE), *([nn.Dropout(dropout)] if dropout else [])]
+        layers += [nn.Linear(*shape), nn.LeakyReLU(_SLOPE), *([Dropout(dropout)] if dropout else [])]
     return [*layers, nn.Linear(*output)]
 
 

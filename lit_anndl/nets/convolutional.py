@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from lit_anndl.nets.cnn_architectures import Architecture
 from lit_anndl.nets.convolution_arithmetic import output_size
-from lit_anndl.nets.mlp import ACTIVATIONS
+from lit_anndl.nets.dropout import Dropout
+from lit_anndl.nets.mlp import ACTIVATIONS, Activation
+
+NONDECREASING: frozenset[Activation] = frozenset(
+    ["relu", "leaky_relu", "elu", "selu", "softplus", "sigmoid", "tanh"],
+)
+"""Activations φ that max pooling may come before: max φ(xᵢ) = φ(max xᵢ), of fewer values."""
 
 
 class Layer(NamedTuple):
@@ -26,6 +32,10 @@ class Layer(NamedTuple):
 
 class CNN(nn.Sequential):
     """A convolutional network of an architecture, a module per layer, named by what it is.
+
+    Max pooling comes before an activation that does not decrease, though it is published after it: the numbers are the
+    same, and so are the gradients, also where values of a window are equal. For of equal maxima the first gets the
+    gradient either way, and where ReLU makes more values equal, it makes them zero and their gradients too.
 
     Args:
         architecture: the layers.
@@ -55,12 +65,15 @@ class CNN(nn.Sequential):
             self.add_module(f"conv{number}", convolution)
             if architecture.batch_norm:
                 self.add_module(f"norm{number}", nn.BatchNorm2d(layer.channels))
-            self.add_module(f"activation{number}", ACTIVATIONS[architecture.activation]())
+            following = [(f"activation{number}", ACTIVATIONS[architecture.activation]())]
             if layer.pooling > 1:
                 self._append(f"pool{number}", layer.channels, layer.pooling, layer.pooling)
-                self.add_module(f"pool{number}", nn.MaxPool2d(layer.pooling))
+                place = 0 if architecture.activation in NONDECREASING else 1
+                following.insert(place, (f"pool{number}", nn.MaxPool2d(layer.pooling)))
             if layer.dropout:
-                self.add_module(f"dropout{number}", nn.Dropout(layer.dropout))
+                following.append((f"dropout{number}", Dropout(layer.dropout)))
+            for name, module in following:
+                self.add_module(name, module)
         self._add_head(architecture, classes)
         self.to(memory_format=torch.channels_last)  # same numbers, half the time on CPUs and tensor cores
 
@@ -96,7 +109,7 @@ class CNN(nn.Sequential):
                     self.add_module(f"head_norm{number - 1}", nn.BatchNorm1d(inputs))
                 self.add_module(f"head_activation{number - 1}", ACTIVATIONS[architecture.activation]())
             if architecture.head_dropout:
-                self.add_module(f"head_dropout{number}", nn.Dropout(architecture.head_dropout))
+                self.add_module(f"head_dropout{number}", Dropout(architecture.head_dropout))
             self.add_module(f"dense{number}", nn.Linear(inputs, units))
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from lit_anndl.nets.dropout import Dropout
 from lit_anndl.nets.noise import GaussianNoise
 from lit_anndl.nets.standardize import Standardize
 
@@ -69,7 +70,7 @@ class MLP(nn.Sequential):
         layers += [Standardize(input_mean, input_std)] if (input_mean, input_std) != (0, 1) else []
         for (inputs, units), name in zip(hidden, names, strict=True):
             layers += [nn.Linear(inputs, units), *([nn.BatchNorm1d(units)] if batch_norm else []), ACTIVATIONS[name]()]
-            layers += [nn.Dropout(dropout)] if dropout else []
+            layers += [Dropout(dropout)] if dropout else []
         super().__init__(*layers, nn.Linear(*output))
         if glorot_gain is not None:
             self.init_xavier(glorot_gain)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lit_anndl.nets.dropout import Dropout
 from lit_anndl.nets.mlp import MLP
 from lit_anndl.nets.patch_embedding import PatchEmbedding, refuse_nonpositive
 from lit_anndl.nets.self_attention import SelfAttention
@@ -34,7 +35,7 @@ class Block(nn.Module):
         self.attention = SelfAttention(dim, heads)
         self.mlp_norm = nn.LayerNorm(dim)
         self.mlp = MLP((dim, mlp_dim, dim), "gelu", dropout=dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The tokens after the block."""
@@ -94,7 +95,7 @@ class VisionTransformer(nn.Module):
         super().__init__()
         refuse_nonpositive(dim=dim, depth=depth, heads=heads, mlp_dim=mlp_dim, classes=classes)
         self.embedding = PatchEmbedding(dim, patch_size, image_size, stem)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.Sequential(*(Block(dim, heads, mlp_dim, dropout) for _ in range(depth)))
         self.head = MLP((dim, mlp_dim, classes), "gelu")
 

@@ -11,6 +11,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_anndl.callbacks.checkpoint import AtomicCheckpointIO, read_checkpoint
+from lit_anndl.callbacks.memory_reuse import MemoryReuse
 from lit_anndl.callbacks.progress import progress
 from lit_anndl.callbacks.ranks import OwnSignals, RankStream
 from lit_anndl.callbacks.threads import ThreadChoice, check_threads
@@ -67,7 +68,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         leads = getattr(rank_zero_only, "rank", 0) == 0
         store = open_store() if leads and _is_recorded(values) else None
         tracker = Tracker(configuration.exercise, store) if store else None
-        own = [timing, ThreadChoice(values.threads), RankStream(), OwnSignals()]
+        own = [timing, ThreadChoice(values.threads), MemoryReuse(), RankStream(), OwnSignals()]
         trainer = _make_trainer(objects, [*callbacks, *own], tracker)
         check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
         checkpoint = (

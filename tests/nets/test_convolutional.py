@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture
-from lit_anndl.nets.convolutional import CNN
+from lit_anndl.nets.convolutional import CNN, NONDECREASING
+from lit_anndl.nets.mlp import ACTIVATIONS
 
 KERAS = VARIANTS["keras"]
 PARAMETERS = {
@@ -45,7 +46,7 @@ def test_output_shape(batch: int, classes: int) -> None:
 
 def test_layers_come_in_their_order() -> None:
     net = CNN(Architecture([4, 8], pooling=[1, 2], batch_norm=True, dropout=0.1, head=[5], head_dropout=0.2))
-    convolutions = "conv1 norm1 activation1 dropout1 conv2 norm2 activation2 pool2 dropout2"
+    convolutions = "conv1 norm1 activation1 dropout1 conv2 norm2 pool2 activation2 dropout2"
     head = "flatten head_dropout1 dense1 head_activation1 head_dropout2 dense2"
     assert [name for name, _ in net.named_children()] == f"{convolutions} {head}".split()
 
@@ -65,6 +66,56 @@ def test_layers_come_in_their_order() -> None:
 def test_what_does_not_fit_is_named(settings, said) -> None:
     with pytest.raises(ValueError, match=said):
         CNN(Architecture([4, 8], **settings))
+
+
+def published_order(net: CNN) -> nn.Sequential:
+    """The same layers, each pooling after its activation."""
+    layers = dict(net.named_children())
+    swapped = {f"pool{number}": f"activation{number}" for number in (1, 2)}
+    swapped |= {after: before for before, after in swapped.items()}
+    return nn.Sequential(*(layers[swapped.get(name, name)] for name in layers))
+
+
+def images_with_ties() -> dict[str, torch.Tensor]:
+    """Noise, noise on a black background as digits are, few grey levels, and one constant."""
+    noise = torch.rand(6, 1, 28, 28)
+    framed = torch.zeros_like(noise)
+    framed[:, :, 8:20, 8:20] = noise[:, :, 8:20, 8:20]
+    return {"noise": noise, "framed": framed, "levels": (2 * noise).round(), "constant": torch.full_like(noise, 0.5)}
+
+
+@pytest.mark.parametrize("kind", ["noise", "framed", "levels", "constant"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("activation", sorted(NONDECREASING))
+def test_pooling_before_the_activation_changes_neither_numbers_nor_gradients(activation, batch_norm, kind) -> None:
+    torch.manual_seed(0)
+    architecture = Architecture([8, 16], pooling=2, head=[], activation=activation, batch_norm=batch_norm)
+    net, images = CNN(architecture), images_with_ties()[kind]
+    names = [name for name, _ in net.named_children()]
+    assert names.index("pool1") < names.index("activation1") and names.index("pool2") < names.index("activation2")
+    published, found = published_order(net), []
+    assert list(published).index(net.activation1) < list(published).index(net.pool1)
+    for each in (net, published):
+        net.zero_grad()
+        logits = each(images)
+        nn.functional.cross_entropy(logits, torch.arange(6)).backward()
+        found.append([logits.detach(), *(parameter.grad.clone() for parameter in net.parameters())])
+    exact = activation in ("relu", "leaky_relu")  # others are rounded, not always upwards with their argument
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, **({"rtol": 0, "atol": 0} if exact else {}))
+
+
+@pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - NONDECREASING))
+def test_activations_that_decrease_somewhere_come_first(activation) -> None:
+    x = torch.linspace(-5, 5, 1001)
+    assert (ACTIVATIONS[activation]()(x).diff() < -1e-6).any()
+    names = [name for name, _ in CNN(Architecture([4], pooling=2, activation=activation)).named_children()]
+    assert names.index("activation1") < names.index("pool1")
+
+
+@pytest.mark.parametrize("activation", sorted(NONDECREASING))
+def test_the_others_decrease_nowhere(activation) -> None:
+    assert (ACTIVATIONS[activation]()(torch.linspace(-20, 20, 4001).double()).diff() >= 0).all()
 
 
 @pytest.mark.parametrize("side", range(1, 12))
