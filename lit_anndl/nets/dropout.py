@@ -1,7 +1,7 @@
 """Dropout whose mask is cut from random bits, many units to a draw."""
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 MANY = 4096
 """Units from which a mask of bits is the faster one."""
@@ -37,26 +37,37 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         """Zeroes values, and scales the others."""
-        if self.training and 0 < self.p < 1 and x.device.type == "cpu" and x.numel() >= MANY:
+        if self.training and self._pays(x):
             return x * scaled_mask(x, self.p)
         return super().forward(x)
 
+    def scaled_mask(self, x: Tensor, generator: Generator) -> Tensor:
+        """What x is multiplied by in training, m / (1 - p), drawn from a generator in the place of torch's own."""
+        if self._pays(x):
+            return scaled_mask(x, self.p, generator)
+        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=generator)
+        return kept.div_(1 - self.p) if self.p < 1 else kept
 
-def scaled_mask(x: Tensor, p: float) -> Tensor:
+    def _pays(self, x: Tensor) -> bool:
+        """Whether a mask of bits is faster."""
+        return 0 < self.p < 1 and x.device.type == "cpu" and x.numel() >= MANY
+
+
+def scaled_mask(x: Tensor, p: float, generator: Generator | None = None) -> Tensor:
     """m / (1 - p) for a dense tensor x, in its shape, type and memory format, 0 < p < 1."""
     if p == 0.5:
-        coins = _words(x.numel())[:, None] >> torch.arange(8)  # 64 words of 8 bytes for each 8
+        coins = _words(x.numel(), generator)[:, None] >> torch.arange(8)  # 64 words of 8 bytes for each 8
         return _like(x, coins.bitwise_and_(_BYTES).view(torch.uint8)).to(x.dtype).mul_(2)
     kind, bits = (torch.int8, 8) if (256 * p).is_integer() else (torch.int32, 32)
     dropped = min(round(p * 2**bits), 2**bits - 1)
-    numbers = _like(x, _words(x.numel() * bits).view(kind))  # uniform in [-2ᵇ⁻¹, 2ᵇ⁻¹)
+    numbers = _like(x, _words(x.numel() * bits, generator).view(kind))  # uniform in [-2ᵇ⁻¹, 2ᵇ⁻¹)
     kept: Tensor = numbers >= dropped - 2 ** (bits - 1)
     return kept.to(x.dtype).mul_(2**bits / (2**bits - dropped))
 
 
-def _words(bits: int) -> Tensor:
+def _words(bits: int, generator: Generator | None) -> Tensor:
     """So many fair bits at least, in words of 64."""
-    return torch.empty(-(-bits // 64), dtype=torch.int64).random_(-(2**63), None)
+    return torch.empty(-(-bits // 64), dtype=torch.int64).random_(-(2**63), None, generator=generator)
 
 
 def _like(x: Tensor, values: Tensor) -> Tensor:

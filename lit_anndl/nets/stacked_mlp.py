@@ -6,11 +6,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
+from lit_anndl.nets.dropout import Dropout
 from lit_anndl.nets.mlp import ACTIVATIONS, MLP
 from lit_anndl.nets.noise import GaussianNoise
 from lit_anndl.nets.standardize import Standardize
 
-_LAYERS = (nn.Linear, nn.BatchNorm1d, nn.Dropout, GaussianNoise, Standardize, *ACTIVATIONS.values())
+_LAYERS = (nn.Linear, nn.BatchNorm1d, Dropout, GaussianNoise, Standardize, *ACTIVATIONS.values())
 
 
 class StackedMLP:
@@ -64,11 +65,12 @@ class StackedMLP:
                     x = affine(x, next(parameters), next(parameters))
                 case nn.BatchNorm1d():
                     x = self._standardize(level, x, next(parameters), next(parameters))
-                case nn.Dropout(p=p):
-                    kept = self._draw(x, lambda noise, generator: noise.bernoulli_(1 - p, generator=generator))
-                    x = x * (kept / (1 - p) if p < 1 else kept)
+                case Dropout():
+                    x = x * self._draw(x, layer.scaled_mask)
                 case GaussianNoise(std=std):
-                    x = x + std * self._draw(x, lambda noise, generator: noise.normal_(generator=generator))
+                    x = x + std * self._draw(
+                        x, lambda own, generator: torch.empty_like(own).normal_(generator=generator)
+                    )
                 case _:
                     x = layer(x)
         return x
@@ -85,11 +87,14 @@ class StackedMLP:
         )
 
     def _draw(self, like: Tensor, draw: Callable[[Tensor, Generator], Tensor]) -> Tensor:
-        """Random numbers of a tensor's shape, each generator's own."""
-        noise = torch.empty_like(like)
-        for share, generator in zip(noise.chunk(len(self.generators)), self.generators, strict=True):
-            draw(share, generator)
-        return noise
+        """Random numbers of a tensor's shape, each generator's own for its share."""
+        shares = like.detach().chunk(len(self.generators))
+        return torch.cat([draw(share, generator) for share, generator in zip(shares, self.generators, strict=True)])
+
+
+def _normal(like: Tensor, generator: Generator) -> Tensor:
+    """Normal numbers of a tensor's shape."""
+    return torch.empty_like(like).normal_(generator=generator)
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

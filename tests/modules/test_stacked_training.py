@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSprop
 from lit_anndl.data.batches import Batch
 from lit_anndl.modules.stacked_optimizer import is_elementwise
 from lit_anndl.modules.stacked_training import Member, StackedTraining
+from lit_anndl.nets.dropout import MANY
 from lit_anndl.nets.ensemble import Ensemble
 from lit_anndl.nets.mlp import MLP
 from lit_anndl.nets.penalty import WeightPenalty, weight_matrices
@@ -98,6 +100,19 @@ def test_each_learns_what_it_would_alone(optimizer: str, shape: str, penalised: 
         torch.testing.assert_close(torch.cat([each[number] for each in learnt]), errors, rtol=0, atol=1e-12)
         torch.testing.assert_close(member.nets[0].state_dict(), net.state_dict(), rtol=0, atol=1e-12)
         assert_same_state(member.optimizer, own_optimizer)
+
+
+@pytest.mark.parametrize("dropout", [0.5, 0.3])
+def test_masks_of_many_units_are_those_of_each(dropout: float) -> None:
+    make_optimizer = partial(SGD, lr=1e-4)
+    torch.manual_seed(0)
+    nets = [MLP((2, MANY, 1), dropout=dropout).double() for _ in range(MEMBERS)]
+    alone, epochs = deepcopy(nets), make_epochs(MEMBERS)[:1]
+    training = StackedTraining(make_members(nets, make_optimizer), make_optimizer, None)
+    learnt = training.learn(epochs[0])
+    for number, net in enumerate(alone):
+        errors = train_alone(net, make_optimizer(net.parameters()), number, [epochs[0][number]], False)
+        torch.testing.assert_close(learnt[number], errors, rtol=0, atol=1e-12)
 
 
 def test_batch_normalization_is_that_of_each() -> None:
