@@ -8,6 +8,8 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            SQLite with every metric sent, checkpoints, callbacks), `lean` a hand-written loop over tensors on one
            thread, `course` the course's loop over TensorDataset and DataLoader, `plain` a Lightning Trainer with
            that DataLoader.
+seeds      milliseconds per epoch and seed of five seeds of surface by each first-order optimizer, whole fits: trained as
+           one program, one after the other, and the course's loop.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on one thread or all, whichever is faster,
            and a plain Lightning Trainer over torchvision's MNIST with ToTensor; both in another process, over the net
            as it is published, of torch's own layers, pooling after ReLU.
@@ -36,7 +38,7 @@ from benchmark_commands import checkpoint, startup
 from benchmark_energy_based import rbm
 from benchmark_likelihood import diffusion, flow
 from benchmark_recurrent import hopfield, santafe
-from benchmark_supervised import features, mnist_cnn, surface
+from benchmark_supervised import features, mnist_cnn, seeds, surface
 from benchmark_variational import vae
 
 from lit_anndl.data.digits.dataset_files import data_directory
@@ -47,6 +49,7 @@ def main() -> None:
     """Runs the parts asked for, by default all."""
     parts = {
         "surface": surface,
+        "seeds": seeds,
         "mnist_cnn": mnist_cnn,
         "features": features,
         "rbm": rbm,

@@ -1,10 +1,13 @@
 """Parts of benchmark.py on nets trained by gradients: seconds per epoch of surface, mnist_cnn and features."""
 
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from contenders import ALL_THREADS, Plain, apart, course_epoch, lean_epoch, ours, plain, timed
+from lightning.pytorch import Callback
 from side_by_side import print_heading, print_row
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
@@ -20,6 +23,7 @@ from lit_anndl.nets.convolutional import CNN
 from lit_anndl.nets.encoder_decoder import Autoencoder
 from lit_anndl.nets.mlp import MLP
 from lit_anndl.nets.vision_transformer import VisionTransformer
+from lit_anndl.runs.crew import run_together
 
 LBFGS = {"lr": 1, "max_iter": 1, "max_eval": 26, "line_search_fn": "strong_wolfe"}
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object], int]] = {
@@ -30,6 +34,14 @@ OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object], int]] = {
     "optim5": (torch.optim.LBFGS, LBFGS, 1600),
 }
 FAST_EPOCHS, SLOW_EPOCHS = 1000, 50
+SEEDS = 5
+
+
+def surface_words(name: str) -> list[str]:
+    """The options of `fit` for one of the optimizers."""
+    cls, arguments, batch_size = OPTIMIZERS[name]
+    words = ["--model.optimizer", cls.__name__, "--data.batch_size", str(batch_size)]
+    return words + [w for key, value in arguments.items() for w in (f"--model.optimizer.{key}", str(value))]
 
 
 def surface_round(name: str) -> dict[str, float]:
@@ -37,8 +49,7 @@ def surface_round(name: str) -> dict[str, float]:
     cls, arguments, batch_size = OPTIMIZERS[name]
     data = SurfaceData(seed=0)
     data.setup("fit")
-    words = ["--model.optimizer", cls.__name__, "--data.batch_size", str(batch_size)]
-    words += [w for key, value in arguments.items() for w in (f"--model.optimizer.{key}", str(value))]
+    words = surface_words(name)
 
     def make() -> tuple[MLP, Optimizer]:
         torch.manual_seed(0)
@@ -69,6 +80,45 @@ def surface(rounds: int, _: Path) -> None:
         print_row(name, names, [one[name] for one in measured])
     sums = [{n: sum(one[name][n] for name in OPTIMIZERS) for n in names} for one in measured]
     print_row("all five", names, sums)
+
+
+def seeds(rounds: int, _: Path) -> None:
+    """Five seeds of each first-order optimizer, and their sum."""
+    names = ("together", "in turn", "course")
+    first_order = [name for name in OPTIMIZERS if name != "optim5"]
+    print_heading("five seeds of surface, ms/epoch and seed", names)
+    measured = [{name: seeds_round(name) for name in first_order} for _ in range(rounds)]
+    for name in first_order:
+        print_row(name, names, [one[name] for one in measured])
+    sums = [{n: sum(one[name][n] for name in first_order) for n in names} for one in measured]
+    print_row("all four", names, sums)
+
+
+def seeds_round(name: str) -> dict[str, float]:
+    """Seconds per epoch and seed of each contender, once."""
+    cls, arguments, batch_size = OPTIMIZERS[name]
+    words = surface_words(name)
+
+    def fit(seed: int, *companions: Callback) -> None:
+        ours("surface", FAST_EPOCHS, *words, "--seed_everything", str(seed), callbacks=companions)
+
+    start = time.perf_counter()
+    run_together([partial(fit, seed) for seed in range(SEEDS)])
+    together = time.perf_counter() - start
+    start = time.perf_counter()
+    for seed in range(SEEDS):
+        fit(seed)
+    in_turn = time.perf_counter() - start
+    data = SurfaceData(seed=0)
+    data.setup("fit")
+    net = MLP((2, 50, 50, 1))
+    optimizer = cls(net.parameters(), **arguments)
+    loader = DataLoader(TensorDataset(*data.train), batch_size=batch_size, shuffle=True)
+    return {
+        "together": together / (FAST_EPOCHS * SEEDS),
+        "in turn": in_turn / (FAST_EPOCHS * SEEDS),
+        "course": timed(lambda: course_epoch(net, optimizer, mse_loss, loader), SLOW_EPOCHS, ALL_THREADS),
+    }
 
 
 def digits_round(exercise: str, net: nn.Module) -> dict[str, float]:

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
@@ -20,17 +20,19 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 ALL_THREADS = torch.get_num_threads()
 
 
-def ours(exercise: str, epochs: int, *words: str) -> float:
+def ours(exercise: str, epochs: int, *words: str, callbacks: Sequence[Callback] = ()) -> float:
     """Seconds per epoch of a fit with everything on, until its last metric is in the store."""
-    seconds, _ = trained(exercise, epochs, *words)
+    seconds, _ = trained(exercise, epochs, *words, callbacks=callbacks)
     return seconds
 
 
-def trained(exercise: str, epochs: int, *words: str) -> tuple[float, dict[str, float]]:
+def trained(
+    exercise: str, epochs: int, *words: str, callbacks: Sequence[Callback] = ()
+) -> tuple[float, dict[str, float]]:
     """The same, and the last epoch's metrics."""
     configuration = parse(exercise, [*words, "--trainer.max_epochs", str(epochs)])
     torch.manual_seed(0)
-    parts = compose(configuration, time.time(), [])
+    parts = compose(configuration, time.time(), callbacks)
     assert parts.tracker is not None
     begin(parts, parts.tracker, configuration)
     start = time.perf_counter()
