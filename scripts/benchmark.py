@@ -8,8 +8,8 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            SQLite with every metric sent, checkpoints, callbacks), `lean` a hand-written loop over tensors on one
            thread, `course` the course's loop over TensorDataset and DataLoader, `plain` a Lightning Trainer with
            that DataLoader.
-seeds      milliseconds per epoch and seed of five seeds of surface by each first-order optimizer, whole fits: trained as
-           one program, one after the other, and the course's loop.
+seeds      milliseconds per epoch and seed of five seeds of surface by each first-order optimizer, whole fits: ours as
+           one program, ours one after the other, and the course's loop.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on one thread or all, whichever is faster,
            and a plain Lightning Trainer over torchvision's MNIST with ToTensor; both in another process, over the net
            as it is published, of torch's own layers, pooling after ReLU.

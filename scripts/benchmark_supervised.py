@@ -84,7 +84,7 @@ def surface(rounds: int, _: Path) -> None:
 
 def seeds(rounds: int, _: Path) -> None:
     """Five seeds of each first-order optimizer, and their sum."""
-    names = ("together", "in turn", "course")
+    names = ("ours", "in turn", "course")
     first_order = [name for name in OPTIMIZERS if name != "optim5"]
     print_heading("five seeds of surface, ms/epoch and seed", names)
     measured = [{name: seeds_round(name) for name in first_order} for _ in range(rounds)]
@@ -115,7 +115,7 @@ def seeds_round(name: str) -> dict[str, float]:
     optimizer = cls(net.parameters(), **arguments)
     loader = DataLoader(TensorDataset(*data.train), batch_size=batch_size, shuffle=True)
     return {
-        "together": together / (FAST_EPOCHS * SEEDS),
+        "ours": together / (FAST_EPOCHS * SEEDS),
         "in turn": in_turn / (FAST_EPOCHS * SEEDS),
         "course": timed(lambda: course_epoch(net, optimizer, mse_loss, loader), SLOW_EPOCHS, ALL_THREADS),
     }
