@@ -124,8 +124,8 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     test image does: 1/2 where nothing is learnt by heart, but blurred images lie nearer to all; `quality/edge_energy`,
     how sharp they are, see `nets.edge_energy`; `quality/seconds`, what 10 000 samples take. `quality/…_floor` is what
     training images in place of samples have; the classifier has seen them, so that fresh images would be nearer to the
-    test images still. Precision alone says little: where features fall into one wide ball, as those of noise do, it is
-    1. Of other data than digits these are a digit classifier's features all the same.
+    test images still. Precision and density alone say little: where features fall into one wide ball, as those of
+    noise do, precision is 1, and blurring real images raises both. Of other data than digits these are a digit classifier's features all the same.
     """
     samples, number = drawn.images, len(drawn.images)
     classifier, digest = digit_classifier()
