@@ -125,7 +125,8 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     how sharp they are, see `nets.edge_energy`; `quality/seconds`, what 10 000 samples take. `quality/…_floor` is what
     training images in place of samples have; the classifier has seen them, so that fresh images would be nearer to the
     test images still. Precision and density alone say little: where features fall into one wide ball, as those of
-    noise do, precision is 1, and blurring real images raises both. Of other data than digits these are a digit classifier's features all the same.
+    noise do, precision is 1, and blurring real images raises both. Of other data than digits these are a digit
+    classifier's features all the same.
     """
     samples, number = drawn.images, len(drawn.images)
     classifier, digest = digit_classifier()

@@ -108,14 +108,19 @@ def _read_claim(name: str, entry: Any, columns: list[str], sources: list[str]) -
     if not isinstance(criterion, dict) or not criterion:
         raise InputError(f"{where}: criterion: expected conditions by metric, such as {{test/mse: below 0.1}}")
     share = entry.get("share")
-    if share is not None and not (isinstance(share, int | float) and 0 < share <= 1):
-        raise InputError(f"{where}: share: {share} was given, expected more than 0 and 1 at most")
+    if not isinstance(share, int | float | None):
+        raise InputError(f"{where}: share: {share} was given, expected a number")
+    if share is not None and not 0 < share <= 1:
+        raise InputError(f"{where}: share: {share:g} was given, expected more than 0 and 1 at most")
+    reason = entry.get("reason", "")
+    if not isinstance(reason, str):
+        raise InputError(f"{where}: reason: {reason} was given, expected text")
     shown = entry.get("shown", [])
     if not isinstance(shown, list):
         raise InputError(f"{where}: shown: expected a list of metrics")
     conditions = [_read_condition(where, metric, text) for metric, text in criterion.items()]
     ticks = _read_ticks(where, entry.get("ticks", {}), columns, sources)
-    return Claim(name, conditions, share, [str(each) for each in shown], str(entry.get("reason", "")), ticks)
+    return Claim(name, conditions, share, [str(each) for each in shown], reason, ticks)
 
 
 def _read_condition(where: str, metric: str, text: Any) -> Condition:

@@ -28,7 +28,7 @@ TWO = {
         "quality": {
             "criterion": {"quality/fid": "at most 1 times quality/fid_floor"},
             "shown": ["quality/classes"],
-            "reason": "as good as real images.",
+            "reason": "as good: as real images.",
             "ticks": {"A": {"gan": True, "vae": False}},
         },
         "encoder": {"criterion": {"latent/mse": "below 1"}, "ticks": {"A": {"gan": "n/a", "vae": "?"}}},
@@ -81,6 +81,7 @@ def test_from_two_exercises_to_one_table(study_file, run_sweep, client, tmp_path
     assert "**no** · A: yes, contradicts<br>fid " in quality and "**no** · A: no, agrees<br>fid " in quality
     (encoder,) = [line for line in text.splitlines() if line.startswith("| **encoder**")]
     assert "**n/a** · A: n/a, agrees" in encoder and "A: ?, undecided<br>mse 0." in encoder
+    assert "- quality: as good: as real images." in text
     assert "- Of what A says: 2 agree, 1 contradicts, 1 undecided." in text
     html = (tmp_path / "pages" / "index.html").read_text()
     assert html.count('class="claims"') == 1 and 'class="contradicts"' in html
@@ -101,6 +102,8 @@ def test_from_two_exercises_to_one_table(study_file, run_sweep, client, tmp_path
         (claim("below 3 times x"), "claims: a: there is no x"),
         (claim("below 3", metric="quality/fdi"), "claims: a: there is no quality/fdi; did you mean"),
         (claim("below 3", share=2), "share: 2 was given"),
+        (claim("below 3", share="most"), "share: most was given, expected a number"),
+        (claim("below 3", reason=["it is"]), "reason: ['it is'] was given, expected text"),
         (claim("below 3", ticks={"B": {}}), "B is none of the sources (A)"),
         (claim("below 3", ticks={"A": {"gna": True}}), "no column gna"),
         (claim("below 3", ticks={"A": {"gan": "maybe"}}), "maybe was given, expected yes, no, ? or n/a"),
