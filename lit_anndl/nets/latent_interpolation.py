@@ -12,7 +12,7 @@ _PARALLEL = 1e-6
 
 
 def interpolate(start: Tensor, end: Tensor, weights: Tensor, path: Path = "linear") -> Tensor:
-    """Points between latent points, in every pair at the same shares of the way.
+    """Points between latent points, at some shares of the way.
 
     linear: (1 - λ) a + λ b. spherical: (sin((1 - λ) θ) a + sin(λ θ) b) / sin θ, with θ the angle between a and b; of
     points that are normal in many dimensions it keeps the norm, where a line leads through points of too small a norm,
@@ -21,7 +21,7 @@ def interpolate(start: Tensor, end: Tensor, weights: Tensor, path: Path = "linea
     Args:
         start: a (pairs, latent).
         end: b (pairs, latent).
-        weights: λ (n,), 0 for a and 1 for b.
+        weights: λ, 0 for a and 1 for b: (n,), the same in every pair, or (pairs, n).
         path: which of the two.
 
     Returns:
@@ -31,7 +31,7 @@ def interpolate(start: Tensor, end: Tensor, weights: Tensor, path: Path = "linea
     >>> [interpolate(a, b, torch.tensor([0.5]), path).norm().item() > 0.9 for path in ("linear", "spherical")]
     [False, True]
     """
-    a, b, share = start.unsqueeze(1), end.unsqueeze(1), weights.to(start).reshape(1, -1, 1)
+    a, b, share = start.unsqueeze(1), end.unsqueeze(1), torch.atleast_2d(weights.to(start)).unsqueeze(2)
     if path == "linear":
         return torch.lerp(a, b, share)
     cosine = torch.cosine_similarity(a, b, dim=-1).clamp(-1, 1).unsqueeze(-1)

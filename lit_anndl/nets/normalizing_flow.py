@@ -45,5 +45,10 @@ class NormalizingFlow(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Images of 256 levels in [0, 1]: (B, side²) → (B, 1, side, side)."""
-        parts = [self.logit_space.inverse(self.transform.inverse(part)) for part in z.split(_AT_ONCE)]  # type: ignore[operator]
-        return (LEVELS * torch.cat(parts)).floor().clamp(max=LEVELS - 1) / (LEVELS - 1)
+        y = torch.cat([self.dequantized(part) for part in z.split(_AT_ONCE)])
+        return (LEVELS * y).floor().clamp(max=LEVELS - 1) / (LEVELS - 1)
+
+    def dequantized(self, z: Tensor) -> Tensor:
+        """y in [0, 1], before it is rounded down to one of the levels."""
+        y: Tensor = self.logit_space.inverse(self.transform.inverse(z))  # type: ignore[operator]
+        return y

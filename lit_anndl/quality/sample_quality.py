@@ -7,6 +7,7 @@ published Fréchet distance, whose features are Inception's.
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.nets.digit_classifier import DigitClassifier, digit_classifier
+from lit_anndl.nets.edge_energy import edge_energy
 from lit_anndl.nets.neighbourhoods import agreement, nearest
 from lit_anndl.plots.images import image_rows, sample_grid
 from lit_anndl.quality.findings import Findings
@@ -37,6 +39,7 @@ _OF_SAMPLES = (
     "classes",
     "least_frequent_class",
     "memorized",
+    "edge_energy",
 )
 SUMMARIES = (
     *(f"quality/{name}" for name in _OF_SAMPLES),
@@ -68,19 +71,21 @@ def _comparable(number: int, data: MNISTData) -> int:
     return min(number, len(data.grey_test), len(data.train[0]))
 
 
-@torch.no_grad()
-def measure(sample: Sampler, data: MNISTData, number: int, device: torch.device) -> Findings:
-    """The quality of samples beside as many test images; of each metric the floor, that of training images.
+@dataclass(frozen=True)
+class Samples:
+    """What was drawn.
 
-    `quality/fid` and `quality/kid`, the Fréchet distance and the kernel distance (times 1000) of features;
-    `quality/precision`, `recall`, `density`, `coverage`, see `nets.neighbourhoods.agreement`; `quality/classes`, the
-    entropy in bits of the classes that samples are taken for, and `quality/least_frequent_class`, the smallest share;
-    `quality/memorized`, the share of samples that lie nearer to some training image, pixel by pixel, than the median
-    test image does: 1/2 where nothing is learnt by heart, but blurred images lie nearer to all; `quality/seconds`, what
-    10 000 samples take. `quality/…_floor` is what training images in place of samples have; the classifier has seen
-    them, so that fresh images would be nearer to the test images still. Precision alone says little: where features
-    fall into one wide ball, as those of noise do, it is 1. Of other data than digits these are a digit classifier's
-    features all the same.
+    Args:
+        images: in [0, 1] (n, 1, 28, 28).
+        seconds: that 10 000 take.
+    """
+
+    images: Tensor
+    seconds: float
+
+
+def measure(sample: Sampler, data: MNISTData, number: int, device: torch.device) -> Findings:
+    """The quality of samples beside as many test images, see `compared`.
 
     Args:
         sample: draws samples.
@@ -88,15 +93,42 @@ def measure(sample: Sampler, data: MNISTData, number: int, device: torch.device)
         number: samples, and test images, as many as there are at most; 0 for none of this.
         device: what is computed on.
     """
-    if not number:
-        return Findings()
+    return compared(draw(sample, data, number, device), data, device) if number else Findings()
+
+
+@torch.no_grad()
+def draw(sample: Sampler, data: MNISTData, number: int, device: torch.device) -> Samples:
+    """As many samples as are wanted and there are test and training images for."""
     number = _comparable(number, data)
     announce(f"sample quality: {number} samples beside {number} test images, a minute or so")
     begun = time.perf_counter()
-    samples = sample(number, stream(data.seed, "samples", device)).float().clamp(0, 1)
+    images = sample(number, drawing(data, device)).float().clamp(0, 1)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    seconds = (time.perf_counter() - begun) * _TIMED / number
+    return Samples(images, (time.perf_counter() - begun) * _TIMED / number)
+
+
+def drawing(data: MNISTData, device: torch.device) -> torch.Generator:
+    """What the samples are drawn from."""
+    return stream(data.seed, "samples", device)
+
+
+@torch.no_grad()
+def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
+    """The quality of samples beside as many test images; of each metric the floor, that of training images.
+
+    `quality/fid` and `quality/kid`, the Fréchet distance and the kernel distance (times 1000) of features;
+    `quality/precision`, `recall`, `density`, `coverage`, see `nets.neighbourhoods.agreement`; `quality/classes`, the
+    entropy in bits of the classes that samples are taken for, and `quality/least_frequent_class`, the smallest share;
+    `quality/memorized`, the share of samples that lie nearer to some training image, pixel by pixel, than the median
+    test image does: 1/2 where nothing is learnt by heart, but blurred images lie nearer to all; `quality/edge_energy`,
+    how sharp they are, see `nets.edge_energy`; `quality/seconds`, what 10 000 samples take. `quality/…_floor` is what
+    training images in place of samples have; the classifier has seen them, so that fresh images would be nearer to the
+    test images still. Precision and density alone say little: where features fall into one wide ball, as those of
+    noise do, precision is 1, and blurring real images raises both. Of other data than digits these are a digit
+    classifier's features all the same.
+    """
+    samples, number = drawn.images, len(drawn.images)
     classifier, digest = digit_classifier()
     yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), data.grey_test[:number].to(device))
     found = yardstick.measure(samples)
@@ -112,7 +144,7 @@ def measure(sample: Sampler, data: MNISTData, number: int, device: torch.device)
         "classifier": [digest] * len(found),
     }
     figures = {"samples": sample_grid(samples[:_GRID].cpu(), "samples"), "nearest": yardstick.nearest_figure(samples)}
-    return Findings({**summary, "quality/seconds": seconds}, {"quality": table}, figures)
+    return Findings({**summary, "quality/seconds": drawn.seconds}, {"quality": table}, figures)
 
 
 class _Yardstick:
@@ -136,6 +168,7 @@ class _Yardstick:
             entropy_bits(shares),
             float(shares.min()),
             float((distances < self.typical).double().mean()),
+            float(edge_energy(images).mean()),
         )
         return dict(zip(_OF_SAMPLES, values, strict=True))
 

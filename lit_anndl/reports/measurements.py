@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 from zlib import crc32
 
-from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.definition import EXERCISE, Definition
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Measurement:
 def settings_digest(definition: Definition, row: str) -> str:
     """What tells settings apart: eight hexadecimal digits of exercise, overrides and row, or space."""
     own = definition.table.get(row, definition.space)
-    return f"{crc32(repr([definition.exercise, sorted(definition.fixed.items()), sorted(own.items())]).encode()):08x}"
+    exercise = definition.exercise_of(own)
+    settings = sorted((key, value) for key, value in own.items() if key != EXERCISE)
+    return f"{crc32(repr([exercise, sorted(definition.fixed.items()), settings]).encode()):08x}"
 
 
 def group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:

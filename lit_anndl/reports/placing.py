@@ -44,7 +44,7 @@ def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str]
     """
     found: dict[tuple[str, str], list[Place]] = {}
     for page in pages:
-        if page.definition.exercise != run.exercise:
+        if run.exercise not in page.definition.exercises:
             continue
         published = page.definition.published.values()
         for metric in dict.fromkeys(metric for by_metric in published for metric in by_metric):
@@ -52,7 +52,7 @@ def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str]
                 own = Place(
                     f"run {run.run_id}", {}, f"{run.metrics[metric]:.{DIGITS}g}", run.metrics[metric], "this run"
                 )
-                lines = [own, *_rows(page, metric, run.params)]
+                lines = [own, *_rows(page, metric, run)]
                 reverse = page.definition.direction == "maximize"
                 found[page.name, metric] = sorted(lines, key=lambda each: each.value, reverse=reverse)
     if not found:
@@ -60,7 +60,7 @@ def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str]
     return found
 
 
-def _rows(page: StudyPage, metric: str, params: Mapping[str, str]) -> Iterator[Place]:
+def _rows(page: StudyPage, metric: str, run: ExerciseRun) -> Iterator[Place]:
     """The rows that have a number, measured or published."""
     measurements = group(page.measurements)
     for row, settings in page.definition.table.items():
@@ -68,11 +68,14 @@ def _rows(page: StudyPage, metric: str, params: Mapping[str, str]) -> Iterator[P
         published = page.definition.published.get(row, {}).get(metric, {})
         if values or published:
             value = median(values) if values else median(published.values())
-            yield Place(row, published, spread(values, DIGITS), value, _difference(page.definition, settings, params))
+            yield Place(row, published, spread(values, DIGITS), value, _difference(page.definition, settings, run))
 
 
-def _difference(definition: Definition, settings: Overrides, params: Mapping[str, str]) -> str:
+def _difference(definition: Definition, settings: Overrides, run: ExerciseRun) -> str:
     """In which settings a row differs from a run, the first few; "its settings" if in none but the seed."""
+    exercise, params = definition.exercise_of(settings), run.params
+    if exercise != run.exercise:
+        return exercise
     wanted = configure(definition, settings, definition.seeds[0]).parameters()
     keys = [key for key in {**wanted, **params} if key != "seed_everything"]
     others = [key for key in keys if str(wanted.get(key)) != params.get(key, "None")]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
+from lit_anndl.reports.claim_verdicts import ClaimLine, claim_lines, claims_said
 from lit_anndl.reports.measurements import Measurement, group, seconds_of, values_of
 from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, tally
 from lit_anndl.studies.definition import Definition, spelled
@@ -71,6 +72,16 @@ class StudyPage:
         """Every published number beside its measurements."""
         return list(comparisons(self.definition, self.measurements))
 
+    @cached_property
+    def claims(self) -> list[ClaimLine]:
+        """What was claimed in words, beside what was measured."""
+        return claim_lines(self.definition, self.measurements)
+
+    @property
+    def claims_said(self) -> Mapping[str, str]:
+        """By source what becomes of its claims, in words."""
+        return claims_said(self.claims)
+
     @property
     def tally(self) -> Mapping[Verdict, int]:
         """How many published numbers have which verdict."""
@@ -88,7 +99,8 @@ class StudyPage:
         seeds = self.definition.seeds
         shown = f"seeds {seeds[0]}–{seeds[-1]}" if seeds == list(range(seeds[0], seeds[-1] + 1)) else f"seeds {seeds}"
         searched = f"a search over {', '.join(self.definition.space)}" if self.definition.space else ""
-        parts = [f"`{self.definition.exercise}`", *settings, shown if len(seeds) > 1 else f"seed {seeds[0]}", searched]
+        exercises = ", ".join(f"`{name}`" for name in self.definition.exercises)
+        parts = [exercises, *settings, shown if len(seeds) > 1 else f"seed {seeds[0]}", searched]
         return ", ".join(part for part in parts if part)
 
     @cached_property

@@ -7,7 +7,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from lit_anndl.config.merge import merge, nest
-from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.definition import EXERCISE, Definition
 from lit_anndl.studies.space import Overrides
 
 
@@ -20,12 +20,15 @@ def overrides(definition: Definition, trial: FrozenTrial) -> Overrides:
 def fit_command(definition: Definition, settings: Overrides) -> str:
     """The command that runs these settings."""
     argv = definition.argv(settings, definition.seeds[0])
-    return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise, *argv])
+    return shlex.join(["python", "-m", "lit_anndl.fit", definition.exercise_of(settings), *argv])
 
 
 def fit_file(definition: Definition, settings: Overrides) -> str:
     """The text of a `--config` file with these settings, and the first seed."""
-    layer = {"seed_everything": definition.seeds[0], **_layer(settings)}
+    layer = {
+        "seed_everything": definition.seeds[0],
+        **_layer({key: value for key, value in settings.items() if key != EXERCISE}),
+    }
     return yaml.safe_dump(layer, sort_keys=False)
 
 

@@ -43,7 +43,7 @@ class Definition:
     """A study: over a search space, or over rows that are all run.
 
     Args:
-        exercise: what each run is a run of.
+        exercise: what each run is a run of; a row may name another, as its setting `exercise`.
         name: the study's, by default that of the file.
         overrides: settings of every run, beside the exercise's own.
         metric: what the study is about; over a search space a metric of train/ or val/, for the test set chooses
@@ -73,6 +73,8 @@ class Definition:
         slips: why published numbers are known to be wrong, by row, metric and source.
         remarks: what is to be said of a row, or where it differs from what was published.
         headline: rows that the README shows, and by which metric, `{SGD: test/mse}`.
+        claims: what others have said of the rows in words, and what decides it, see `lit_anndl.studies.claims_file`.
+        columns: rows that claims are about together, by the name of their column; by default each row has its own.
         trials: how many trials the whole study has, however many workers; a grid and rows have their own number.
         timeout: after so many seconds no worker begins another trial.
         max_failures: a worker gives up after so many failures in a row.
@@ -108,6 +110,8 @@ class Definition:
     slips: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     headline: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, dict[str, str | float | list[str] | dict[str, Any]]] = field(default_factory=dict)
+    columns: dict[str, list[str]] = field(default_factory=dict)
     trials: PositiveInt | None = None
     timeout: PositiveFloat | None = None
     max_failures: PositiveInt = 10
@@ -129,8 +133,22 @@ class Definition:
 
     @cached_property
     def table(self) -> dict[str, Overrides]:
-        """The rows by name, settings by dotted key."""
+        """The rows by name, settings by dotted key, among them the exercise of a row that has its own."""
         return {name: flatten(row) for name, row in self.rows.items()}
+
+    def exercise_of(self, settings: Overrides) -> str:
+        """The exercise of a row, or trial, with some settings."""
+        return str(settings.get(EXERCISE, self.exercise))
+
+    @property
+    def exercises(self) -> list[str]:
+        """Those of all rows, in their order."""
+        return list(dict.fromkeys(map(self.exercise_of, self.table.values()))) or [self.exercise]
+
+    @property
+    def claim_columns(self) -> dict[str, list[str]]:
+        """The rows that claims are about together, by the name of their column."""
+        return self.columns or {row: [row] for row in self.rows}
 
     @property
     def row_names(self) -> list[str]:
@@ -147,12 +165,14 @@ class Definition:
         """The settings that differ from trial to trial and that every trial has."""
         searched = [domain.key for domain in self.domains if not domain.when]
         rows = list(self.table.values())
-        return searched + [key for key in (rows[0] if rows else {}) if all(key in row for row in rows)]
+        everywhere = [key for key in (rows[0] if rows else {}) if all(key in row for row in rows)]
+        return searched + [key for key in everywhere if key != EXERCISE]
 
     @property
     def varied_anywhere(self) -> set[str]:
         """The settings that differ from trial to trial, or that some trials alone have."""
-        return {*(domain.key for domain in self.domains), *(key for row in self.table.values() for key in row)}
+        rows = (key for row in self.table.values() for key in row)
+        return {*(domain.key for domain in self.domains), *rows} - {EXERCISE}
 
     @property
     def stops_early(self) -> bool:
@@ -174,9 +194,11 @@ class Definition:
     def argv(self, overrides: Overrides, seed: int) -> list[str]:
         """The options of `fit` for one run of a trial."""
         settings = {**self.fixed, **overrides, "seed_everything": seed}
-        return [f"--{key}={spelled(value)}" for key, value in settings.items()]
+        return [f"--{key}={spelled(value)}" for key, value in settings.items() if key != EXERCISE]
 
 
+EXERCISE = "exercise"
+"""The setting by which a row is one of another exercise than the study's."""
 BEST = "best"
 """The row of a search: its best trial."""
 
@@ -194,7 +216,7 @@ _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMA
 """What makes a study the one that it is; the others may differ from command to command."""
 PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together", "costs"}
 """How the rows of a study are shown, which may change at any time."""
-DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline"}
+DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline", "claims", "columns"}
 """What the report says of a study, which may change at any time."""
 
 

@@ -21,8 +21,8 @@ Records = Mapping[str, Sequence[Record]]
 
 
 def curve_metrics(definition: Definition) -> list[str]:
-    """The metrics that are measured at each epoch."""
-    names = presets.model_class(definition.exercise).metrics()
+    """The metrics that any of the exercises measures at each epoch."""
+    names = dict.fromkeys(name for each in definition.exercises for name in presets.model_class(each).metrics())
     return [name for name in names if name.startswith(("train/", "val/"))]
 
 

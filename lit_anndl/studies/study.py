@@ -21,7 +21,7 @@ from lit_anndl.studies.queue import enqueue_planned
 from lit_anndl.studies.space_file import read_space
 from lit_anndl.studies.standing import current, found
 from lit_anndl.studies.study_file import parse_definition
-from lit_anndl.studies.validation import check_exercise
+from lit_anndl.studies.validation import check_exercises
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun
 
@@ -69,7 +69,7 @@ class OpenStudy:
     def lay_out(self, figures: Sequence[str] = ()) -> None:
         """Prepares MLflow's view that compares the runs, and the figures that they are known to have."""
         definition = self.definition
-        metrics = presets.model_class(definition.exercise).metrics()
+        metrics = dict.fromkeys(name for each in definition.exercises for name in presets.model_class(each).metrics())
         tested = definition.stops_early and definition.metric.startswith("val/")
         self.parent.set_view(
             definition.name,
@@ -181,7 +181,7 @@ def _kept_definition(study: Study, storage: StudyDatabase) -> Definition:
         if not isinstance(content, dict):
             raise InputError(f"expected settings as `key: value`, found {type(content).__name__}")
         definition = parse_definition({**content, "name": study.study_name})
-        check_exercise(definition.exercise)
+        check_exercises(definition)
         read_space(definition.space)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())

@@ -150,7 +150,9 @@ def configure(definition: Definition, chosen: Overrides, seed: int) -> Configura
     Raises:
         InputError: a setting is refused.
     """
-    return parse(definition.exercise, [*definition.argv(chosen, seed), "--trainer.enable_progress_bar=false"])
+    return parse(
+        definition.exercise_of(chosen), [*definition.argv(chosen, seed), "--trainer.enable_progress_bar=false"]
+    )
 
 
 def _run_or_resume(

@@ -1,7 +1,7 @@
 """What is wrong with a study, before anything of it runs."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from lit_anndl.config import presets
@@ -9,7 +9,8 @@ from lit_anndl.config.configuration import Configuration
 from lit_anndl.config.explain import suggestion
 from lit_anndl.runs.compose import check_data
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.studies.definition import PRESENTATION, Definition
+from lit_anndl.studies.claims_file import read_claims
+from lit_anndl.studies.definition import EXERCISE, PRESENTATION, Definition
 from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.space import Overrides, examples
 from lit_anndl.studies.trial import configure
@@ -29,6 +30,8 @@ _RESERVED = {
 _MOST_SEED = 2**31
 """Samplers take twice as much, but count on from there."""
 
+_LISTED = 12
+"""Names of metrics that a message has at most."""
 _MEASURED_OF_ALL = ("parameters", "best/epoch", "bytes/optimizer", "seconds/fit", "seconds/epoch", "seconds/first_step")
 """What every run measures, beside the metrics and summaries of its exercise."""
 
@@ -55,14 +58,15 @@ def check_settings(definition: Definition) -> Configuration:
     ):
         if key in _RESERVED:
             raise InputError(f"{key}: {_RESERVED[key]}")
+    if EXERCISE in {*definition.fixed, *definition.space}:
+        raise InputError("exercise: expected it of the study, or of single rows")
     make_pruner(definition)
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
-    model = configurations[0].model_class
     for cost in definition.costs:
-        _check_metric("costs", cost, (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL))
-    _check_presentation(definition, [name for name in model.metrics() if not name.startswith("test/")])
+        _check_metric("costs", cost, _measured_by_any(definition))
+    _check_presentation(definition)
     return configurations[0]
 
 
@@ -70,11 +74,34 @@ def _check_metric(key: str, name: str, known: Sequence[str]) -> None:
     """Refuses a metric that there is none of."""
     if name not in known:
         near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known[:_LISTED])}{more}"
         raise InputError(f"{key}: there is no {name}; {hint}")
 
 
-def _check_presentation(definition: Definition, curves: Sequence[str]) -> None:
+def _check_metric_of_all(key: str, name: str, definition: Definition, kind: Callable[[str], Sequence[str]]) -> None:
+    """Refuses a metric that an exercise has none of."""
+    for exercise in definition.exercises:
+        _check_metric(key if len(definition.exercises) == 1 else f"{key}: exercise {exercise}", name, kind(exercise))
+
+
+def _measured(exercise: str) -> tuple[str, ...]:
+    """What runs of an exercise measure."""
+    model = presets.model_class(exercise)
+    return (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL)
+
+
+def _measured_by_any(definition: Definition) -> list[str]:
+    """What runs of any of a study's exercises measure."""
+    return list(dict.fromkeys(name for exercise in definition.exercises for name in _measured(exercise)))
+
+
+def _curves(exercise: str) -> list[str]:
+    """What an exercise measures at each epoch."""
+    return [name for name in presets.model_class(exercise).metrics() if not name.startswith("test/")]
+
+
+def _check_presentation(definition: Definition) -> None:
     """Refuses figures and tables that could not be made from the rows' learning curves."""
     for key in sorted(PRESENTATION):
         if getattr(definition, key) and not definition.rows:
@@ -83,7 +110,7 @@ def _check_presentation(definition: Definition, curves: Sequence[str]) -> None:
         if missing := [key for key in definition.facet if key not in {**definition.fixed, **settings}]:
             raise InputError(f"facet: {missing[0]} is not set in row {row}; expected a setting of every row")
     for metric, thresholds in definition.thresholds.items():
-        _check_metric("thresholds", metric, curves)
+        _check_metric_of_all("thresholds", metric, definition, _curves)
         if not thresholds:
             raise InputError(f"thresholds: {metric}: [] was given, expected one value or more")
 
@@ -94,25 +121,37 @@ def check_documentation(definition: Definition) -> None:
     Raises:
         InputError: says what was given and what was expected.
     """
-    check_exercise(definition.exercise)
-    model = presets.model_class(definition.exercise)
-    metrics = (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL)
-    _check_metric("metric", definition.metric, metrics)
+    check_exercises(definition)
+    _check_metric_of_all("metric", definition.metric, definition, _measured)
     for key in ("published", "slips", "remarks", "headline"):
         for row in getattr(definition, key):
             if row not in definition.row_names:
                 raise InputError(f"{key}: there is no row {row}{suggestion(row, definition.row_names)}")
+    metrics = {row: _measured(definition.exercise_of(definition.table.get(row, {}))) for row in definition.row_names}
     for row, by_metric in definition.published.items():
         for metric, by_source in by_metric.items():
-            _check_metric(f"published: {row}", metric, metrics)
+            _check_metric(f"published: {row}", metric, metrics[row])
             _check_sources(f"published: {row}: {metric}", by_source, definition.sources)
     for row, metric in definition.headline.items():
-        _check_metric(f"headline: {row}", metric, metrics)
+        _check_metric(f"headline: {row}", metric, metrics[row])
     for row, slips in definition.slips.items():
         for metric, wrong in slips.items():
             given = definition.published.get(row, {}).get(metric, {})
             if unpublished := sorted(set(wrong) - set(given)):
                 raise InputError(f"slips: {row}: {metric}: {unpublished[0]} has published no such number")
+    _check_claims(definition)
+
+
+def _check_claims(definition: Definition) -> None:
+    """Refuses columns of rows that there are none of, and claims about what is not measured."""
+    for column, rows in definition.columns.items():
+        for row in rows:
+            if row not in definition.rows:
+                raise InputError(f"columns: {column}: there is no row {row}{suggestion(row, list(definition.rows))}")
+    known = _measured_by_any(definition)
+    for claim in read_claims(definition.claims, definition.claim_columns, definition.sources):
+        for metric in claim.metrics:
+            _check_metric(f"claims: {claim.name}", metric, known)
 
 
 def _check_sources(where: str, named: Iterable[str], sources: Mapping[str, str]) -> None:
@@ -121,13 +160,19 @@ def _check_sources(where: str, named: Iterable[str], sources: Mapping[str, str])
         raise InputError(f"{where}: {unknown[0]} is none of the sources ({', '.join(sources) or 'there are none'})")
 
 
-def check_exercise(name: str) -> None:
-    """Refuses an exercise that there is none of."""
+def check_exercises(definition: Definition) -> None:
+    """Refuses exercises, the study's or a row's own, that there are none of."""
+    _check_exercise("exercise", definition.exercise)
+    for row, settings in definition.table.items():
+        _check_exercise(f"rows: {row}: exercise", definition.exercise_of(settings))
+
+
+def _check_exercise(key: str, name: str) -> None:
     names = presets.names()
     if name not in names:
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-        raise InputError(f"exercise: there is no {name}; {hint}")
+        raise InputError(f"{key}: there is no {name}; {hint}")
 
 
 def _check_plan(definition: Definition) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
@@ -22,12 +23,16 @@ from lit_anndl.nets.gaussian_diffusion import GaussianDiffusion, Prediction
 from lit_anndl.nets.unet import UNet
 from lit_anndl.plots.learning import curves
 from lit_anndl.plots.sampling_steps import quality_by_steps
-from lit_anndl.quality import sample_quality
+from lit_anndl.quality import latent_prior, sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.latent_prior import Prior
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, seconds_of
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
 _AT_ONCE = 250
+_WAYS = 250
+"""Between latents; a few minutes on one core."""
 _RESIDUAL_IMAGES, _RESIDUAL_STEPS = 64, 40
 """By how many training images, at how many steps, it is measured what the denoiser leaves uncertain."""
 
@@ -37,8 +42,10 @@ class DigitDiffusion(GradientExercise[MNISTData]):
 
     Metrics: `loss`, the mean squared error of what the network predicts, at random steps; of validation and test
     `bits_per_dimension`, a bound on -log₂ p of the 256 grey levels per pixel, at one random step for each image, and of
-    the test `test/bits_per_dimension_error`, its standard error. Of samples: `quality/…`, see `sample_quality`, and the
-    table and figure `sampling_steps`, the distance from validation images and the seconds by the number of steps.
+    the test `test/bits_per_dimension_error`, its standard error; `likelihood/seconds`, what the bounds of 1000 images
+    take by all steps, for one step says nothing of a single image. Of samples: `quality/…`, and where `eta` is 0
+    `latent/…`, see `latent_prior`; and the table and figure `sampling_steps`, the distance from validation images and
+    the seconds by the number of steps.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -91,7 +98,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """The bound's standard error, and the quality of samples."""
-        return ("test/bits_per_dimension_error", *sample_quality.SUMMARIES)
+        return ("test/bits_per_dimension_error", LIKELIHOOD_SECONDS, *latent_prior.OF_GENERATORS)
 
     def build(self, data: MNISTData) -> None:
         """Keeps the seed, of the noise in validation and test."""
@@ -166,7 +173,11 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Images of noise, without more on the way: (B, 784) → (B, 1, 28, 28)."""
-        return _images(self.net.sample(codes.unflatten(1, (1, SIDE, SIDE)), self.sampling_steps))
+        return _images(self._denoised(codes, self.net))
+
+    def _denoised(self, codes: Tensor, net: GaussianDiffusion) -> Tensor:
+        """x_0 of noise x_T (B, 784), whatever the precision of the net: (B, 1, 28, 28)."""
+        return net.sample(codes.unflatten(1, (1, SIDE, SIDE)).to(next(net.parameters())), self.sampling_steps)
 
     # What can be seen of it
 
@@ -190,9 +201,9 @@ class DigitDiffusion(GradientExercise[MNISTData]):
 
     @examined_once
     def findings(self, data: MNISTData) -> Findings:
-        """What is found of the tested weights' samples."""
+        """What is found of the tested weights' samples, of latent space, and what a bound costs."""
         self.eval()
-        quality = sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        quality = self._quality(data)
         tables, figures = dict(quality.tables), dict(quality.figures)
         if self.compared_samples and data.has_validation:
             table = diffusion_steps.compared(self.sample, self.compared_steps, self.compared_samples, data, self.device)
@@ -200,7 +211,23 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         figures["fewer_steps"] = diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)
         images = data.test[0].to(next(self.parameters()))
         figures["interpolation"] = latent_ways.between_images(self.encode, self.decode, images)
-        return Findings(quality.summary, tables, figures)
+        return Findings({**quality.summary, **self._seconds(images)}, tables, figures)
+
+    @torch.no_grad()
+    def _seconds(self, images: Tensor) -> dict[str, float]:
+        """Of the bounds of 1000 images by all steps, by the time that one step of some takes."""
+        x0 = _scaled(images[:_AT_ONCE])
+        step = torch.full((len(x0),), self.net.steps // 2, device=x0.device)
+        seconds = seconds_of(lambda: self.net.denoised(x0, step), x0.device)
+        return {LIKELIHOOD_SECONDS: seconds * self.net.steps * PER / len(x0)}
+
+    def _quality(self, data: MNISTData) -> Findings:
+        """Of samples and, where noise at the start is all that decides on them, of latent space."""
+        if self.eta:
+            return sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        net = deepcopy(self.net).double()
+        prior = Prior(self.decode, lambda z: _unrounded(self._denoised(z, net)), SIDE**2, _WAYS)
+        return prior.examine(data, self.quality_samples, self.device)
 
 
 def _unet(channels: list[PositiveInt]) -> UNet:
@@ -240,4 +267,9 @@ def _scaled(images: Tensor) -> Tensor:
 
 def _images(x: Tensor) -> Tensor:
     """Images of 256 levels in [0, 1]."""
-    return (x.clamp(-1, 1) + 1).mul(127.5).round().div(255)
+    return _unrounded(x).mul(255).round().div(255)
+
+
+def _unrounded(x: Tensor) -> Tensor:
+    """Grey values in [0, 1]."""
+    return (x.clamp(-1, 1) + 1) / 2

@@ -1,6 +1,7 @@
 """Digits by normalizing flows, whose likelihood is exact but for the dequantization of grey levels."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Literal
 
 import torch
@@ -28,8 +29,10 @@ from lit_anndl.nets.multiscale_coupling import MultiscaleCoupling
 from lit_anndl.nets.normalizing_flow import NormalizingFlow
 from lit_anndl.plots.images import image_rows
 from lit_anndl.plots.learning import curves
-from lit_anndl.quality import sample_quality
+from lit_anndl.quality import latent_prior, sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.latent_prior import Prior
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, seconds_of
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
@@ -43,8 +46,8 @@ class DigitFlow(GradientExercise[MNISTData]):
 
     Metrics: `bits_per_dimension`, minus a bound on log₂ p of the 256 levels, per pixel, with the Jacobians of all that
     is done to them; `nll`, the same in nats per image; `logit_log_likelihood`, log p of the logits in nats per image,
-    without these Jacobians, which compares with what others publish of the same α alone. Of the test: `quality/…`, see
-    `sample_quality`.
+    without these Jacobians, which compares with what others publish of the same α alone. Of the test: `quality/…` and
+    `latent/…`, see `latent_prior`, and `likelihood/seconds`, what the likelihoods of 1000 images take.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -98,7 +101,7 @@ class DigitFlow(GradientExercise[MNISTData]):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """The quality of samples."""
-        return sample_quality.SUMMARIES
+        return (LIKELIHOOD_SECONDS, *latent_prior.OF_GENERATORS)
 
     def build(self, data: MNISTData) -> None:
         """Keeps the seed, of the noise in validation and test."""
@@ -170,11 +173,19 @@ class DigitFlow(GradientExercise[MNISTData]):
 
     @examined_once
     def findings(self, data: MNISTData) -> Findings:
-        """The quality of the tested weights' samples, and ways between test images."""
-        quality = sample_quality.measure(self.sample, data, self.quality_samples, self.device)
-        images = data.test[0].to(next(self.parameters()))
-        ways = latent_ways.between_images(self.encode, self.decode, images)
-        return quality.joined(Findings(figures={"interpolation": ways}))
+        """The quality of the tested weights' samples, latent space, ways between test images, a likelihood's price."""
+        like = next(self.parameters())
+        prior = Prior(lambda z: self.decode(z.to(like)), deepcopy(self.net).double().dequantized, SIDE**2)
+        ways = latent_ways.between_images(self.encode, self.decode, data.test[0].to(like))
+        others = Findings(self._seconds(data), figures={"interpolation": ways})
+        return prior.examine(data, self.quality_samples, self.device).joined(others)
+
+    @torch.no_grad()
+    def _seconds(self, data: MNISTData) -> dict[str, float]:
+        """Of the likelihoods of 1000 test images."""
+        images = data.test[0][:PER].to(next(self.parameters()))
+        seconds = seconds_of(lambda: self.net(images, stream(self.seed, "timed", images.device)), images.device)
+        return {LIKELIHOOD_SECONDS: seconds * PER / len(images)}
 
 
 def _likely(images: Tensor, log_likelihood: Tensor) -> Figure:

@@ -1,6 +1,7 @@
 """Digits by generative adversarial networks, whatever the nets and the loss."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -23,7 +24,8 @@ from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.nets.adversarial_game import AdversarialGame
 from lit_anndl.nets.adversarial_losses import AdversarialLossName, clip_weights
-from lit_anndl.quality import sample_quality
+from lit_anndl.quality import latent_prior
+from lit_anndl.quality.latent_prior import Decoder
 from lit_anndl.runtime.records import History, Table
 
 
@@ -40,9 +42,9 @@ class AdversarialNetworks(LatentModel):
     of generated images that are taken for such (of a critic by the middle between its two means). Of training alone:
     `train/generator_gradient_norm`, ‖∇L_G‖₂ by the generator's parameters, the mean over its steps, and with a gradient
     penalty `train/gradient_penalty`. None of them says how good samples are. `val/fid` does, the Fréchet distance
-    between samples and validation images, see `sample_distance`. Of the end: `quality/…`, see `sample_quality`;
-    `train/generator_loss_epoch_10` and the like, the means of some epochs counted from 1; with a head start
-    `head_start/…`, see `vanishing_gradient`. `parameters` counts both nets.
+    between samples and validation images, see `sample_distance`. Of the end: `quality/…` and `latent/…`, see
+    `latent_prior`; `train/generator_loss_epoch_10` and the like, the means of some epochs counted from 1; with a head
+    start `head_start/…`, see `vanishing_gradient`. `parameters` counts both nets.
 
     `weight_averaging.decay` is the moving average of the generator's weights, by which samples are drawn in validation
     and test; the discriminator's are averaged alike, and the steps of both are counted, d per optimizer step.
@@ -114,7 +116,7 @@ class AdversarialNetworks(LatentModel):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """Losses of some epochs, gradients after the head start, the quality of samples."""
-        return (*gan_settings.REPORTED, *VanishingGradient.SUMMARIES, *sample_quality.SUMMARIES)
+        return (*gan_settings.REPORTED, *VanishingGradient.SUMMARIES, *latent_prior.OF_GENERATORS)
 
     def check(self, data: MNISTData) -> None:
         """Refuses batches that there are none of, or that cannot be standardised."""
@@ -214,8 +216,16 @@ class AdversarialNetworks(LatentModel):
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Images in [0, 1] from latents: (B, latent) → (B, 1, 28, 28)."""
-        images: Tensor = self.net(latents.to(next(self.parameters())))
-        return images.clamp(0, 1) if self.course_pixels else (images + 1) / 2
+        return self._as_images(self.net(latents.to(next(self.parameters()))))
+
+    def precise_decoder(self) -> Decoder:
+        """The same in double precision."""
+        net = deepcopy(self.net).double().eval()
+        return lambda latents: self._as_images(net(latents))
+
+    def _as_images(self, outputs: Tensor) -> Tensor:
+        """Pixels in [0, 1] of what the generator gives."""
+        return outputs.clamp(0, 1) if self.course_pixels else (outputs + 1) / 2
 
     def _latents(self, number: int, like: Tensor) -> Tensor:
         """z for a batch, of another tensor's type and device, drawn from torch's own generator."""

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.nets.importance_bound import importance_bound
 from lit_anndl.nets.likelihoods import LikelihoodName
 from lit_anndl.nets.variational import VAE
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.terminal import announce
 
@@ -54,6 +56,7 @@ SUMMARIES = (
     *(scale.name(metric) for scale in _SCALES.values() if scale.is_likelihood for metric in _OF_LIKELIHOODS),
     *(scale.name("test/elbo") for scale in _SCALES.values() if not scale.is_likelihood),
     "test/bits_per_dimension",
+    LIKELIHOOD_SECONDS,
 )
 
 
@@ -76,6 +79,14 @@ def scale(likelihood: LikelihoodName, binarization: Binarization) -> Scale:
             f"expected bernoulli, or grey levels (none)"
         )
     return found
+
+
+class Bound(NamedTuple):
+    """A bound on -log p(x) in nats per image, its standard error, and the seconds that 1000 images take."""
+
+    nats: float
+    error: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -103,21 +114,23 @@ class BoundOnNLL:
         affordable = int(_FLOPS / (self.samples * _flops_per_sample(net)))
         return min(affordable, available) if affordable >= min(_FEWEST, available) else 0
 
-    def measure(self, net: VAE, images: Tensor, generator: torch.Generator) -> tuple[float, float] | None:
-        """-L_k of images (n, values), and its standard error for want of the images that have fewer samples."""
+    def measure(self, net: VAE, images: Tensor, generator: torch.Generator) -> Bound | None:
+        """-L_k of images (n, values), its standard error for want of the images that have fewer samples, seconds."""
         number = self.number(net, len(images))
         if not number:
             return None
         chosen = torch.randperm(len(images), generator=generator, device=images.device)[:number]
         self._announce(net, images[chosen[:_BATCH]], number)
         cheap = None if number == len(images) else -_bounds(net, images, _CHEAP_SAMPLES, generator)
-        best = -_bounds(net, images[chosen], self.samples, generator)
+        begun = time.perf_counter()
+        best = -_bounds(net, images[chosen], self.samples, generator).cpu()  # waits for the device
+        seconds = (time.perf_counter() - begun) * PER / number
         if cheap is None:
-            return float(best.mean()), 0.0
-        differences = best - cheap[chosen]
+            return Bound(float(best.mean()), 0.0, seconds)
+        differences = best - cheap[chosen].cpu()
         unseen = 1 - number / len(images)
         error = float(differences.std()) * math.sqrt(unseen / number)
-        return float(cheap.mean() + differences.mean()), error
+        return Bound(float(cheap.mean() + differences.mean()), error, seconds)
 
     def _announce(self, net: VAE, images: Tensor, number: int) -> None:
         """Says how long it will take, by a hundredth of the samples of a few images."""

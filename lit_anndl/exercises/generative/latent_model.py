@@ -12,6 +12,7 @@ from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise
 from lit_anndl.quality import sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.latent_prior import Decoder, Prior
 from lit_anndl.quality.sample_distance import SampleDistance
 from lit_anndl.runtime.errors import InputError
 
@@ -22,7 +23,8 @@ class LatentModel(Exercise[MNISTData]):
     """A decoder of latents z ~ N(0, 1).
 
     After each epoch `val/fid` is measured, see `sample_distance`, and every few epochs one fixed set of latents is
-    drawn, see `latent_snapshots`. What is found of the samples at the end is in `findings`, see `sample_quality`.
+    drawn, see `latent_snapshots`. What is found of samples and latent space at the end is in `findings`, see
+    `latent_prior`.
 
     Args:
         latent: values of z.
@@ -44,6 +46,10 @@ class LatentModel(Exercise[MNISTData]):
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """Images in [0, 1] from latents, of any precision: (B, latent) → (B, 1, 28, 28)."""
+
+    @abstractmethod
+    def precise_decoder(self) -> Decoder:
+        """`decode` in double precision, of the weights as they are."""
 
     def forward(self, latents: Tensor) -> Tensor:
         """Images from latents."""
@@ -88,8 +94,9 @@ class LatentModel(Exercise[MNISTData]):
 
     @examined_once
     def findings(self, data: MNISTData) -> Findings:
-        """What is found of the samples of a tested run."""
-        return sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        """What is found of samples and latent space of a tested run."""
+        prior = Prior(self.decode, self.precise_decoder(), self.latent)
+        return prior.examine(data, self.quality_samples, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the snapshots."""

@@ -18,6 +18,7 @@ from lit_anndl.nets.annealed_importance_sampling import (
 )
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.memory_limits import available_bytes
 from lit_anndl.runtime.terminal import announce
@@ -77,10 +78,12 @@ class Likelihood:
             return exact
         bias = base_rates(samples)
         self._announce(rbm, bias)
+        begun = time.perf_counter()
         up = annealed(rbm, bias, self._betas(), self.chains, generator)
         start = samples[torch.arange(self.chains, device=samples.device) % len(samples)]
         down = annealed_back(rbm, bias, self._betas(), run_chains(rbm, start, _BURN_IN, generator), generator)
-        return {**self._metrics(unnormalised, up, down), **exact}
+        metrics = self._metrics(unnormalised, up, down)
+        return {**metrics, **exact, LIKELIHOOD_SECONDS: time.perf_counter() - begun}
 
     def _exact(self, rbm: RBM, unnormalised: float) -> dict[str, float]:
         """What is known exactly of a small machine."""
@@ -120,7 +123,7 @@ def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:
     """The names of the metrics."""
     own = (name, *(f"{name}_{part}" for part in ("error", "lower", "upper", "exact")))
     log_z = tuple(f"log_partition_function{way}" for way in ("", "_reverse", "_exact"))
-    return tuple(f"test/{each}" for each in (*own, *log_z))
+    return (*(f"test/{each}" for each in (*own, *log_z)), LIKELIHOOD_SECONDS)
 
 
 def binary_images(data: MNISTData, name: str) -> Tensor:

@@ -21,12 +21,14 @@ from lit_anndl.plots.images import image_rows, sample_grid
 from lit_anndl.plots.interpolation import interpolation
 from lit_anndl.plots.latent import code_map
 from lit_anndl.plots.latent_units import unit_activity
-from lit_anndl.quality import latent_space, sample_quality
+from lit_anndl.quality import latent_prior, latent_space, sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.latent_prior import Prior
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
-SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *latent_space.SUMMARIES, *sample_quality.SUMMARIES)
+SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *latent_space.SUMMARIES, *latent_prior.OF_GENERATORS)
 AT_ONCE = 500
 _DECODED_AT_ONCE = 250
 """Codes: 256 levels of as many pixels in double precision are 400 MB."""
@@ -100,10 +102,9 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         "variance of the mean": activity.tolist(),
         "KL divergence [nats]": divergence.mean(dim=0).tolist(),
     }
-    quality = sample_quality.measure(
-        lambda number, draws: sample(net, number, draws), data, wanted.quality_samples, like.device
-    )
-    return Findings({**summary, **quality.summary}, {"units": units, **quality.tables}, {**figures, **quality.figures})
+    precise = deepcopy(net).double()
+    prior = Prior(lambda z: decode(net, z.to(like)), lambda z: decode(precise, z), net.latent)
+    return Findings(summary, {"units": units}, figures).joined(prior.examine(data, wanted.quality_samples, like.device))
 
 
 def _space(net: VAE) -> latent_space.LatentSpace:
@@ -114,13 +115,14 @@ def _space(net: VAE) -> latent_space.LatentSpace:
     )
 
 
-def _likelihood(measured: tuple[float, float] | None, scale: latent_bounds.Scale) -> dict[str, float]:
+def _likelihood(measured: latent_bounds.Bound | None, scale: latent_bounds.Scale) -> dict[str, float]:
     """The bound under the names of its scale."""
     if measured is None:
         return {}
-    nll, error = measured
+    nll, error, seconds = measured
     bits = {"test/bits_per_dimension": bits_per_dimension(nll, SIDE**2)} if scale.targets == "levels" else {}
-    return {f"test/{scale.name('nll')}": nll, f"test/{scale.name('nll_error')}": error, **bits}
+    own = {f"test/{scale.name('nll')}": nll, f"test/{scale.name('nll_error')}": error}
+    return {**own, **bits, LIKELIHOOD_SECONDS: seconds}
 
 
 def _reconstructions_figure(net: VAE, images: Tensor, means: Tensor) -> Figure:
