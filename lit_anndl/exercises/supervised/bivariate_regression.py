@@ -99,6 +99,7 @@ class BivariateRegression(GradientExercise[Points]):
         self.penalty = WeightPenalty(weight_matrices(net.parameters()), l1, l2) if penalised else None
         self.members = members
         self.batch_norm = batch_norm
+        self.is_noisy = dropout > 0 or jitter > 0
 
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
@@ -115,6 +116,7 @@ class BivariateRegression(GradientExercise[Points]):
     ) -> Callable[[Sequence[list[Batch]]], list[Metrics]] | None:
         """All their networks as one, on a single device, without a bound on gradients or on steps."""
         plain = self.bypass_lightning and not self.gradient_clipping and self.trainer.max_steps < 0
+        plain &= self.device.type == "cpu" or not self.is_noisy  # the generators are a CPU's
         if not (plain and is_elementwise(type(self.optimizer))):
             return None
         members = [Member(each.nets, each.optimizer, own) for each, own in zip(modules, generators, strict=True)]
