@@ -35,9 +35,14 @@ class TensorBatches:
         world_size: how many they are.
         transform: what is done to each batch; its generator is a function of seed, epoch and rank.
 
+    Attributes:
+        tensors_of: the data of an epoch, in the place of `tensors` and as many; None where all epochs have the same.
+
     Raises:
         InputError: there are fewer examples than ranks.
     """
+
+    tensors_of: Callable[[int], Batch] | None = None
 
     def __init__(
         self,
@@ -85,8 +90,10 @@ class TensorBatches:
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order comes next."""
+        """Chooses the epoch whose data and order come next."""
         self.epoch = epoch
+        if self.tensors_of is not None:
+            self.tensors = self.tensors_of(epoch)
 
     def order(self, epoch: int) -> Tensor:
         """The indices of this rank's examples in the order of an epoch: int64, (examples,)."""

@@ -4,6 +4,7 @@ import torch
 from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 
+from lit_anndl.data.batches import TensorBatches
 from lit_anndl.data.in_memory import InMemoryData
 from lit_anndl.runtime.errors import InputError
 
@@ -40,6 +41,11 @@ class SurfaceData(InMemoryData):
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
         seed: of the noise and of the held-out points, null for the run's seed.
         resamples: bootstrap samples of the training points, one for each member of an ensemble; 0 for none.
+        earlier_noise: of surfaces that are trained on before, one after the other; the weights are carried on.
+        epochs_of_earlier: epochs on each of these.
+
+    Raises:
+        InputError: nothing is left to train on; earlier noise without epochs, or with bootstrap samples.
     """
 
     def __init__(
@@ -51,13 +57,22 @@ class SurfaceData(InMemoryData):
         steps_per_execution: PositiveInt | None = None,
         seed: NonNegativeInt | None = None,
         resamples: NonNegativeInt = 0,
+        earlier_noise: list[NonNegativeFloat] = [],  # noqa: B006  # jsonargparse shows it
+        epochs_of_earlier: NonNegativeInt = 0,
     ) -> None:
         super().__init__(batch_size, steps_per_execution, seed, resamples)
         if validation_size >= grid_size**2:
             raise InputError(
                 f"data.validation_size {validation_size} leaves nothing to train on: the grid has {grid_size**2} points"
             )
+        if earlier_noise and (resamples or not epochs_of_earlier):
+            raise InputError(
+                f"data.earlier_noise {earlier_noise} was given with data.epochs_of_earlier {epochs_of_earlier} and "
+                f"data.resamples {resamples}; expected 1 or more epochs, and no bootstrap samples"
+            )
         self.noise = noise
+        self.earlier_noise = earlier_noise
+        self.epochs_of_earlier = epochs_of_earlier
         self.grid_size = grid_size
         self.validation_size = validation_size
 
@@ -72,3 +87,22 @@ class SurfaceData(InMemoryData):
         self.validation = (points[held_out], noisy[held_out]) if self.validation_size else ()
         self.test = (points, clean)
         self.noisy = noisy
+        earlier = self.stream("earlier noise")
+        self.earlier = [clean + noise * torch.randn(clean.shape, generator=earlier) for noise in self.earlier_noise]
+        self.kept = kept
+
+    def begins_surface(self, epoch: int) -> bool:
+        """Whether another surface is trained on from an epoch on."""
+        return bool(self.earlier_noise) and epoch in [
+            self.epochs_of_earlier * number for number in range(1, len(self.earlier_noise) + 1)
+        ]
+
+    def train_dataloader(self) -> TensorBatches:
+        """The training batches, of the earlier surfaces first."""
+        batches = super().train_dataloader()
+        if not self.earlier:
+            return batches
+        points, _ = self.train
+        surfaces = [self._on_device((points, values[self.kept])) for values in self.earlier] + [batches.tensors]
+        batches.tensors_of = lambda epoch: surfaces[min(epoch // self.epochs_of_earlier, len(self.earlier))]
+        return batches

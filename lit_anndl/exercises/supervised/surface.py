@@ -26,6 +26,12 @@ class Surface(BivariateRegression[SurfaceData]):
         """Signal-to-noise ratios beside the rest."""
         return (*super().summaries(), "noise/power", "noise/snr", "final/snr")
 
+    def on_train_epoch_start(self) -> None:
+        """Begins another surface with a fresh optimizer, and the weights as they are."""
+        data: SurfaceData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
+        if data.begins_surface(self.current_epoch):
+            self.optimizer.state.clear()
+
     def summary(self, data: SurfaceData, history: History) -> dict[str, float]:
         """The noise, and the signal-to-noise ratios before and after training, as far as they are finite."""
         summary = super().summary(data, history)

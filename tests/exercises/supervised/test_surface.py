@@ -1,11 +1,17 @@
 """The exercise surface, through the command."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
+from torch.optim import SGD
 
+from lit_anndl.config.configuration import parse
+from lit_anndl.data.batches import TensorBatches
 from lit_anndl.data.surface import SurfaceData
+from lit_anndl.runs.compose import compose
+from tests.support.refusals import assert_refused
 
 QUICK = ["surface", "--data.grid_size", "20", "--data.batch_size", "100", "--trainer.max_epochs", "5"]
 
@@ -39,3 +45,40 @@ def test_published_signal_to_noise_ratios():
             clean, noisy = data.test[1], data.noisy
             draws.append(10 * torch.log10(clean.square().mean() / (noisy - clean).square().mean()))
         assert min(draws) < published < max(draws)
+
+
+CARRIED = [
+    "--data.grid_size=8",
+    "--data.batch_size=20",
+    "--data.noise=0.5",
+    "--data.earlier_noise=[0.1,0.3]",
+    "--data.epochs_of_earlier=2",
+    "--model.optimizer=SGD",
+    "--model.optimizer.momentum=0.9",
+    "--trainer.max_epochs=6",
+    "--trainer.precision=64-true",
+    "--trainer.logger=false",
+    "--trainer.enable_progress_bar=false",
+]
+
+
+def test_weights_are_carried_from_noise_to_noise():
+    parts = compose(parse("surface", CARRIED), 0.0)
+    net = deepcopy(parts.model.net).double()
+    parts.trainer.fit(parts.model, datamodule=parts.data)
+    points, latest = parts.data.train
+    for number, values in enumerate([*parts.data.earlier, latest]):
+        optimizer = SGD(net.parameters(), lr=1e-3, momentum=0.9)  # begins anew with each noise
+        batches = TensorBatches((points.double(), values.double()), 20, seed=0)
+        for epoch in (2 * number, 2 * number + 1):
+            batches.set_epoch(epoch)
+            for inputs, targets in (batch for batches_of_epoch in batches for batch in batches_of_epoch):
+                optimizer.zero_grad()
+                (net(inputs) - targets).square().mean().backward()
+                optimizer.step()
+    torch.testing.assert_close(parts.model.net.state_dict(), net.state_dict(), rtol=0, atol=1e-10)
+
+
+def test_earlier_noise_lasts_for_some_epochs(command):
+    message = "data.earlier_noise [0.1] was given with data.epochs_of_earlier 0"
+    assert_refused(command("surface", "--data.earlier_noise=[0.1]"), message)
