@@ -15,6 +15,10 @@ class MemoryReuse(Callback):
         """From here on the process keeps it."""
         keep_freed_memory()
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Hands it back after a failure too, when Lightning tears nothing down."""
+        return_freed_memory()
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Hands back what is free."""
         return_freed_memory()

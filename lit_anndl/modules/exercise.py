@@ -262,6 +262,7 @@ class Exercise(Restorable, Generic[Data]):
 
     def on_train_end(self) -> None:
         """Tests no weights that have diverged: the last step may have been the one."""
+        self.together = None
         refuse_infinite_weights(self, self.advice)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

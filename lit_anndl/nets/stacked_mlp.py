@@ -68,9 +68,7 @@ class StackedMLP:
                 case Dropout():
                     x = x * self._draw(x, layer.scaled_mask)
                 case GaussianNoise(std=std):
-                    x = x + std * self._draw(
-                        x, lambda own, generator: torch.empty_like(own).normal_(generator=generator)
-                    )
+                    x = x + std * self._draw(x, _normal)
                 case _:
                     x = layer(x)
         return x

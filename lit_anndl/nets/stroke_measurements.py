@@ -46,7 +46,7 @@ def _measured(images: Tensor) -> Strokes:
     tangent = -mu_11 / mu_02.clamp(min=_LEAST)
     upright = x + tangent[:, None, None] * y
     return Strokes(
-        2 * mass / _perimeter(ink).clamp(min=_LEAST),
+        2 * ink.sum(dim=(1, 2)) / _perimeter(ink).clamp(min=_LEAST),
         tangent.atan().rad2deg(),
         _extent(upright, ink),
         _extent(y, ink),
@@ -76,4 +76,4 @@ def _where(reached: Tensor, share: float) -> Tensor:
     """Where rising values (n, edges) reach one, between edges linearly."""
     after = (reached < share).sum(dim=1, keepdim=True).clamp(1, reached.shape[1] - 1)
     low, high = reached.gather(1, after - 1), reached.gather(1, after)
-    return (after - 1 + (share - low) / (high - low).clamp(min=_LEAST)).squeeze(1)
+    return (after - 1 + ((share - low) / (high - low).clamp(min=_LEAST)).clamp(0, 1)).squeeze(1)  # 0 where no ink is

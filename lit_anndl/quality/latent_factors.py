@@ -18,6 +18,7 @@ CLASS = "class"
 _OF_FACTORS = ("mig", *(f"probe_{name}" for name in (CLASS, *Strokes._fields)))
 SUMMARIES = tuple(f"latent/{name}{suffix}" for name in _OF_FACTORS for suffix in ("", "_chance"))
 _PENALTIES = np.logspace(-1, 5, 7)
+_CONSTANT = 1e-6
 _FEWEST = 20
 """Pairs, below which nothing is said."""
 
@@ -96,4 +97,5 @@ def _probes(z: NDArray[np.float64], factors: Factors) -> dict[str, float]:
     strokes = np.stack([each.double().numpy() for each in factors.strokes], axis=1)
     ridge = RidgeCV(_PENALTIES, alpha_per_target=True).fit(z[:half], strokes[:half])
     shares = r2_score(strokes[half:], ridge.predict(z[half:]), multioutput="raw_values")
+    shares[strokes[half:].std(axis=0) < _CONSTANT] = 0.0  # there is nothing to know
     return {CLASS: float(accuracy), **dict(zip(Strokes._fields, map(float, shares), strict=True))}

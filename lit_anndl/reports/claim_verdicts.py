@@ -1,17 +1,19 @@
 """What was claimed in words beside what was measured: agrees, contradicts, undecided."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from lit_anndl.config import presets
 from lit_anndl.reports.measurements import Measurement, group, values_of
 from lit_anndl.studies.claims_file import Claim, read_claims
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.rows import spread
+from lit_anndl.studies.validation import measured_metrics
 
 YES, NO, UNDECIDED, NONE, NOT_RUN = "yes", "no", "undecided", "n/a", "not yet run"
 _DIGITS, _DECIMALS = 3, 4
+_ROUNDING = 1e-9
 _REFERENCES = {"_floor": "floor", "_chance": "chance", "_fading": "cross-fading"}
 """Metrics beside a metric, of the same name but for this end: what real images have, or what chance gives."""
 
@@ -94,13 +96,13 @@ class _Column:
 
     def __init__(self, definition: Definition, rows: Sequence[str], runs: Sequence[Measurement]) -> None:
         self.runs, self.planned = runs, len(rows) * len(definition.seeds)
-        models = [presets.model_class(definition.exercise_of(definition.table[row])) for row in rows]
-        self.metrics = {name for model in models for name in (*model.metrics(), *model.summaries())}
+        self.metrics = {
+            name for row in rows for name in measured_metrics(definition.exercise_of(definition.table[row]))
+        }
 
     def lacks(self, claim: Claim) -> bool:
         """Whether its exercises have no such thing."""
-        own = (name for name in claim.decisive if not name.startswith(("seconds/", "parameters")))
-        return not self.metrics.issuperset(own)
+        return not self.metrics.issuperset(claim.decisive)
 
     def met(self, claim: Claim) -> list[bool]:
         """Of each run that has measured it whether it meets the criterion."""
@@ -118,16 +120,16 @@ def _cell(claim: Claim, name: str, column: _Column) -> Cell:
 
 
 def _answer(claim: Claim, column: _Column) -> str:
-    """Whether the column has the property; of a share of the runs, once no further run can change it."""
+    """Whether the column has the property, once all planned runs say so; of a share, once no other can change it."""
     if column.lacks(claim):
         return NONE
     met = column.met(claim)
     if not met:
         return NOT_RUN if not column.runs else UNDECIDED
-    if claim.share is None:
-        return YES if all(met) else UNDECIDED if any(met) else NO
     planned = max(column.planned, len(met))
-    needed = claim.share * planned
+    if claim.share is None:
+        return UNDECIDED if len(met) < planned or 0 < sum(met) < planned else YES if all(met) else NO
+    needed = math.ceil(claim.share * planned - _ROUNDING)
     if sum(met) >= needed:
         return YES
     return NO if planned - (len(met) - sum(met)) < needed else UNDECIDED

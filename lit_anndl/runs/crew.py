@@ -13,6 +13,7 @@ from lit_anndl.callbacks.timing import Timing
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.runtime.deferral import Deferral
 from lit_anndl.runtime.turns import Turns
+from lit_anndl.tracking.tracker import Tracker
 
 _FLOPS = 15e6
 """Of a network's step, above which it is limited by the arithmetic: then several at once cost as much as one by one."""
@@ -21,8 +22,8 @@ _FLOPS = 15e6
 class Companion(Callback):
     """Makes a run one of several that learn together.
 
-    Torch's random numbers and default type are each run's own: what it draws is what it would draw alone. The run's
-    seconds are those that are spent on it, and its share of those that are spent on several.
+    Torch's random numbers, default type and number of threads are each run's own: what it draws is what it would draw
+    alone. The run's seconds are those that are spent on it, and its share of those that are spent on several.
 
     Args:
         turns: in which the runs go on.
@@ -33,6 +34,7 @@ class Companion(Callback):
         self.turns = turns
         self.number = number
         self.generator = Generator()
+        self.has_begun = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Has the run's seconds counted."""
@@ -40,19 +42,30 @@ class Companion(Callback):
             if isinstance(callback, Timing):
                 callback.clock = partial(self.turns.seconds, self.number)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the steps over, if they are so small that sharing them pays."""
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the steps over, if they can be shared and are so small that this pays; ends the run if all are to."""
         assert isinstance(pl_module, Exercise)
-        if flops_per_step(pl_module, trainer) < _FLOPS:
-            pl_module.together = self._learn
+        self.turns.raise_end()
+        if not self.has_begun:
+            self.has_begun = True
+            pays = flops_per_step(pl_module, trainer) < _FLOPS
+            if pays and pl_module.side_by_side([pl_module], [self.generator]):
+                pl_module.together = self._learn
+                assert isinstance(trainer.logger, Tracker)
+                trainer.logger.final_tags["seconds_shared_by"] = str(len(self.turns))
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Ends the run if all are to end."""
+        self.turns.raise_end()
 
     def _learn(self, module: Exercise[Any], batches: list[Any]) -> Metrics | None:
         """Waits for the others, and learns with those that are as far; None if it has to learn alone."""
-        default_type = torch.get_default_dtype()
+        default_type, threads = torch.get_default_dtype(), torch.get_num_threads()
         self.generator.set_state(torch.get_rng_state())
         metrics: Metrics | None = self.turns.meet(self.number, module.global_step, (self, module, batches))
         torch.set_rng_state(self.generator.get_state())
         torch.set_default_dtype(default_type)
+        torch.set_num_threads(threads)
         return metrics
 
 
@@ -78,11 +91,12 @@ def run_together(tasks: Sequence[Callable[[Companion], Any]]) -> list[Any]:
 
     A signal waits for the end of each run's epoch, as for a single run; it is raised when all have ended.
     """
-    default_type = torch.get_default_dtype()
+    default_type, threads = torch.get_default_dtype(), torch.get_num_threads()
 
     def begin(task: Callable[[Companion], Any], turns: Turns, number: int) -> Any:
         deferral.raise_pending()
         torch.set_default_dtype(default_type)
+        torch.set_num_threads(threads)
         return task(Companion(turns, number))
 
     deferral = Deferral()
@@ -92,5 +106,6 @@ def run_together(tasks: Sequence[Callable[[Companion], Any]]) -> list[Any]:
     finally:
         deferral.stop()
         torch.set_default_dtype(default_type)
+        torch.set_num_threads(threads)
     deferral.raise_pending()
     return outcomes

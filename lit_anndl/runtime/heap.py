@@ -15,7 +15,7 @@ def keep_freed_memory() -> bool:
 
     By default glibc hands a block of some megabytes back to the kernel, which clears each page of it when the next
     tensor asks for one: a third of a training step of a small convolutional network, and the system's time beside it.
-    What is kept is never more than what was in use at once; blocks over a gibibyte are handed back as ever.
+    What is kept is about what was in use at once; blocks over a gibibyte are handed back as ever.
     """
     mallopt = _of_c_library("mallopt")
     if mallopt is None:

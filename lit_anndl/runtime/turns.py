@@ -40,6 +40,10 @@ class Turns:
         self._all_over = threading.Event()
         self._end: BaseException | None = None
 
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self._seats)
+
     def run(self) -> list[Any]:
         """What each function has returned, or the exception that it has raised.
 
@@ -49,8 +53,8 @@ class Turns:
         for number, seat in enumerate(self._seats):
             seat.turn.acquire()  # released when it is its turn
             threading.Thread(target=self._take_seat, args=(seat, number), daemon=True).start()
-        self._pass_on()
         try:
+            self._pass_on()
             self._all_over.wait()
         except BaseException as error:
             self._end = error
@@ -72,6 +76,11 @@ class Turns:
             raise seat.answer
         return seat.answer
 
+    def raise_end(self) -> None:
+        """Raises what a signal's handler has raised in the main thread, which all are to end for."""
+        if self._end:
+            raise self._end
+
     def seconds(self, number: int) -> float:
         """The seconds that a function has had, those in which several are served shared equally."""
         seat = self._seats[number]
@@ -89,8 +98,7 @@ class Turns:
     def _sit_down(self, seat: _Seat) -> None:
         seat.turn.acquire()
         seat.since = time.perf_counter()
-        if self._end:
-            raise self._end
+        self.raise_end()
 
     def _leave(self, seat: _Seat) -> None:
         if seat.since is not None:
@@ -109,7 +117,7 @@ class Turns:
 
     def _serve_lowest(self) -> _Seat | None:
         """Serves those that wait with the lowest rank; the first of them, None if none waits."""
-        waiting = [(seat, *seat.offer) for seat in self._seats if seat.offer is not None]
+        waiting = [(seat, *seat.offer) for seat in self._seats if seat.offer is not None and not seat.is_over]
         if not waiting:
             return None
         lowest = min(rank for _, rank, _ in waiting)
@@ -117,6 +125,7 @@ class Turns:
         began = time.perf_counter()
         try:
             answers = self._serve([item for _, item in served])
+            assert len(answers) == len(served), "each that is served gets an answer"
         except BaseException as error:
             answers = [error] * len(served)
         share = (time.perf_counter() - began) / len(served)

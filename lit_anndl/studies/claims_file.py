@@ -29,7 +29,7 @@ _RELATIONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "above": (">", operator.gt),
     "below": ("<", operator.lt),
 }
-_CONDITION = re.compile(rf"({'|'.join(_RELATIONS)}) (-?[\d.]+(?:e-?\d+)?)(?: times (\S+))?")
+_CONDITION = re.compile(rf"({'|'.join(_RELATIONS)}) (-?\d+(?:\.\d+)?(?:e-?\d+)?)(?: times (\S+))?")
 _KEYS = ("criterion", "share", "shown", "reason", "ticks")
 _TICKS: dict[Any, str] = {True: "yes", False: "no", "yes": "yes", "no": "no", "?": "?", "n/a": "n/a"}
 
@@ -108,7 +108,7 @@ def _read_claim(name: str, entry: Any, columns: list[str], sources: list[str]) -
     if not isinstance(criterion, dict) or not criterion:
         raise InputError(f"{where}: criterion: expected conditions by metric, such as {{test/mse: below 0.1}}")
     share = entry.get("share")
-    if not isinstance(share, int | float | None):
+    if isinstance(share, bool) or not isinstance(share, int | float | None):
         raise InputError(f"{where}: share: {share} was given, expected a number")
     if share is not None and not 0 < share <= 1:
         raise InputError(f"{where}: share: {share:g} was given, expected more than 0 and 1 at most")

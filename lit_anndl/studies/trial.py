@@ -122,7 +122,6 @@ def run_seeds(trial: Trial, definition: Definition, parent: str, lost: Event) ->
 
     missing = [seed for seed in definition.seeds if str(seed) not in trial.user_attrs.get("metrics", {})]
     if missing and _may_train_together(definition, configure(definition, chosen, missing[0])):
-        tags["seconds_shared_by"] = str(len(missing))
         _raise_first(run_together([partial(run_seed, seed) for seed in missing]))
     else:
         for seed in missing:

@@ -85,7 +85,7 @@ def _check_metric_of_all(key: str, name: str, definition: Definition, kind: Call
         _check_metric(key if len(definition.exercises) == 1 else f"{key}: exercise {exercise}", name, kind(exercise))
 
 
-def _measured(exercise: str) -> tuple[str, ...]:
+def measured_metrics(exercise: str) -> tuple[str, ...]:
     """What runs of an exercise measure."""
     model = presets.model_class(exercise)
     return (*model.metrics(), *model.summaries(), *_MEASURED_OF_ALL)
@@ -93,7 +93,7 @@ def _measured(exercise: str) -> tuple[str, ...]:
 
 def _measured_by_any(definition: Definition) -> list[str]:
     """What runs of any of a study's exercises measure."""
-    return list(dict.fromkeys(name for exercise in definition.exercises for name in _measured(exercise)))
+    return list(dict.fromkeys(name for exercise in definition.exercises for name in measured_metrics(exercise)))
 
 
 def _curves(exercise: str) -> list[str]:
@@ -122,12 +122,14 @@ def check_documentation(definition: Definition) -> None:
         InputError: says what was given and what was expected.
     """
     check_exercises(definition)
-    _check_metric_of_all("metric", definition.metric, definition, _measured)
+    _check_metric_of_all("metric", definition.metric, definition, measured_metrics)
     for key in ("published", "slips", "remarks", "headline"):
         for row in getattr(definition, key):
             if row not in definition.row_names:
                 raise InputError(f"{key}: there is no row {row}{suggestion(row, definition.row_names)}")
-    metrics = {row: _measured(definition.exercise_of(definition.table.get(row, {}))) for row in definition.row_names}
+    metrics = {
+        row: measured_metrics(definition.exercise_of(definition.table.get(row, {}))) for row in definition.row_names
+    }
     for row, by_metric in definition.published.items():
         for metric, by_source in by_metric.items():
             _check_metric(f"published: {row}", metric, metrics[row])

@@ -42,6 +42,10 @@ class Tracker(Logger):
     Args:
         exercise: the exercise's name, and the experiment's unless MLFLOW_EXPERIMENT_NAME gives another.
         store: where to record.
+
+    Attributes:
+        history: what was logged, by metric: pairs of epoch and value.
+        final_tags: what is to be said of the run when it ends.
     """
 
     def __init__(self, exercise: str, store: TrackingStore) -> None:
@@ -49,6 +53,7 @@ class Tracker(Logger):
         self.exercise = exercise
         self.store = store
         self.history: dict[str, list[tuple[int, float]]] = {}
+        self.final_tags: dict[str, str] = {}
         self._tables: set[str] = set()
         self._known: set[tuple[str, int]] = set()
         self._run: Run | None = None
@@ -178,7 +183,11 @@ class Tracker(Logger):
             return
         self._ended.set()
         listed = json.dumps([{"path": path, "type": "table"} for path in sorted(self._tables)])
-        tags = {**(tags or {}), **({"mlflow.loggedArtifacts": listed} if self._tables else {})}  # for mlflow.load_table
+        tags = {
+            **self.final_tags,
+            **(tags or {}),
+            **({"mlflow.loggedArtifacts": listed} if self._tables else {}),
+        }  # for mlflow.load_table
         if self._ownership.is_lost_here():
             raise TakenOver(self.run_id)
         with suppress(OSError):  # what does not fit on the disk may still reach the store

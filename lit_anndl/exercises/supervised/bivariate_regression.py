@@ -116,6 +116,7 @@ class BivariateRegression(GradientExercise[Points]):
     ) -> Callable[[Sequence[list[Batch]]], list[Metrics]] | None:
         """All their networks as one, on a single device, without a bound on gradients or on steps."""
         plain = self.bypass_lightning and not self.gradient_clipping and self.trainer.max_steps < 0
+        plain &= not self._schedules("step")
         plain &= self.device.type == "cpu" or not self.is_noisy  # the generators are a CPU's
         if not (plain and is_elementwise(type(self.optimizer))):
             return None
@@ -126,12 +127,8 @@ class BivariateRegression(GradientExercise[Points]):
     def on_train_start(self) -> None:
         """Lets the members of an ensemble learn side by side."""
         super().on_train_start()
-        if (
-            self.members > 1
-            and self.together is None
-            and (learn := self.side_by_side([self], [torch.default_generator]))
-        ):
-            self.together = lambda _, batches: learn([batches])[0]
+        learn = self.side_by_side([self], [torch.default_generator]) if self.members > 1 else None
+        self.together = (lambda _, batches: learn([batches])[0]) if learn else None
 
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """The mean squared error; each member of an ensemble has the same targets unless it has its own."""
