@@ -73,25 +73,22 @@ def surface_round(name: str) -> dict[str, float]:
 
 def surface(rounds: int, _: Path) -> None:
     """The five optimizers, and their sum."""
-    names = ("ours", "lean", "course", "plain")
-    print_heading("surface, ms/epoch", names)
-    measured = [{name: surface_round(name) for name in OPTIMIZERS} for _ in range(rounds)]
-    for name in OPTIMIZERS:
-        print_row(name, names, [one[name] for one in measured])
-    sums = [{n: sum(one[name][n] for name in OPTIMIZERS) for n in names} for one in measured]
-    print_row("all five", names, sums)
+    print_heading("surface, ms/epoch", names := ("ours", "lean", "course", "plain"))
+    print_with_sum(names, [{name: surface_round(name) for name in OPTIMIZERS} for _ in range(rounds)])
 
 
 def seeds(rounds: int, _: Path) -> None:
     """Five seeds of each first-order optimizer, and their sum."""
-    names = ("ours", "in turn", "course")
     first_order = [name for name in OPTIMIZERS if name != "optim5"]
-    print_heading("five seeds of surface, ms/epoch and seed", names)
-    measured = [{name: seeds_round(name) for name in first_order} for _ in range(rounds)]
-    for name in first_order:
-        print_row(name, names, [one[name] for one in measured])
-    sums = [{n: sum(one[name][n] for name in first_order) for n in names} for one in measured]
-    print_row("all four", names, sums)
+    print_heading("five seeds of surface, ms/epoch and seed", names := ("ours", "in turn", "course"))
+    print_with_sum(names, [{name: seeds_round(name) for name in first_order} for _ in range(rounds)])
+
+
+def print_with_sum(names: Sequence[str], rounds: Sequence[dict[str, dict[str, float]]]) -> None:
+    """A line per optimizer, of each round's seconds by contender, and their sum."""
+    for optimizer in rounds[0]:
+        print_row(optimizer, names, [one[optimizer] for one in rounds])
+    print_row("all", names, [{n: sum(each[n] for each in one.values()) for n in names} for one in rounds])
 
 
 def seeds_round(name: str) -> dict[str, float]:

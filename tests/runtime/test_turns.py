@@ -10,7 +10,7 @@ import pytest
 from lit_anndl.runtime.turns import Turns
 
 
-def counting(meetings: list[list[Any]], steps: int, first: int = 0) -> Callable[[Turns, int], int]:
+def counting(steps: int, first: int = 0) -> Callable[[Turns, int], int]:
     """Meets so many times, with ranks from `first` on; returns the sum of what it gets."""
 
     def task(turns: Turns, number: int) -> int:
@@ -29,7 +29,7 @@ def noting(meetings: list[list[Any]]) -> Callable[[list[Any]], list[int]]:
 
 def test_all_that_wait_are_served_together_until_they_end() -> None:
     meetings: list[list[Any]] = []
-    assert Turns([counting(meetings, 2), counting(meetings, 3), counting(meetings, 2)], noting(meetings)).run() == [
+    assert Turns([counting(2), counting(3), counting(2)], noting(meetings)).run() == [
         2,
         6,
         6,
@@ -39,7 +39,7 @@ def test_all_that_wait_are_served_together_until_they_end() -> None:
 
 def test_those_behind_catch_up_first() -> None:
     meetings: list[list[Any]] = []
-    Turns([counting(meetings, 2, first=2), counting(meetings, 4)], noting(meetings)).run()
+    Turns([counting(2, first=2), counting(4)], noting(meetings)).run()
     assert meetings == [[(1, 0)], [(1, 1)], [(0, 2), (1, 2)], [(0, 3), (1, 3)]]
 
 
@@ -64,7 +64,7 @@ def test_one_that_fails_fails_alone() -> None:
         raise ValueError("a reason")
 
     meetings: list[list[Any]] = []
-    failed, other = Turns([failing, counting(meetings, 3)], noting(meetings)).run()
+    failed, other = Turns([failing, counting(3)], noting(meetings)).run()
     assert repr(failed) == "ValueError('a reason')"
     assert other == 6
 
@@ -73,7 +73,7 @@ def test_what_serving_raises_reaches_all_that_were_served() -> None:
     def serve(items: list[Any]) -> list[int]:
         raise ValueError(f"of {len(items)}")
 
-    outcomes = Turns([counting([], 1), counting([], 1)], serve).run()
+    outcomes = Turns([counting(1), counting(1)], serve).run()
     assert [repr(each) for each in outcomes] == ["ValueError('of 2')"] * 2
 
 
@@ -84,7 +84,7 @@ def test_seconds_of_what_is_served_are_shared() -> None:
             pass
         return [0] * len(items)
 
-    turns = Turns([counting([], 2), counting([], 2)], serve)
+    turns = Turns([counting(2), counting(2)], serve)
     turns.run()
     first, second = turns.seconds(0), turns.seconds(1)
     assert first + second >= 0.1
