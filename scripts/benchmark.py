@@ -10,6 +10,8 @@ surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a
            that DataLoader.
 seeds      milliseconds per epoch and seed of five seeds of surface by each first-order optimizer, whole fits: ours as
            one program, ours one after the other, and the course's loop.
+search     milliseconds per epoch and network of 16 learning rates for surface, whole fits: ours as one program, and one
+           after the other.
 mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on one thread or all, whichever is faster,
            and a plain Lightning Trainer over torchvision's MNIST with ToTensor; both in another process, over the net
            as it is published, of torch's own layers, pooling after ReLU.
@@ -38,7 +40,7 @@ from benchmark_commands import checkpoint, startup
 from benchmark_energy_based import rbm
 from benchmark_likelihood import diffusion, flow
 from benchmark_recurrent import hopfield, santafe
-from benchmark_supervised import features, mnist_cnn, seeds, surface
+from benchmark_supervised import features, mnist_cnn, search, seeds, surface
 from benchmark_variational import vae
 
 from lit_anndl.data.digits.dataset_files import data_directory
@@ -50,6 +52,7 @@ def main() -> None:
     parts = {
         "surface": surface,
         "seeds": seeds,
+        "search": search,
         "mnist_cnn": mnist_cnn,
         "features": features,
         "rbm": rbm,

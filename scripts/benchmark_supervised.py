@@ -1,7 +1,7 @@
 """Parts of benchmark.py on nets trained by gradients: seconds per epoch of surface, mnist_cnn and features."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object], int]] = {
 }
 FAST_EPOCHS, SLOW_EPOCHS = 1000, 50
 SEEDS = 5
+TRIALS = 16
 
 
 def surface_words(name: str) -> list[str]:
@@ -95,27 +96,47 @@ def seeds_round(name: str) -> dict[str, float]:
     """Seconds per epoch and seed of each contender, once."""
     cls, arguments, batch_size = OPTIMIZERS[name]
     words = surface_words(name)
-
-    def fit(seed: int, *companions: Callback) -> None:
-        ours("surface", FAST_EPOCHS, *words, "--seed_everything", str(seed), callbacks=companions)
-
-    start = time.perf_counter()
-    run_together([partial(fit, seed) for seed in range(SEEDS)])
-    together = time.perf_counter() - start
-    start = time.perf_counter()
-    for seed in range(SEEDS):
-        fit(seed)
-    in_turn = time.perf_counter() - start
+    together, in_turn = crew_seconds([[*words, "--seed_everything", str(seed)] for seed in range(SEEDS)])
     data = SurfaceData(seed=0)
     data.setup("fit")
     net = MLP((2, 50, 50, 1))
     optimizer = cls(net.parameters(), **arguments)
     loader = DataLoader(TensorDataset(*data.train), batch_size=batch_size, shuffle=True)
     return {
-        "ours": together / (FAST_EPOCHS * SEEDS),
-        "in turn": in_turn / (FAST_EPOCHS * SEEDS),
+        "ours": together,
+        "in turn": in_turn,
         "course": timed(lambda: course_epoch(net, optimizer, mse_loss, loader), SLOW_EPOCHS, ALL_THREADS),
     }
+
+
+def search(rounds: int, _: Path) -> None:
+    """Networks of one shape that differ in their learning rates, as the trials of a search."""
+    print_heading(f"{TRIALS} rates of surface, ms", names := ("ours", "in turn"))
+    for name in ("optim2", "optim4"):
+        print_row(name, names, [search_round(name) for _ in range(rounds)])
+
+
+def search_round(name: str) -> dict[str, float]:
+    """Seconds per epoch and network, once."""
+    rates = torch.logspace(-3, -1, TRIALS).tolist()
+    together, in_turn = crew_seconds([[*surface_words(name), "--model.optimizer.lr", str(rate)] for rate in rates])
+    return {"ours": together, "in turn": in_turn}
+
+
+def crew_seconds(runs: Sequence[Sequence[str]]) -> tuple[float, float]:
+    """Seconds per epoch and run of surface, as one program and one after the other."""
+
+    def fit(words: Sequence[str], companion: Callable[[], Callback] | None = None) -> None:
+        ours("surface", FAST_EPOCHS, *words, callbacks=[companion()] if companion else [])
+
+    start = time.perf_counter()
+    run_together([partial(fit, words) for words in runs])
+    middle = time.perf_counter()
+    for words in runs:
+        fit(words)
+    end = time.perf_counter()
+    each = FAST_EPOCHS * len(runs)
+    return (middle - start) / each, (end - middle) / each
 
 
 def digits_round(exercise: str, net: nn.Module) -> dict[str, float]:

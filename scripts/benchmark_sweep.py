@@ -26,7 +26,7 @@ from lit_anndl.runtime.terminal import quieten
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.study import begin
 from lit_anndl.studies.study_file import read_definition
-from lit_anndl.studies.worker import next_trial, run_trial
+from lit_anndl.studies.worker import next_trials, run_trials
 
 EPOCHS_PER_SECOND = 180
 """Roughly, of the small study's net on one thread; what is reported is measured."""
@@ -93,9 +93,8 @@ def overhead(seconds: float) -> None:
         )
         for _ in range(trials):
             start, figures = time.perf_counter(), 0.0
-            trial = next_trial(opened)
-            assert trial is not None
-            run_trial(trial, opened)
+            (trial,) = next_trials(opened)
+            run_trials([trial], opened)
             whole = time.perf_counter() - start
             shares.append((whole, trial.user_attrs["metrics"]["0"]["seconds/fit"], figures))
     whole, fit, figures = (median(each) for each in zip(*shares[1:], strict=True))  # the first one warms up

@@ -1,7 +1,7 @@
 """What every exercise is: a LightningModule that trains on lists of batches and can show what it found."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Generic, TypeVar
 
@@ -40,7 +40,7 @@ class Exercise(Restorable, Generic[Data]):
         phases: those of training, None where there is one; averages of weights begin anew with each, early
             stopping looks at the last.
         together: learns from a list of batches together with other runs, given this exercise and the batches; returns
-            the metrics of each batch, (steps), or None where they have to be learnt from alone.
+            the metrics of each batch, (steps). None where it learns alone.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
     """
 
@@ -49,7 +49,7 @@ class Exercise(Restorable, Generic[Data]):
     shares_gradients = True
     phases: Phases | None = None
     trains_in_parts = False
-    together: "Callable[[Exercise[Any], list[Any]], Metrics | None] | None" = None
+    together: "Callable[[Exercise[Any], list[Any]], Metrics] | None" = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,22 +104,27 @@ class Exercise(Restorable, Generic[Data]):
 
     @classmethod
     def trains_side_by_side(cls, arguments: Mapping[str, Any]) -> bool:
-        """Whether runs with these arguments, which differ in their seeds, may take their steps together."""
+        """Whether a run with these arguments may take its steps together with others of one likeness."""
         return False
+
+    def likeness(self) -> Hashable | None:
+        """What exercises have in common that can take their steps as one; None where this one takes them alone."""
+        return None
 
     def side_by_side(
         self, modules: Sequence[Any], generators: Sequence[Generator]
-    ) -> Callable[[Sequence[list[Any]]], list[Metrics]] | None:
-        """Takes the steps of several of these exercises, after equally many, as one; None where that cannot be done.
+    ) -> Callable[[Sequence[list[Any]]], list[Metrics]]:
+        """Takes the steps of several exercises of one likeness, after equally many, as one.
 
         Args:
             modules: the exercises.
             generators: in the place of torch's own, one for each.
 
         Returns:
-            a function of the batches of each: the metrics of each, one after the other, (steps).
+            a function of the batches of each, which are of equal sizes: the metrics of each, one after the other,
+            (steps).
         """
-        return None
+        raise NotImplementedError
 
     def flops_per_step(self, batch: Any) -> int:
         """Floating-point operations of a training batch, by which the number of threads is chosen; 0 for one thread."""
@@ -215,13 +220,12 @@ class Exercise(Restorable, Generic[Data]):
 
     def training_step(self, batches: list[Any], _: int) -> None:
         """Learns from batches one by one, or from all together with other runs."""
-        learnt = self.together(self, batches) if self.together else None
-        if learnt is None:
-            done = self._learn_one_by_one(batches)
-        else:
+        if self.together:
+            self.epoch_means.extend(self.together(self, batches))
             done = len(batches)
             self._count_steps(done)
-            self.epoch_means.extend(learnt)
+        else:
+            done = self._learn_one_by_one(batches)
         share_buffers(self)
         self.epoch_means.refuse_divergence(self, done, self.advice)
 

@@ -32,7 +32,7 @@ class StackedTraining:
     A single network learns beside a copy of itself, so that it learns bit for bit what it would have beside others.
 
     Args:
-        members: of one shape and with the same settings, after the same number of steps.
+        members: of one shape, with optimizers of one kind, after the same number of steps.
         make_optimizer: makes the optimizer of all from the stacked parameters.
         penalty: of stacked parameters, added to the loss; None for none.
     """
@@ -50,7 +50,7 @@ class StackedTraining:
         self.net = StackedMLP(nets, [member.generator for member in members])
         parameters = self.net.parameters
         own = [(member.optimizer, list(net.parameters())) for member in members for net in member.nets]
-        self.optimizer = StackedOptimizer(make_optimizer(parameters), own)
+        self.optimizer = StackedOptimizer(make_optimizer(parameters), parameters, own)
         self.shape = (len(members), len(members[0].nets))
         self.penalty = penalty(parameters) if penalty else None
         written_out = can_write_out(nets[0]) and not penalty

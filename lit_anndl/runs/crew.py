@@ -1,6 +1,6 @@
 """Runs of one exercise that take their training steps together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from lit_anndl.runtime.turns import Turns
 from lit_anndl.tracking.tracker import Tracker
 
 _FLOPS = 15e6
-"""Of a network's step, above which it is limited by the arithmetic: then several at once cost as much as one by one."""
+"""Of a network's step on a CPU, above which it is limited by the arithmetic: then several cost as much one by one."""
 
 
 class Companion(Callback):
@@ -34,7 +34,10 @@ class Companion(Callback):
         self.turns = turns
         self.number = number
         self.generator = Generator()
-        self.has_begun = False
+        self.default_type, self.threads = torch.get_default_dtype(), torch.get_num_threads()
+        self.likeness: Hashable | None = None
+        self.most = 1
+        self.has_begun = self.is_over = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Has the run's seconds counted."""
@@ -48,56 +51,85 @@ class Companion(Callback):
         self.turns.raise_end()
         if not self.has_begun:
             self.has_begun = True
-            pays = flops_per_step(pl_module, trainer) < _FLOPS
-            if pays and pl_module.side_by_side([pl_module], [self.generator]):
+            pays = pl_module.device.type != "cpu" or flops_per_step(pl_module, trainer) < _FLOPS
+            self.likeness = pl_module.likeness() if pays else None
+            if self.likeness is not None:
                 pl_module.together = self._learn
-                assert isinstance(trainer.logger, Tracker)
-                trainer.logger.final_tags["seconds_shared_by"] = str(len(self.turns))
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Ends the run if all are to end."""
         self.turns.raise_end()
 
-    def _learn(self, module: Exercise[Any], batches: list[Any]) -> Metrics | None:
-        """Waits for the others, and learns with those that are as far; None if it has to learn alone."""
-        default_type, threads = torch.get_default_dtype(), torch.get_num_threads()
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes by how many the seconds were shared."""
+        self.is_over = True
+        assert isinstance(trainer.logger, Tracker)
+        if self.most > 1:
+            trainer.logger.final_tags["seconds_shared_by"] = str(self.most)
+
+    def on_exception(self, *_: Any) -> None:
+        """Is of no more use."""
+        self.is_over = True
+
+    def _learn(self, module: Exercise[Any], batches: list[Any]) -> Metrics:
+        """Waits for the others, and learns with those that are as far, alike, and have batches of the same sizes."""
+        self.default_type, self.threads = torch.get_default_dtype(), torch.get_num_threads()
         self.generator.set_state(torch.get_rng_state())
-        metrics: Metrics | None = self.turns.meet(self.number, module.global_step, (self, module, batches))
+        kind = (self.likeness, tuple(tuple(each.shape) for batch in batches for each in batch))
+        metrics: Metrics = self.turns.meet(self.number, module.global_step, kind, (self, module, batches))
         torch.set_rng_state(self.generator.get_state())
-        torch.set_default_dtype(default_type)
-        torch.set_num_threads(threads)
+        self.set_mode()
         return metrics
+
+    def set_mode(self) -> None:
+        """Gives torch the default type and the number of threads that the run has."""
+        torch.set_default_dtype(self.default_type)
+        torch.set_num_threads(self.threads)
+
+
+MakeCompanion = Callable[[], Companion]
+Task = Callable[[MakeCompanion], Any]
+"""A run, or several one after the other, given what makes the companion of each."""
+_Learn = Callable[[Sequence[list[Any]]], list[Metrics]]
 
 
 class _Lessons:
     """What is learnt by the runs that meet."""
 
     def __init__(self) -> None:
-        self.who: list[Companion] = []
-        self.learn: Callable[[Sequence[list[Any]]], list[Metrics]] | None = None
+        self.learning: list[tuple[list[Companion], _Learn]] = []
 
-    def __call__(self, items: list[tuple[Companion, Exercise[Any], list[Any]]]) -> Sequence[Metrics | None]:
-        """The metrics of each run's batches; None for each if they cannot learn together."""
+    def __call__(self, items: list[tuple[Companion, Exercise[Any], list[Any]]]) -> list[Metrics]:
+        """The metrics of each run's batches."""
         companions, modules, batches = (list(each) for each in zip(*items, strict=True))
-        if companions != self.who:
-            self.who = companions
-            generators = [companion.generator for companion in companions]
-            self.learn = modules[0].side_by_side(modules, generators)
-        return self.learn(batches) if self.learn else [None] * len(items)
+        companions[0].set_mode()
+        for companion in companions:
+            companion.most = max(companion.most, len(companions))
+        return self._find(companions, modules)(batches)
+
+    def _find(self, companions: list[Companion], modules: list[Exercise[Any]]) -> _Learn:
+        """What these learn by; of companies that are no more nothing is kept."""
+        for who, learn in self.learning:
+            if who == companions:
+                return learn
+        learn = modules[0].side_by_side(modules, [companion.generator for companion in companions])
+        kept = [(who, how) for who, how in self.learning if not any(one.is_over or one in companions for one in who)]
+        self.learning = [*kept, (companions, learn)]
+        return learn
 
 
-def run_together(tasks: Sequence[Callable[[Companion], Any]]) -> list[Any]:
-    """Runs that learn together; what each has returned, or the exception that it has ended with.
+def run_together(tasks: Sequence[Task]) -> list[Any]:
+    """Runs that learn together; what each task has returned, or the exception that it has ended with.
 
     A signal waits for the end of each run's epoch, as for a single run; it is raised when all have ended.
     """
     default_type, threads = torch.get_default_dtype(), torch.get_num_threads()
 
-    def begin(task: Callable[[Companion], Any], turns: Turns, number: int) -> Any:
+    def begin(task: Task, turns: Turns, number: int) -> Any:
         deferral.raise_pending()
         torch.set_default_dtype(default_type)
         torch.set_num_threads(threads)
-        return task(Companion(turns, number))
+        return task(partial(Companion, turns, number))
 
     deferral = Deferral()
     deferral.start()

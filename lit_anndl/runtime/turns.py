@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ class _Seat:
 
     task: Callable[["Turns", int], Any]
     turn: threading.Lock = field(default_factory=threading.Lock)
-    offer: tuple[int, Any] | None = None
+    offer: tuple[int, Hashable, Any] | None = None
     answer: Any = None
     outcome: Any = None
     is_over: bool = False
@@ -24,8 +24,8 @@ class _Seat:
 class Turns:
     """Functions of which one at a time does anything, each in a thread of its own.
 
-    Each goes on until it comes to `meet`, or ends. When all have, those that wait with the lowest rank are served
-    together, and go on. Which thread runs when follows from this alone, never from timing.
+    Each goes on until it comes to `meet`, or ends. When all have, those of one kind that wait with the lowest rank are
+    served together, and go on. Which thread runs when follows from this alone, never from timing.
 
     Args:
         tasks: the functions, of these turns and their own number in them.
@@ -62,14 +62,20 @@ class Turns:
             raise
         return [seat.outcome for seat in self._seats]
 
-    def meet(self, number: int, rank: int, item: Any) -> Any:
+    def meet(self, number: int, rank: int, kind: Hashable, item: Any) -> Any:
         """Waits until all others wait or have ended, and those of lower rank have gone on; returns what is served.
+
+        Args:
+            number: of the function.
+            rank: of what it waits for.
+            kind: what it shares with those that it can be served with.
+            item: what it brings.
 
         Raises:
             Exception: whatever serving raises.
         """
         seat = self._seats[number]
-        seat.offer = (rank, item)
+        seat.offer = (rank, kind, item)
         self._leave(seat)
         self._sit_down(seat)
         if isinstance(seat.answer, BaseException):
@@ -116,12 +122,12 @@ class Turns:
             self._all_over.set()
 
     def _serve_lowest(self) -> _Seat | None:
-        """Serves those that wait with the lowest rank; the first of them, None if none waits."""
+        """Serves the first that waits with the lowest rank, and those of its rank and kind; None if none waits."""
         waiting = [(seat, *seat.offer) for seat in self._seats if seat.offer is not None and not seat.is_over]
         if not waiting:
             return None
-        lowest = min(rank for _, rank, _ in waiting)
-        served = [(seat, item) for seat, rank, item in waiting if rank == lowest]
+        _, lowest, first_kind, _ = min(waiting, key=lambda each: each[1])
+        served = [(seat, item) for seat, rank, kind, item in waiting if (rank, kind) == (lowest, first_kind)]
         began = time.perf_counter()
         try:
             answers = self._serve([item for _, item in served])

@@ -1,10 +1,11 @@
-"""Which trial a worker takes next: none is lost, none is done twice, and the budget is the study's.
+"""Which trials a worker takes next: none is lost, none is done twice, and the budget is the study's.
 
 Everything here happens under the study's lock. Where the lock was lost, and two workers filled the queue or took trials
 at once, what is there twice is found when it is taken, and ended: `_is_surplus`.
 """
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,37 +19,57 @@ from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.queue import enqueue_further_seeds, requeue
 from lit_anndl.studies.standing import current, retry_history
 
+ALONE = "alone"
+"""The attribute of a trial that cannot learn together with others."""
 OVERLAP_SECONDS = 30.0
 """A trial is believed dead later than its MLflow run, so that whoever takes it over may resume the run."""
 
 
-def claim(study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler]) -> Trial | None:
-    """The next trial, this process' own from now on; None when none is to be begun. It must not be at any other."""
-    give_back(study)  # it may have taken one and not been told
+def claim(
+    study: Study, definition: Definition, make_sampler: Callable[[Definition, int], BaseSampler], most: int = 1
+) -> list[Trial]:
+    """The next trials, this process' own from now on; none when none is to be begun. It must not be at any other.
+
+    Each has a sampler of its own, with which its settings are chosen when they are asked for. What has to be run alone
+    comes alone.
+    """
+    give_back(study)  # it may have taken some and not been told
     take_back(study)
     enqueue_further_seeds(study, definition)  # of trials that a worker with fewer seeds has ended since
-    while (place := _next_place(study, definition)) is not None:
-        study.sampler = make_sampler(definition, place)
-        trial = study.ask()
+    trials: list[Trial] = []
+    while len(trials) < most and (following := _following(study, definition)):
+        place, is_alone = following
+        if is_alone and trials:
+            break
+        most = 1 if is_alone else most
+        own = copy.copy(study)
+        own.sampler = make_sampler(definition, place)
+        trial = own.ask()
         with suppress(UpdateFinishedTrialError):  # another worker has just put it back
             mark_alive(trial)
             trial.set_user_attr("place", trial.user_attrs.get("place", place))
             if not _is_surplus(study, definition, trial):
-                return trial
-            trial.set_user_attr("surplus", True)
-            study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-    return None
+                trials.append(trial)
+            else:
+                trial.set_user_attr("surplus", True)
+                study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+    return trials
 
 
-def _next_place(study: Study, definition: Definition) -> int | None:
-    """The place in the study of the trial that is to be begun next; None when none is."""
+def _following(study: Study, definition: Definition) -> tuple[int, bool] | None:
+    """The place in the study of the trial that is to be begun next, and whether it is run alone; None when none is.
+
+    Alone are those that cannot learn together with others, and those that a worker has died of: if they were to blame,
+    the others shall not be given up with them.
+    """
     trials = current(study)
     for index, trial in enumerate(trials):
         if trial.state is TrialState.WAITING:
-            return int(trial.user_attrs.get("place", index))
+            noted = trial.user_attrs
+            return int(noted.get("place", index)), bool(noted.get("deaths") or noted.get(ALONE))
     budget = study.user_attrs.get("trials")
     full = _is_planned(definition) or (budget is not None and len(trials) >= budget)
-    return None if full else len(trials)
+    return None if full else (len(trials), False)
 
 
 def _is_surplus(study: Study, definition: Definition, trial: Trial) -> bool:
@@ -80,9 +101,9 @@ def mark_alive(trial: Trial) -> None:
     trial.set_user_attr("worker", process_tags())
 
 
-def give_back(study: Study) -> list[FrozenTrial]:
-    """Requeues whatever this process is at; returns it."""
-    return _requeue_lost(study, is_own, died=False)
+def give_back(study: Study, numbers: Container[int] | None = None) -> list[FrozenTrial]:
+    """Requeues whatever this process is at, or those of these numbers; returns it."""
+    return _requeue_lost(study, is_own, died=False, numbers=numbers)
 
 
 def take_back(study: Study) -> list[FrozenTrial]:
@@ -90,10 +111,18 @@ def take_back(study: Study) -> list[FrozenTrial]:
     return _requeue_lost(study, has_died)
 
 
-def _requeue_lost(study: Study, lost: Callable[[Mapping[str, str]], bool], *, died: bool = True) -> list[FrozenTrial]:
+def _requeue_lost(
+    study: Study,
+    lost: Callable[[Mapping[str, str]], bool],
+    *,
+    died: bool = True,
+    numbers: Container[int] | None = None,
+) -> list[FrozenTrial]:
     """Requeues the running trials of lost workers, and those without a mark: whoever took them was lost before that."""
     found = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        if numbers is not None and trial.number not in numbers:
+            continue
         worker: dict[str, str] = trial.user_attrs.get("worker", {})
         if worker:
             worker["heartbeat"] = str(float(worker["heartbeat"]) + OVERLAP_SECONDS)

@@ -52,6 +52,10 @@ class Definition:
         seeds: each trial is run with each of them, and its value is the median.
         seeds_together: auto to train the seeds of a trial as one program where the exercise can (their seconds are
             shares of it), never for one after the other.
+        together: how many trials a worker takes at once, to train them as one program where the exercise can; those
+            of a search are chosen before any of them is known, and there are none yet that a pruner could compare the
+            first ones with. Worth it where networks are small, and differ in learning rate, momentum, weight decay or
+            seed alone.
         sampler: how a trial is chosen: tpe, random, grid (every combination), gp (Gaussian process), qmc
             (quasi-random), cmaes.
         sampler_seed: of the sampler.
@@ -93,6 +97,7 @@ class Definition:
     direction: Literal["minimize", "maximize"] = "minimize"
     seeds: list[NonNegativeInt] = field(default_factory=lambda: [0])
     seeds_together: Literal["auto", "never"] = "auto"
+    together: PositiveInt = 1
     sampler: Literal["tpe", "random", "grid", "gp", "qmc", "cmaes"] = "tpe"
     sampler_seed: NonNegativeInt = 0
     pruner: Literal["none", "median", "hyperband"] = "none"
@@ -203,7 +208,6 @@ BEST = "best"
 """The row of a search: its best trial."""
 
 _COMMAND_ONLY = {
-    "seeds_together",
     "timeout",
     "max_failures",
     "workers",
@@ -214,6 +218,8 @@ _COMMAND_ONLY = {
 }
 _DEFINING = [each.name for each in fields(Definition) if each.name not in _COMMAND_ONLY]
 """What makes a study the one that it is; the others may differ from command to command."""
+EXECUTION = {"seeds_together", "together"}
+"""How trials are trained, which may change at any time: what each of them finds depends on it by rounding alone."""
 PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together", "costs"}
 """How the rows of a study are shown, which may change at any time."""
 DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline", "claims", "columns"}

@@ -17,10 +17,11 @@ from lit_anndl.runtime.terminal import acknowledge
 from lit_anndl.studies.claiming import take_back
 from lit_anndl.studies.database import VARIABLE, retry
 from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.handing_back import release
 from lit_anndl.studies.process import arguments
 from lit_anndl.studies.status_line import progress
 from lit_anndl.studies.study import OpenStudy
-from lit_anndl.studies.worker import release, work
+from lit_anndl.studies.worker import work
 
 _LONGEST_GOODBYE_SECONDS = 30.0
 """How long interrupted workers may take to put their trials back."""

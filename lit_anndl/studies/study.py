@@ -16,7 +16,7 @@ from lit_anndl.config import presets
 from lit_anndl.runtime.errors import InputError, Unreachable
 from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
-from lit_anndl.studies.definition import DOCUMENTATION, PRESENTATION, Definition
+from lit_anndl.studies.definition import DOCUMENTATION, EXECUTION, PRESENTATION, Definition
 from lit_anndl.studies.queue import enqueue_planned
 from lit_anndl.studies.space_file import read_space
 from lit_anndl.studies.standing import current, found
@@ -25,9 +25,9 @@ from lit_anndl.studies.validation import check_exercises
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.study_run import StudyRun
 
-_MAY_CHANGE = {"trials", "rows", "seeds", *PRESENTATION, *DOCUMENTATION}
+_MAY_CHANGE = {"trials", "rows", "seeds", *EXECUTION, *PRESENTATION, *DOCUMENTATION}
 """What may differ when a study goes on: it may get longer (less counts for nothing), its table more rows, each trial
-more seeds, and it may be shown in another way."""
+more seeds, and it may be carried out and shown in another way."""
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from lit_anndl.studies.claims_file import read_claims
 from lit_anndl.studies.definition import EXERCISE, PRESENTATION, Definition
 from lit_anndl.studies.samplers import make_pruner, make_sampler
 from lit_anndl.studies.space import Overrides, examples
-from lit_anndl.studies.trial import configure
+from lit_anndl.studies.trial import configure, trains_side_by_side
 
 _NAMES = re.compile(r"[\w.+-][\w.+ -]*")
 """Names of studies become names of files and tags."""
@@ -64,6 +64,12 @@ def check_settings(definition: Definition) -> Configuration:
     configurations = [configure(definition, settings, definition.seeds[0]) for settings in tried(definition)]
     if definition.space and not definition.metric.startswith(("train/", "val/")):
         raise InputError(f"metric: {definition.metric} was given, but the test set chooses nothing: search by val/…")
+    if definition.together > 1 and not any(map(trains_side_by_side, configurations)):
+        exercises = ", ".join(definition.exercises)
+        raise InputError(
+            f"together: {definition.together} was given, but no trial of {exercises} can be trained beside others; "
+            "expected 1"
+        )
     for cost in definition.costs:
         _check_metric("costs", cost, _measured_by_any(definition))
     _check_presentation(definition)

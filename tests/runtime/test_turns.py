@@ -14,7 +14,7 @@ def counting(steps: int, first: int = 0) -> Callable[[Turns, int], int]:
     """Meets so many times, with ranks from `first` on; returns the sum of what it gets."""
 
     def task(turns: Turns, number: int) -> int:
-        return sum(turns.meet(number, rank, (number, rank)) for rank in range(first, first + steps))
+        return sum(turns.meet(number, rank, None, (number, rank)) for rank in range(first, first + steps))
 
     return task
 
@@ -37,6 +37,16 @@ def test_all_that_wait_are_served_together_until_they_end() -> None:
     assert meetings == [[(0, 0), (1, 0), (2, 0)], [(0, 1), (1, 1), (2, 1)], [(1, 2)]]
 
 
+def test_of_equal_rank_those_of_one_kind_are_served_together() -> None:
+    meetings: list[list[Any]] = []
+
+    def task(turns: Turns, number: int) -> int:
+        return sum(turns.meet(number, rank, number % 2, (number, rank)) for rank in range(2))
+
+    assert Turns([task] * 4, noting(meetings)).run() == [2, 4, 6, 8]
+    assert meetings == [[(0, 0), (2, 0)], [(1, 0), (3, 0)], [(0, 1), (2, 1)], [(1, 1), (3, 1)]]
+
+
 def test_those_behind_catch_up_first() -> None:
     meetings: list[list[Any]] = []
     Turns([counting(2, first=2), counting(4)], noting(meetings)).run()
@@ -51,7 +61,7 @@ def test_one_at_a_time_does_anything() -> None:
             overlaps.append(not busy.acquire(blocking=False))
             sum(range(2000))
             busy.release()
-            turns.meet(number, rank, None)
+            turns.meet(number, rank, None, None)
 
     Turns([task] * 5, lambda items: items).run()
     assert len(overlaps) == 100
@@ -60,7 +70,7 @@ def test_one_at_a_time_does_anything() -> None:
 
 def test_one_that_fails_fails_alone() -> None:
     def failing(turns: Turns, number: int) -> None:
-        turns.meet(number, 0, (number, 0))
+        turns.meet(number, 0, None, (number, 0))
         raise ValueError("a reason")
 
     meetings: list[list[Any]] = []
@@ -96,8 +106,8 @@ def test_what_a_signal_raises_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def task(turns: Turns, number: int) -> None:
         begun.append(number)
-        turns.meet(number, 0, None)
-        turns.meet(number, 1, None)
+        turns.meet(number, 0, None, None)
+        turns.meet(number, 1, None, None)
 
     turns = Turns([task, task], lambda items: items)
     wait = turns._all_over.wait

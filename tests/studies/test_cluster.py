@@ -15,8 +15,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from lit_anndl.runtime.paths import run_store
+from lit_anndl.studies import handing_back
 from lit_anndl.studies import trial as trials
-from lit_anndl.studies import worker
 from lit_anndl.studies.database import StudyDatabase, retry
 from tests.studies.conftest import WORKER, assert_complete, in_state, start, start_sweep
 from tests.support.processes import wait_until
@@ -159,7 +159,7 @@ def test_a_database_that_stays_away_costs_a_line(database, study_file, run_sweep
         return honest(*arguments, **options)
 
     file = study_file("lonely", trials=2)
-    monkeypatch.setattr(worker, "PATIENCE_AT_THE_END_SECONDS", 0.5)
+    monkeypatch.setattr(handing_back, "PATIENCE_AT_THE_END_SECONDS", 0.5)
     with monkeypatch.context() as patch:
         patch.setattr(trials, "run", away)
         patch.setattr(retry, "__defaults__", (0.5,))

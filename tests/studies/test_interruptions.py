@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from lit_anndl.runtime.interruption import Interruption
 from lit_anndl.runtime.liveness import process as process_of
-from lit_anndl.studies import local, results, worker
+from lit_anndl.studies import handing_back, local, results, worker
 from tests.studies.conftest import assert_complete, in_state, start_sweep
 from tests.support.processes import wait_until
 
@@ -125,7 +125,8 @@ def test_a_worker_that_is_ended_leaves_a_finished_study_finished(
     def interrupted(*_):
         raise Interruption(signal.SIGTERM)
 
-    monkeypatch.setattr(worker, "is_concluded", is_concluded)
+    for module in (worker, handing_back):
+        monkeypatch.setattr(module, "is_concluded", is_concluded)
     monkeypatch.setattr(worker, "_take_trials", interrupted)
     assert run_sweep(file)[0] == 143
     assert not answers

@@ -105,8 +105,7 @@ def test_a_trial_put_back_twice_is_run_once(opened, run_sweep, client):
 @either
 def test_a_trial_that_a_worker_has_and_is_not_at_is_put_back(opened, run_sweep, client):
     opened, file = opened
-    trial = claim(opened.study, opened.definition, make_sampler)
-    assert trial is not None
+    (trial,) = claim(opened.study, opened.definition, make_sampler)
     code, _, err = run_sweep(file)
     assert code == 0, err
     assert_complete(opened.study, client, 2)

@@ -1,7 +1,7 @@
 """Least squares by multilayer perceptrons: what the exercises that fit a function z = f(x, y) share."""
 
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -111,15 +111,24 @@ class BivariateRegression(GradientExercise[Points]):
         """With an optimizer that looks at each weight alone."""
         return is_elementwise(pkgutil.resolve_name(arguments["optimizer"]["class_path"]))
 
-    def side_by_side(
-        self, modules: Sequence["BivariateRegression[Points]"], generators: Sequence[Generator]
-    ) -> Callable[[Sequence[list[Batch]]], list[Metrics]] | None:
-        """All their networks as one, on a single device, without a bound on gradients or on steps."""
+    def likeness(self) -> Hashable | None:
+        """Layers, number and penalty of the networks, and the kind of optimizer, whose settings may differ.
+
+        Single devices alone, no bound on gradients or on steps.
+        """
         plain = self.bypass_lightning and not self.gradient_clipping and self.trainer.max_steps < 0
         plain &= not self._schedules("step")
         plain &= self.device.type == "cpu" or not self.is_noisy  # the generators are a CPU's
         if not (plain and is_elementwise(type(self.optimizer))):
             return None
+        penalty = (self.penalty.l1, self.penalty.l2) if self.penalty else None
+        like = next(self.parameters())
+        return (type(self), repr(self.nets[0]), self.members, penalty, type(self.optimizer), like.dtype, like.device)
+
+    def side_by_side(
+        self, modules: Sequence["BivariateRegression[Points]"], generators: Sequence[Generator]
+    ) -> Callable[[Sequence[list[Batch]]], list[Metrics]]:
+        """All their networks as one."""
         members = [Member(each.nets, each.optimizer, own) for each, own in zip(modules, generators, strict=True)]
         training = StackedTraining(members, self.make_optimizer, self._stacked_penalty if self.penalty else None)
         return lambda batches: [{"mse": errors} for errors in training.learn(batches)]
@@ -127,8 +136,9 @@ class BivariateRegression(GradientExercise[Points]):
     def on_train_start(self) -> None:
         """Lets the members of an ensemble learn side by side."""
         super().on_train_start()
-        learn = self.side_by_side([self], [torch.default_generator]) if self.members > 1 else None
-        self.together = (lambda _, batches: learn([batches])[0]) if learn else None
+        if self.members > 1 and self.likeness():
+            learn = self.side_by_side([self], [torch.default_generator])
+            self.together = lambda _, batches: learn([batches])[0]
 
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
         """The mean squared error; each member of an ensemble has the same targets unless it has its own."""

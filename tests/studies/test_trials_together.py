@@ -1,0 +1,160 @@
+"""Trials that are trained as one program are the trials that they would be alone."""
+
+import signal
+
+import pytest
+from optuna.trial import TrialState
+
+from lit_anndl.studies.claiming import claim
+from lit_anndl.studies.database import StudyDatabase
+from lit_anndl.studies.samplers import make_sampler
+from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import read_definition
+from lit_anndl.studies.worker import next_trials, run_trials
+from tests.studies.conftest import assert_complete, in_state, start_sweep
+from tests.support.processes import wait_until
+
+SPACE = {
+    "model.optimizer": ["SGD", "LBFGS"],
+    "model.optimizer.lr": [0.01, 0.001],
+    "model.optimizer.momentum": {"choice": [0.0, 0.9], "when": {"model.optimizer": "SGD"}},
+}
+"""A grid of four by SGD, which learn together, and two by L-BFGS."""
+SETTINGS = {
+    "trainer.max_epochs": 40,
+    "trainer.precision": "64-true",
+    "data.grid_size": 10,
+    "data.validation_size": 20,
+    "model.hidden": 5,
+    "checkpoint.every_n_epochs": 20,
+}
+TRIALS = 6
+
+
+def trials_of(study):
+    """The complete trials by their place."""
+    return {trial.user_attrs["place"]: trial for trial in in_state(study, TrialState.COMPLETE)}
+
+
+def runs_of(client, study):
+    """The metrics and tags of a study's runs by trial and seed."""
+    experiment = client.get_experiment_by_name("surface").experiment_id
+    found = client.search_runs([experiment], f"tags.study = '{study}' and tags.trial != ''")
+    return {(run.data.tags["trial"], run.data.tags["seed"]): run.data for run in found}
+
+
+def test_each_trial_is_the_one_that_it_would_be_alone(study_file, run_sweep, client, storage, load_study):
+    for name, number in (("solo", 1), ("crew", TRIALS)):
+        file = study_file(name, space=SPACE, sampler="grid", trials=None, overrides=SETTINGS)
+        code, out, err = run_sweep(file, "--together", number)
+        assert code == 0 and "failed" not in out, out + err
+        assert_complete(load_study(name, storage), client, TRIALS)
+    ours, theirs = (trials_of(load_study(name, storage)) for name in ("crew", "solo"))
+    assert {place: trial.params for place, trial in ours.items()} == {
+        place: trial.params for place, trial in theirs.items()
+    }
+    shared = []
+    for place, trial in ours.items():
+        run, other = (client.get_run(each[place].user_attrs["runs"]["0"]).data for each in (ours, theirs))
+        shared += [trial.params["model.optimizer"]] if "seconds_shared_by" in run.tags else []
+        assert "seconds_shared_by" not in other.tags
+        assert run.metrics.keys() == other.metrics.keys()
+        for metric in (name for name in run.metrics if not name.startswith("seconds/")):
+            assert run.metrics[metric] == pytest.approx(other.metrics[metric], abs=1e-9), (place, metric)
+    assert shared == ["SGD"] * 4
+
+
+def test_rows_of_several_rates_and_seeds_are_one_program(study_file, run_sweep, client, storage, load_study):
+    rows = {f"rate {rate}": {"model.optimizer.lr": rate} for rate in (0.1, 0.01)}
+    entries = {"rows": rows, "space": None, "trials": None, "sampler": None, "seeds": [0, 1]}
+    code, _, err = run_sweep(study_file("rates", **entries), "--together", 3)
+    assert code == 0, err
+    assert_complete(load_study("rates", storage), client, 2, seeds=2)
+    assert {run.tags["seconds_shared_by"] for run in runs_of(client, "rates").values()} == {"4"}
+
+
+def test_a_trial_that_diverges_fails_alone(study_file, run_sweep, storage, load_study):
+    space = {"model.optimizer": ["SGD"], "model.optimizer.lr": [0.1, 1e30, 0.01]}
+    file = study_file("wild batch", space=space, sampler="grid", trials=None)
+    code, out, err = run_sweep(file, "--together", 3)
+    assert code == 0, err
+    assert "2 of 3 trials complete, 1 failed" in out
+    (failed,) = in_state(load_study("wild batch", storage), TrialState.FAIL)
+    assert failed.params["model.optimizer.lr"] == 1e30
+    assert "smaller learning rate" in failed.user_attrs["error"]
+
+
+def test_what_is_pruned_leaves_the_others(study_file, run_sweep, storage, load_study, client):
+    space = {"model.optimizer": ["SGD"], "model.optimizer.lr": {"float": [1e-7, 1e-1], "log": True}}
+    settings = {**SETTINGS, "trainer.max_epochs": 10}
+    file = study_file("pruned", space=space, trials=12, pruner="median", overrides=settings)
+    code, _, err = run_sweep(file, "--together", 6)
+    assert code == 0, err
+    study = load_study("pruned", storage)
+    pruned, complete = (in_state(study, state) for state in (TrialState.PRUNED, TrialState.COMPLETE))
+    assert pruned and len(pruned) + len(complete) == 12
+    assert min(complete, key=lambda trial: trial.value) == study.best_trial
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_batch_of_trials_goes_on_as_if_it_had_not_been(
+    signum, study_file, run_sweep, client, storage, load_study
+):
+    space = {"model.optimizer.lr": {"float": [1e-3, 1e-1], "log": True}}
+    settings = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.hidden": 5}
+    entries = {"space": space, "overrides": {**settings, "model.optimizer": "SGD"}, "trials": 2}
+    assert run_sweep(study_file(f"unbroken {signum}", **entries), "--together", 3)[0] == 0
+    file = study_file(f"broken {signum}", **entries)
+    process = start_sweep(file, "--together", "3")
+    study = load_study(f"broken {signum}", storage)
+    wait_until(lambda: sum("runs" in trial.user_attrs for trial in study.trials) == 2 or process.poll(), 120)
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (-9 if signum == signal.SIGKILL else 143), err
+    code, _, err = run_sweep(file, "--together", 3)
+    assert code == 0, err
+    assert_complete(study, client, 2)
+    ours, whole = trials_of(study), trials_of(load_study(f"unbroken {signum}", storage))
+    assert {place: (trial.params, trial.value) for place, trial in ours.items()} == {
+        place: (trial.params, trial.value) for place, trial in whole.items()
+    }
+
+
+def test_a_trial_that_a_worker_has_died_of_is_run_alone(study_file, run_sweep, storage, load_study, client):
+    opened = begin(read_definition(study_file("deaths", trials=4)), StudyDatabase(storage))
+    for trial in claim(opened.study, opened.definition, make_sampler, 2):
+        trial.set_user_attr("worker", {**trial.user_attrs["worker"], "process": "1@1"})
+    for _ in range(2):
+        (trial,) = claim(opened.study, opened.definition, make_sampler, 4)
+        assert trial.user_attrs["deaths"] == 1
+        trial.set_user_attr("metrics", {"0": {"val/mse": 0.0}})
+        opened.study.tell(trial, 0.0)
+    assert len(claim(opened.study, opened.definition, make_sampler, 4)) == 2
+
+
+def test_what_cannot_be_trained_together_waits_for_whoever_comes_next(study_file, storage):
+    space = {"model.optimizer": ["LBFGS", "SGD"], "model.optimizer.lr": [0.001, 0.01]}
+    file = study_file("mixed", space=space, sampler="grid", trials=None)
+    opened = begin(read_definition(file, ["--together", "4"]), StudyDatabase(storage))
+    taken, left = [], []
+    while trials := next_trials(opened):
+        taken.append(len(trials))
+        assert {ending.state for ending in run_trials(trials, opened)} == {TrialState.COMPLETE}
+        left.append(opened.counts()["WAITING"])
+    assert (taken, left) == ([4, 1, 1], [2, 1, 0])
+    assert len(in_state(opened.study, TrialState.COMPLETE)) == 4
+
+
+def test_trials_taken_at_once_are_no_more_than_the_study_has(study_file, storage):
+    opened = begin(read_definition(study_file("few", trials=3)), StudyDatabase(storage))
+    taken = claim(opened.study, opened.definition, make_sampler, 5)
+    assert [trial.number for trial in taken] == [0, 1, 2]
+    assert claim(opened.study, opened.definition, make_sampler, 5)[0].number == 3  # the first one's copy: put back
+    assert len(opened.trials()) == 3
+
+
+def test_trials_that_cannot_be_trained_together(study_file, run_sweep):
+    file = study_file(space={"model.optimizer": ["LBFGS"], "model.hidden": [3, 5]})
+    code, _, err = run_sweep(file, "--together", 16)
+    assert code == 2
+    assert err == ("sweep: together: 16 was given, but no trial of surface can be trained beside others; expected 1\n")
