@@ -101,7 +101,7 @@ def test_an_interrupted_batch_of_trials_goes_on_as_if_it_had_not_been(
     signum, study_file, run_sweep, client, storage, load_study
 ):
     space = {"model.optimizer.lr": {"float": [1e-3, 1e-1], "log": True}}
-    settings = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.hidden": 5}
+    settings = {"trainer.max_epochs": 100, "data.validation_size": 160, "data.batch_size": 40, "model.hidden": 5}
     entries = {"space": space, "overrides": {**settings, "model.optimizer": "SGD"}, "trials": 2}
     assert run_sweep(study_file(f"unbroken {signum}", **entries), "--together", 3)[0] == 0
     file = study_file(f"broken {signum}", **entries)
