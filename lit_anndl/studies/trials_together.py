@@ -1,6 +1,7 @@
 """Trials that learn together, each told of as soon as it has ended."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from lit_anndl.runs.crew import MakeCompanion, Task, run_together
 from lit_anndl.runtime.errors import Stopped
@@ -58,7 +59,7 @@ def _concluding(runs: TrialRuns, conclude: Conclude) -> list[Task]:
         if not left:
             conclude(runs, _foremost(errors) or _outcome(runs.value))
 
-    return [lambda make_companion, task=task: follow(task, make_companion) for task in tasks]  # type: ignore[misc]
+    return [partial(follow, task) for task in tasks]
 
 
 def _outcome(action: Callable[[], float]) -> Outcome:

@@ -51,9 +51,8 @@ def work(opened: OpenStudy, deadline: float | None = None, max_failures: int | N
         conclude(opened)
     except BaseException as error:
         with ignoring_signals():
-            traceback.clear_frames(
-                error.__traceback__
-            )  # SQLite's file is locked by a query that a signal has broken off
+            # A query that a signal has broken off locks SQLite's file as long as its frames hold it.
+            traceback.clear_frames(error.__traceback__)
             release(opened, "KILLED" if isinstance(error, Stopped) else "FAILED")
         raise
 

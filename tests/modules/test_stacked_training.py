@@ -174,44 +174,34 @@ def test_what_one_learns_is_the_same_beside_any_number_of_others(shape: str) -> 
     ids=["sgd", "adam"],
 )
 def test_each_has_settings_of_its_own(settings: list[tuple[type[Optimizer], dict[str, Any]]]) -> None:
-    makers = [lambda parameters, cls=cls, own=own: cls(parameters, **own) for cls, own in settings]
-    nets, epochs = make_nets(MEMBERS), make_epochs(MEMBERS)
-    alone = deepcopy(nets)
-    members = [
-        Member([net], make(net.parameters()), Generator().manual_seed(at))
-        for at, (net, make) in enumerate(zip(nets, makers, strict=True))
-    ]
-    training = StackedTraining(members, makers[0], None)
-    for number, epoch in enumerate(epochs):
-        if number == 2:  # from now on the first two differ, too
-            members[0].optimizer.param_groups[0]["lr"] = 0.002
-        training.learn(epoch)
-    for at, (net, make) in enumerate(zip(alone, makers, strict=True)):
-        optimizer, own = make(net.parameters()), [epoch[at] for epoch in epochs]
-        train_alone(net, optimizer, at, own[:2], False)
-        if at == 0:
-            optimizer.param_groups[0]["lr"] = 0.002
-        train_alone(net, optimizer, at, own[2:], False)
-        torch.testing.assert_close(nets[at].state_dict(), net.state_dict(), rtol=0, atol=1e-12)
-        assert_same_state(members[at].optimizer, optimizer)
+    def slow_down(optimizer: Optimizer) -> None:  # from then on the first two differ, too
+        optimizer.param_groups[0]["lr"] = 0.002
+
+    assert_each_as_alone([partial(cls, **own) for cls, own in settings], slow_down)
 
 
 def test_an_optimizer_that_begins_anew_does_so_alone() -> None:
-    make_optimizer, epochs = OPTIMIZERS["adam"], make_epochs(MEMBERS)
-    nets = make_nets(MEMBERS)
+    assert_each_as_alone([OPTIMIZERS["adam"]] * MEMBERS, lambda optimizer: optimizer.state.clear())
+
+
+def assert_each_as_alone(
+    makers: Sequence[Callable[[Any], Optimizer]], change: Callable[[Optimizer], None], when: int = 2
+) -> None:
+    """Asserts that each member learns as it would alone, the first with its optimizer changed at an epoch."""
+    nets, epochs = make_nets(MEMBERS), make_epochs(MEMBERS)
     alone = deepcopy(nets)
-    members = make_members(nets, make_optimizer)
-    training = StackedTraining(members, make_optimizer, None)
+    members = [Member([net], make(net.parameters()), Generator()) for net, make in zip(nets, makers, strict=True)]
+    training = StackedTraining(members, makers[0], None)
     for number, epoch in enumerate(epochs):
-        if number == 2:
-            members[1].optimizer.state.clear()
+        if number == when:
+            change(members[0].optimizer)
         training.learn(epoch)
-    for at, net in enumerate(alone):
-        optimizer, own = make_optimizer(net.parameters()), [epoch[at] for epoch in epochs]
-        train_alone(net, optimizer, at, own[:2], False)
-        if at == 1:
-            optimizer.state.clear()
-        train_alone(net, optimizer, at, own[2:], False)
+    for at, (net, make) in enumerate(zip(alone, makers, strict=True)):
+        optimizer, own = make(net.parameters()), [epoch[at] for epoch in epochs]
+        train_alone(net, optimizer, at, own[:when], False)
+        if at == 0:
+            change(optimizer)
+        train_alone(net, optimizer, at, own[when:], False)
         torch.testing.assert_close(nets[at].state_dict(), net.state_dict(), rtol=0, atol=1e-12)
         assert_same_state(members[at].optimizer, optimizer)
 

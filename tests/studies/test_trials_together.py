@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 from lit_anndl.studies.claiming import claim
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.samplers import make_sampler
-from lit_anndl.studies.study import begin
+from lit_anndl.studies.study import begin, load
 from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.worker import next_trials, run_trials
 from tests.studies.conftest import assert_complete, in_state, start_sweep
@@ -36,11 +36,10 @@ def trials_of(study):
     return {trial.user_attrs["place"]: trial for trial in in_state(study, TrialState.COMPLETE)}
 
 
-def runs_of(client, study):
-    """The metrics and tags of a study's runs by trial and seed."""
-    experiment = client.get_experiment_by_name("surface").experiment_id
-    found = client.search_runs([experiment], f"tags.study = '{study}' and tags.trial != ''")
-    return {(run.data.tags["trial"], run.data.tags["seed"]): run.data for run in found}
+def sharing(client, study):
+    """By how many runs the seconds of each complete trial's runs were shared, None for those of its own."""
+    runs = [run for trial in in_state(study, TrialState.COMPLETE) for run in trial.user_attrs["runs"].values()]
+    return [client.get_run(run).data.tags.get("seconds_shared_by") for run in runs]
 
 
 def test_each_trial_is_the_one_that_it_would_be_alone(study_file, run_sweep, client, storage, load_study):
@@ -53,15 +52,13 @@ def test_each_trial_is_the_one_that_it_would_be_alone(study_file, run_sweep, cli
     assert {place: trial.params for place, trial in ours.items()} == {
         place: trial.params for place, trial in theirs.items()
     }
-    shared = []
-    for place, trial in ours.items():
+    for place in ours:
         run, other = (client.get_run(each[place].user_attrs["runs"]["0"]).data for each in (ours, theirs))
-        shared += [trial.params["model.optimizer"]] if "seconds_shared_by" in run.tags else []
-        assert "seconds_shared_by" not in other.tags
         assert run.metrics.keys() == other.metrics.keys()
         for metric in (name for name in run.metrics if not name.startswith("seconds/")):
             assert run.metrics[metric] == pytest.approx(other.metrics[metric], abs=1e-9), (place, metric)
-    assert shared == ["SGD"] * 4
+    assert sharing(client, load_study("solo", storage)) == [None] * TRIALS
+    assert sorted(map(str, sharing(client, load_study("crew", storage)))) == ["4"] * 4 + ["None"] * 2
 
 
 def test_rows_of_several_rates_and_seeds_are_one_program(study_file, run_sweep, client, storage, load_study):
@@ -69,17 +66,20 @@ def test_rows_of_several_rates_and_seeds_are_one_program(study_file, run_sweep, 
     entries = {"rows": rows, "space": None, "trials": None, "sampler": None, "seeds": [0, 1]}
     code, _, err = run_sweep(study_file("rates", **entries), "--together", 3)
     assert code == 0, err
-    assert_complete(load_study("rates", storage), client, 2, seeds=2)
-    assert {run.tags["seconds_shared_by"] for run in runs_of(client, "rates").values()} == {"4"}
+    study = load_study("rates", storage)
+    assert_complete(study, client, 2, seeds=2)
+    assert sharing(client, study) == ["4"] * 4
 
 
-def test_a_trial_that_diverges_fails_alone(study_file, run_sweep, storage, load_study):
+def test_a_trial_that_diverges_fails_alone(study_file, run_sweep, client, storage, load_study):
     space = {"model.optimizer": ["SGD"], "model.optimizer.lr": [0.1, 1e30, 0.01]}
     file = study_file("wild batch", space=space, sampler="grid", trials=None)
     code, out, err = run_sweep(file, "--together", 3)
     assert code == 0, err
     assert "2 of 3 trials complete, 1 failed" in out
-    (failed,) = in_state(load_study("wild batch", storage), TrialState.FAIL)
+    study = load_study("wild batch", storage)
+    assert sharing(client, study) == ["3"] * 2
+    (failed,) = in_state(study, TrialState.FAIL)
     assert failed.params["model.optimizer.lr"] == 1e30
     assert "smaller learning rate" in failed.user_attrs["error"]
 
@@ -94,6 +94,7 @@ def test_what_is_pruned_leaves_the_others(study_file, run_sweep, storage, load_s
     pruned, complete = (in_state(study, state) for state in (TrialState.PRUNED, TrialState.COMPLETE))
     assert pruned and len(pruned) + len(complete) == 12
     assert min(complete, key=lambda trial: trial.value) == study.best_trial
+    assert None not in sharing(client, study)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
@@ -114,7 +115,9 @@ def test_an_interrupted_batch_of_trials_goes_on_as_if_it_had_not_been(
     code, _, err = run_sweep(file, "--together", 3)
     assert code == 0, err
     assert_complete(study, client, 2)
-    ours, whole = trials_of(study), trials_of(load_study(f"unbroken {signum}", storage))
+    unbroken = load_study(f"unbroken {signum}", storage)
+    assert sharing(client, unbroken) == ["2"] * 2
+    ours, whole = trials_of(study), trials_of(unbroken)
     assert {place: (trial.params, trial.value) for place, trial in ours.items()} == {
         place: (trial.params, trial.value) for place, trial in whole.items()
     }
@@ -151,6 +154,14 @@ def test_trials_taken_at_once_are_no_more_than_the_study_has(study_file, storage
     assert [trial.number for trial in taken] == [0, 1, 2]
     assert claim(opened.study, opened.definition, make_sampler, 5)[0].number == 3  # the first one's copy: put back
     assert len(opened.trials()) == 3
+
+
+def test_how_trials_are_trained_reaches_workers_of_their_own_and_may_change(study_file, storage):
+    file, database = study_file("kept"), StudyDatabase(storage)
+    for together, seeds in (("4", "never"), ("1", "auto")):
+        begin(read_definition(file, ["--together", together, "--seeds_together", seeds]), database)
+        kept = load("kept", database).definition
+        assert (str(kept.together), kept.seeds_together) == (together, seeds)
 
 
 def test_trials_that_cannot_be_trained_together(study_file, run_sweep):
