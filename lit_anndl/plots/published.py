@@ -54,7 +54,7 @@ def agreement(ratios: Mapping[str, Sequence[float]], colours: Mapping[str, Seque
         axes.scatter(values, [position] * len(values), c=colours[name], s=28, alpha=0.6, linewidths=0)
     axes.set(xscale="log", yticks=range(len(ratios)), yticklabels=list(ratios), xlabel="published ÷ measured median")
     axes.set_title("published numbers: green inside the measured range, red outside, violet slips", fontsize=10)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(len(ratios) - 0.5, -0.5)
