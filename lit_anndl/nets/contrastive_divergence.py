@@ -54,9 +54,8 @@ def leave_gradient(rbm: RBM, data: Statistics, model: Statistics, centred: bool 
     if centred:
         means = [(one.mean(dim=0) + other.mean(dim=0)) / 2 for one, other in zip(data, model, strict=True)]
         data, model = (Statistics(*(x - mean for x, mean in zip(each, means, strict=True))) for each in (data, model))
-    weight = torch.addmm(
-        model.visible.T @ model.hidden, data.visible.T, data.hidden, beta=1 / negative, alpha=-1 / positive
-    )
+    signed = torch.cat([data.hidden / -positive, model.hidden / negative])  # one product for both means
+    weight = torch.cat([data.visible, model.visible]).T @ signed
     if centred:
         visible = visible - weight @ means[1]
         hidden = hidden - means[0] @ weight
