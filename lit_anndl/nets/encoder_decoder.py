@@ -30,6 +30,7 @@ class Autoencoder(nn.Module):
         hidden: units per hidden layer of the encoder.
         activation: what hidden units apply.
         code_activation: what the code's units apply.
+        glorot_gain: of the initial weights of all layers, see MLP; None for torch's own.
 
     Shapes: (B, inputs) → (B, inputs); `encode` (B, inputs) → (B, code), `decode` (B, code) → (B, inputs).
 
@@ -44,11 +45,14 @@ class Autoencoder(nn.Module):
         hidden: Sequence[int] = (),
         activation: Activation = "relu",
         code_activation: CodeActivation = "relu",
+        glorot_gain: float | None = None,
     ) -> None:
         super().__init__()
         sizes = (inputs, *hidden, code)
-        self.encoder = nn.Sequential(*MLP(sizes, activation), _CODE_ACTIVATIONS[code_activation]())
-        self.decoder = nn.Sequential(*MLP(sizes[::-1], activation), nn.Sigmoid())
+        self.encoder = nn.Sequential(
+            *MLP(sizes, activation, glorot_gain=glorot_gain), _CODE_ACTIVATIONS[code_activation]()
+        )
+        self.decoder = nn.Sequential(*MLP(sizes[::-1], activation, glorot_gain=glorot_gain), nn.Sigmoid())
 
     def encode(self, x: Tensor) -> Tensor:
         """f(x)."""

@@ -5,7 +5,7 @@ from copy import deepcopy
 from math import log10
 
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveInt
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
@@ -50,6 +50,8 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         hidden: units in each hidden layer of the encoder, [1000, 500, 250]; the decoder mirrors them.
         activation: what hidden units apply.
         code_activation: what the code's units apply.
+        glorot_gain: gain of Glorot's uniform initialization, with biases 0 (1 for tanh, which it was derived for); null for
+            torch's own, whose weights are so small that deep nets of saturating units take long to begin.
         tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE (van der
             Maaten & Hinton, JMLR 9, 2008); 0 for none.
         lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
@@ -70,11 +72,12 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         hidden: list[PositiveInt] = [],  # noqa: B006  # jsonargparse shows it
         activation: Activation = "relu",
         code_activation: CodeActivation = "relu",
+        glorot_gain: PositiveFloat | None = None,
         tsne_images: NonNegativeInt = 1000,
         lr_scheduler: LRSchedulerCallable | None = None,
         quality_samples: NonNegativeInt = 0,
     ) -> None:
-        net = Autoencoder(SIDE**2, code, hidden, activation, code_activation)
+        net = Autoencoder(SIDE**2, code, hidden, activation, code_activation, glorot_gain)
         super().__init__(optimizer, net, lr_scheduler=lr_scheduler)
         self.code = code
         self.tsne_images = tsne_images

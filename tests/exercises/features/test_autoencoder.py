@@ -98,3 +98,12 @@ def test_codes_are_fitted_by_a_gaussian_whose_samples_are_measured(fit, client):
     assert metrics["latent/mse"] == pytest.approx(metrics["test/mse"], rel=1e-4)
     assert metrics["latent/path_length"] > 0 and metrics["quality/fid"] > 0
     assert {"figures/samples.png", "figures/nearest.png"} <= artifacts(client, run.info.run_id)
+
+
+def test_weights_begin_in_glorots_range():
+    module = DigitAutoencoder(torch.optim.Adam, code=30, hidden=[100, 50], glorot_gain=2.0)
+    for layer in module.net.modules():
+        if isinstance(layer, torch.nn.Linear):
+            bound = 2 * (6 / (layer.in_features + layer.out_features)) ** 0.5
+            assert 0.9 * bound < layer.weight.abs().max() <= bound
+            assert not layer.bias.any()
