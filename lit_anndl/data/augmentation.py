@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jsonargparse.typing import NonNegativeFloat
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
@@ -12,13 +12,14 @@ class RandomAffine:
     """x(p) ↦ x(A p + t), with A and t drawn for each image: it is shifted, turned, stretched and slanted a little.
 
     Each is uniform between its bound's negative and itself. What comes from outside is 0, values between pixels are
-    interpolated linearly.
+    interpolated linearly, which blurs: where sharp images are to be learnt too, leave a share of them as they are.
 
     Args:
         shift: bound on either coordinate's translation, pixels.
         rotation: bound on the angle, degrees.
         scale: bound on the logarithm of either axis' factor, 0.1 for 10 % or so.
         shear: bound on the horizontal slant, pixels per pixel.
+        share: probability that an image is distorted.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class RandomAffine:
         rotation: NonNegativeFloat = 0.0,
         scale: NonNegativeFloat = 0.0,
         shear: NonNegativeFloat = 0.0,
+        share: ClosedUnitInterval = 1.0,
     ) -> None:
         self.shift = float(shift)
         self.rotation = float(rotation)
         self.scale = float(scale)
         self.shear = float(shear)
+        self.share = float(share)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Distorted images: (B, C, H, W) → (B, C, H, W), a function of the generator's state."""
@@ -46,4 +49,8 @@ class RandomAffine:
         rows = [wide * cos, slant * wide * cos - high * sin, x, wide * sin, slant * wide * sin + high * cos, y]
         maps = torch.stack(rows, dim=1).unflatten(1, (2, 3))  # rotation · scale · shear, beside the translation
         grid = affine_grid(maps, list(images.shape), align_corners=False)
-        return grid_sample(images, grid, align_corners=False)
+        distorted = grid_sample(images, grid, align_corners=False)
+        if self.share == 1:
+            return distorted
+        chosen = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < self.share
+        return torch.where(chosen, distorted, images)

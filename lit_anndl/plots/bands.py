@@ -45,7 +45,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str, titl
         for number, (row, curve) in enumerate(curves.items()):
             _draw_band(axes[0], curve.epochs, curve, number, row)
             if curve.seconds is not None:
-                _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {curve.seconds[-1]:.3g} s")
+                _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {float(f'{curve.seconds[-1]:.3g}'):g} s")
         axes[0].set(ylabel=metric, title=settings, yscale=scale, xlabel="epoch")
         axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if timed:
@@ -63,7 +63,9 @@ def overlay(tables: Mapping[str, Sequence[Table]], title: str, together: bool) -
     Together they are in one pair of axes, apart in one each.
     """
     panels = 1 if together else len(tables)
-    figure = Figure(figsize=(9, 4.5 if together else 2.4 * panels + 0.5), layout="constrained")
+    figure = Figure(
+        figsize=(10, max(4.5, 0.27 * len(tables)) if together else 2.4 * panels + 0.5), layout="constrained"
+    )
     grid = figure.subplots(panels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for number, ((row, runs), axes) in enumerate(zip(tables.items(), cycle(grid), strict=False)):
         x, *reference, y = list(runs[0])[:3]
@@ -71,12 +73,12 @@ def overlay(tables: Mapping[str, Sequence[Table]], title: str, together: bool) -
         curve = Curve.over_seeds(steps, np.array([run[y] for run in runs], dtype=np.float64))
         if reference and number < panels:
             axes.plot(steps, runs[0][reference[0]], color="black", linewidth=1, label=reference[0])
-        _draw_band(axes, steps, curve, number, f"{row}: {y}, median and range of {len(runs)} runs")
+        _draw_band(axes, steps, curve, number, row)
         axes.set(ylabel=y)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="upper left", ncols=2)
+        _add_legend([axes], [])
     grid[-1].set(xlabel=x)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}, median and range over the seeds", fontsize=11)
     return figure
 
 

@@ -183,5 +183,6 @@ def _said(compared: Sequence[Comparison], sources: int) -> str:
 
 
 def _seconds(measurements: Sequence[Measurement]) -> str:
+    """Their median, three digits of it, without an exponent."""
     known = seconds_of(measurements)
-    return f"{median(known):.3g}" if known else ""
+    return f"{float(f'{median(known):.3g}'):g}" if known else ""

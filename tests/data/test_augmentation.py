@@ -64,6 +64,13 @@ def test_shifted_copies_are_the_image_elsewhere(pixels):
     assert torch.equal(up[:, :, :-pixels], x[:, :, pixels:]) and torch.equal(down[:, :, pixels:], x[:, :, :-pixels])
 
 
+def test_a_share_is_distorted_and_the_rest_left_as_it_is():
+    everything, some = (drawn(RandomAffine(shift=2, share=share), images(1000)) for share in (1, 0.3))
+    kept = (some == images(1000)).all(dim=(1, 2, 3))
+    assert 0.65 < kept.double().mean() < 0.75
+    assert torch.equal(some[~kept], everything[~kept])
+
+
 def test_it_is_chosen_and_dropped_by_name(command):
     settings = ("--data.augmentation", "RandomAffine", "--data.augmentation.shift", "3", "--print_config=skip_default")
     code, out, _ = command("mnist_cnn", *settings)
