@@ -50,8 +50,8 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         hidden: units in each hidden layer of the encoder, [1000, 500, 250]; the decoder mirrors them.
         activation: what hidden units apply.
         code_activation: what the code's units apply.
-        glorot_gain: gain of Glorot's uniform initialization, with biases 0 (1 for tanh, which it was derived for); null for
-            torch's own, whose weights are so small that deep nets of saturating units take long to begin.
+        glorot_gain: gain of Glorot's uniform initialization, with biases 0 (1 for tanh, which it was derived for); null
+            for torch's own, whose weights are so small that deep nets take long to begin.
         tsne_images: test images whose codes, of more than two units, are laid out in the plane by t-SNE (van der
             Maaten & Hinton, JMLR 9, 2008); 0 for none.
         lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
