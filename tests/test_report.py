@@ -112,6 +112,19 @@ def test_from_an_empty_project_to_pages(project, command):
     assert "Which width \\| which?" in (output / "report.md").read_text()
 
 
+def test_runs_with_settings_that_the_study_had_are_left_out(project, command, client, caplog):
+    file = (project / "sweeps" / "reported.yaml").rename(project / "sweeps" / "aged.yaml")
+    assert sweep.main([str(file)]) == 0
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(experiments, "tags.study = 'aged' and tags.row = 'wide'")
+    assert {run.data.tags["settings"] for run in runs} != {""}
+    client.set_tag(runs[0].info.run_id, "settings", "those of a preset that has changed")
+    assert command("--update")[0] == 0
+    rows = [each.row for each in Library().page("aged").committed]
+    assert sorted(rows) == ["narrow", "narrow", "slip", "slip", "wide"]
+    assert "runs of study aged: measured with other settings than the study has, so left out: wide" in caplog.messages
+
+
 def test_a_run_of_ones_own_among_the_rows(project, command, client):
     file = (project / "sweeps" / "reported.yaml").rename(project / "sweeps" / "placed.yaml")  # a study of its own
     assert sweep.main([str(file)]) == 0

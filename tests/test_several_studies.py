@@ -8,8 +8,9 @@ import yaml
 from lit_anndl import sweep
 from lit_anndl.reports import library
 from lit_anndl.reports.measured_files import write_measurements
-from lit_anndl.reports.measurements import Measurement, settings_digest
+from lit_anndl.reports.measurements import Measurement
 from lit_anndl.reports.study_page import in_words
+from lit_anndl.studies.settings_digest import settings_digest
 from lit_anndl.studies.study_file import read_definition
 
 ROWS = {

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from lit_anndl.config.command_line import CommandLine, trainer_defaults
 from lit_anndl.config.explain import explain
-from lit_anndl.config.merge import flatten, is_class, look_up, merge
+from lit_anndl.config.merge import merge, named_settings
 from lit_anndl.config.options import Option, place_classes, short, split_argv
 from lit_anndl.config.presets import preset as preset_file
 from lit_anndl.modules.exercise import Exercise
@@ -53,9 +53,7 @@ class Configuration:
 
     def settings(self) -> dict[str, Any]:
         """Every setting by its command-line name, such as `model.optimizer.lr`; classes by their short names."""
-        flat = flatten(self.content)
-        classes = [key for key in flat if is_class(look_up(self.content, key))]
-        return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
+        return named_settings(self.content)
 
     def keys_under(self, prefix: str) -> list[str]:
         """The settings whose names begin with a prefix."""

@@ -53,6 +53,13 @@ def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def named_settings(config: ConfigDict) -> dict[str, Any]:
+    """Every setting by its command-line name, such as `model.optimizer.lr`; classes by their short names."""
+    flat = flatten(config)
+    classes = [key for key in flat if is_class(look_up(config, key))]
+    return {**flat, **{key: flat[key].rpartition(".")[2] for key in classes}}
+
+
 def is_class(value: Any) -> bool:
     """Whether a configuration value stands for an object of a class."""
     return isinstance(value, Mapping) and "class_path" in value

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from lit_anndl.reports.measurements import Measurement, settings_digest
+from lit_anndl.reports.measurements import Measurement, without_stale
 from lit_anndl.studies.definition import BEST, Definition
+from lit_anndl.studies.settings_digest import settings_digest
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import StudyResult, study_results
 
@@ -12,12 +13,14 @@ from lit_anndl.tracking.study_results import StudyResult, study_results
 def measured_in(store: TrackingStore, definition: Definition) -> list[Measurement]:
     """What the store has of a study, in the order of its rows and seeds.
 
+    What was measured with other settings than the study has by now is left out, with a warning.
+
     Raises:
         InputError: the store cannot be reached.
     """
     rows = {row: place for place, row in enumerate(definition.row_names)}
     results = [each for each in study_results(store, definition.name) if (each.row or BEST) in rows]
-    found = _measurements(results, definition)
+    found = without_stale([*_measurements(results, definition)], definition, f"runs of study {definition.name}")
     return sorted(found, key=lambda each: (rows[each.row], each.seed))
 
 
@@ -27,7 +30,7 @@ def _measurements(results: list[StudyResult], definition: Definition) -> Iterato
         yield Measurement(
             row=row,
             seed=result.seed,
-            settings=settings_digest(definition, row),
+            settings=result.tags.get("settings") or settings_digest(definition, row),  # older runs have no such tag
             metrics={name: value for name, value in result.metrics.items() if math.isfinite(value)},
             seconds=result.metrics.get("seconds/fit", math.nan),
             commit=result.tags.get("git_commit", "unknown").replace("+changes", "+")[:11],

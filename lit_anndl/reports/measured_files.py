@@ -1,18 +1,15 @@
 """Measurements as CSV files beside the studies, a line per row and seed."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from lit_anndl.config.explain import suggestion
-from lit_anndl.reports.measurements import Measurement, settings_digest
+from lit_anndl.reports.measurements import Measurement, without_stale
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.studies.definition import Definition
-
-_log = logging.getLogger(__name__)
 
 _IDENTITY = ("row", "seed", "settings")
 _ABOUT = ("seconds", "commit", "date", "processor", "versions")
@@ -49,11 +46,7 @@ def read_measurements(path: Path, definition: Definition) -> list[Measurement]:
     """
     found = [*_parse(path)]
     _check(path, found, definition)
-    digests = {row: settings_digest(definition, row) for row in {each.row for each in found}}
-    stale = {each.row: None for each in found if each.settings != digests[each.row]}
-    if stale:
-        _log.warning("%s: measured with other settings than the study has, so left out: %s", path, ", ".join(stale))
-    return [each for each in found if each.row not in stale]
+    return without_stale(found, definition, path)
 
 
 def _parse(path: Path) -> list[Measurement]:

@@ -1,11 +1,14 @@
 """What was measured, a line per row and seed."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
-from zlib import crc32
 
-from lit_anndl.studies.definition import EXERCISE, Definition
+from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.settings_digest import settings_digest
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Measurement:
     Args:
         row: the row's name in the study, or `best`.
         seed: the run's.
-        settings: a digest of the row's settings, see `settings_digest`.
+        settings: a digest of the row's settings, see `lit_anndl.studies.settings_digest`.
         metrics: what it measured at its end, by name.
         seconds: of the fit.
         commit: of this project, of which the run was one.
@@ -35,12 +38,13 @@ class Measurement:
     versions: str
 
 
-def settings_digest(definition: Definition, row: str) -> str:
-    """What tells settings apart: eight hexadecimal digits of exercise, overrides and row, or space."""
-    own = definition.table.get(row, definition.space)
-    exercise = definition.exercise_of(own)
-    settings = sorted((key, value) for key, value in own.items() if key != EXERCISE)
-    return f"{crc32(repr([exercise, sorted(definition.fixed.items()), settings]).encode()):08x}"
+def without_stale(measurements: Sequence[Measurement], definition: Definition, where: object) -> list[Measurement]:
+    """The measurements of settings that the study has by now; of others a warning says where they are."""
+    digests = {row: settings_digest(definition, row) for row in {each.row for each in measurements}}
+    stale = {each.row: None for each in measurements if each.settings != digests[each.row]}
+    if stale:
+        _log.warning("%s: measured with other settings than the study has, so left out: %s", where, ", ".join(stale))
+    return [each for each in measurements if each.settings == digests[each.row]]
 
 
 def group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:

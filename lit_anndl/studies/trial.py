@@ -16,7 +16,8 @@ from lit_anndl.runs.crew import Companion, MakeCompanion, Task
 from lit_anndl.runs.resume import continuation
 from lit_anndl.runs.run import Result, run
 from lit_anndl.runtime.errors import InputError, RunFailure, Unreachable
-from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.definition import BEST, Definition
+from lit_anndl.studies.settings_digest import settings_digest
 from lit_anndl.studies.space import Overrides, suggest
 from lit_anndl.studies.trial_reporter import TrialReporter, note, on_own_trial
 
@@ -132,7 +133,8 @@ class TrialRuns:
     @property
     def _tags(self) -> dict[str, str]:
         tags = {"mlflow.parentRunId": self.parent, "study": self.definition.name, "trial": str(self.trial.number)}
-        return {**tags, "trial_state": "RUNNING", **({"row": self.row} if self.row else {})}
+        settings = settings_digest(self.definition, self.row or BEST)
+        return {**tags, "trial_state": "RUNNING", "settings": settings, **({"row": self.row} if self.row else {})}
 
 
 def configure(definition: Definition, chosen: Overrides, seed: int) -> Configuration:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from lit_anndl.reports.measured_files import read_measurements, write_measurements
-from lit_anndl.reports.measurements import Measurement, settings_digest
+from lit_anndl.reports.measurements import Measurement
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.settings_digest import settings_digest
 from lit_anndl.studies.study_file import parse_definition
 
 CONTENT = {"name": "small", "exercise": "surface", "metric": "test/mse", "rows": {"a, b": {}, "NA": {}, "c": {}}}

@@ -7,7 +7,6 @@ import yaml
 
 from lit_anndl import report
 from lit_anndl.reports import library
-from lit_anndl.reports.measurements import settings_digest
 from lit_anndl.studies.best_settings import fit_command, fit_file
 from lit_anndl.studies.study_file import parse_definition
 from tests.support.refusals import assert_refused
@@ -53,13 +52,6 @@ def test_a_row_is_run_as_its_own_exercise():
         fit_file(definition, row)
     )
     assert "exercise" not in {*definition.varied, *definition.varied_anywhere}
-
-
-def test_settings_are_told_apart_by_the_rows_own_exercise():
-    plain = study(rows={"gan": {}, "vae": {"exercise": "vae"}, "gan as well": {"exercise": "gan"}})
-    gan, vae, same = (settings_digest(plain, row) for row in plain.rows)
-    assert gan == same != vae
-    assert settings_digest(study(exercise="dcgan", rows=plain.rows), "vae") == vae
 
 
 def test_from_two_exercises_to_one_table(study_file, run_sweep, client, tmp_path, monkeypatch, capsys, digits):

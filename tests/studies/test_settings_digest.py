@@ -1,0 +1,56 @@
+"""What tells settings apart."""
+
+import pytest
+
+from lit_anndl.config.presets import preset
+from lit_anndl.studies import settings_digest as module
+from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.study_file import parse_definition
+
+CONTENT = {"name": "study", "exercise": "gan", "metric": "seconds/fit"}
+
+
+def digest(row="row", **entries):
+    return settings_digest(parse_definition({**CONTENT, **entries}), row)
+
+
+def test_every_setting_counts():
+    rows = {"row": {"model.batch_size": 8}}
+    assert digest(rows=rows) == digest(rows={**rows, "another": {}}, seeds=[0, 1])
+    assert digest(rows=rows) != digest(rows={"row": {"model.batch_size": 9}})
+    assert digest(rows=rows) != digest(rows=rows, overrides={"trainer": {"max_epochs": 1}})
+
+
+def test_the_exercise_is_the_rows_own():
+    rows = {"gan": {}, "vae": {"exercise": "vae"}, "gan as well": {"exercise": "gan"}}
+    gan, vae, same = (digest(row, rows=rows) for row in rows)
+    assert gan == same != vae
+    assert digest("vae", rows=rows, exercise="dcgan") == vae
+
+
+@pytest.fixture
+def change_preset(tmp_path, monkeypatch):
+    """Another preset of the GAN."""
+
+    def change(old: str, new: str) -> None:
+        text = preset("gan").read_text()
+        assert old in text
+        (tmp_path / "gan.yaml").write_text(text.replace(old, new))
+        monkeypatch.setattr(module, "preset", lambda _: tmp_path / "gan.yaml")
+
+    return change
+
+
+def test_settings_of_a_changed_preset_are_others(change_preset):
+    space = {"model.dropout": [0.0, 0.5]}
+    before = digest(rows={"row": {}}), digest("best", space=space, sampler="grid")
+    own = digest(rows={"row": {"trainer.max_epochs": 3}})
+    change_preset("max_epochs: ", "max_epochs: 1")
+    assert digest(rows={"row": {}}) != before[0] and digest("best", space=space, sampler="grid") != before[1]
+    assert digest(rows={"row": {"trainer.max_epochs": 3}}) == own  # it sets itself what has changed
+
+
+def test_remarks_in_a_preset_change_nothing(change_preset):
+    before = digest(rows={"row": {}})
+    change_preset("model:", "# a remark\nmodel:")
+    assert digest(rows={"row": {}}) == before
