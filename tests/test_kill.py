@@ -1,27 +1,16 @@
 """A run killed without warning at any moment, and resumed, is the run that was never killed."""
 
-import os
 import random
 import time
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from lit_anndl import fit
-from tests.support.processes import assert_equal_runs, runs, wait_until
+from tests.support.processes import assert_equal_runs, finish, runs, start, wait_until
 
-# Forked from a process that has loaded torch: starting forty interpreters would take minutes.
-PROCESSES = get_context("forkserver")
-EXERCISES = {
-    "surface": "lit_anndl.exercises.supervised.surface",
-    "mnist_cnn": "lit_anndl.exercises.supervised.mnist_cnn",
-    "gan": "lit_anndl.exercises.generative.gan",
-}
-PROCESSES.set_forkserver_preload(["lit_anndl.runs.resume", "lit_anndl.runs.run", *EXERCISES.values()])
-
-MOMENTS = 10
+EXERCISES = ("surface", "mnist_cnn", "gan")
+MOMENTS = 5
 SECONDS = 2.5
 """About the length of a run: moments beyond its end must do no harm either."""
 
@@ -37,12 +26,6 @@ def words(exercise: str, digits: Path) -> list[str]:
     return ["mnist_cnn", *data, "--trainer.max_epochs", "8"]
 
 
-def run_command(words: list[str], store: str) -> None:
-    """What a process does."""
-    os.environ["MLFLOW_TRACKING_URI"] = store
-    raise SystemExit(fit.main(words))
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('kill') / 'mlflow.db'}"
@@ -53,10 +36,7 @@ def references(store, digits) -> dict[str, str]:
     """The ids of uninterrupted runs."""
     client, found = MlflowClient(store), {}
     for exercise in EXERCISES:
-        process = PROCESSES.Process(target=run_command, args=(words(exercise, digits), store))
-        process.start()
-        process.join()
-        assert process.exitcode == 0
+        assert finish(*words(exercise, digits), store=store)[0] == 0
         found[exercise] = runs(client)[0].info.run_id
     return found
 
@@ -66,15 +46,13 @@ def references(store, digits) -> dict[str, str]:
 def test_killed_and_resumed_is_uninterrupted(exercise, moment, store, references, digits):
     client = MlflowClient(store)
     before = {run.info.run_id for run in runs(client)}
-    process = PROCESSES.Process(target=run_command, args=(words(exercise, digits), store))
-    process.start()
+    process = start(*words(exercise, digits), store=store)
     wait_until(lambda: {run.info.run_id for run in runs(client)} - before)
     time.sleep(random.Random(f"{exercise} {moment}").uniform(0, SECONDS))
     process.kill()
-    process.join()
+    process.wait()
     (run_id,) = {run.info.run_id for run in runs(client)} - before
     if client.get_run(run_id).info.status != "FINISHED":
-        process = PROCESSES.Process(target=run_command, args=([exercise, "--resume", run_id], store))
-        process.start()
-        process.join()  # refused where the run had finished and only not said so yet: that is delivered first
+        # Refused where the run had finished and only not said so yet: that is delivered first.
+        finish(exercise, "--resume", run_id, store=store)
     assert_equal_runs(client, run_id, references[exercise])

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 from mlflow import MlflowClient
 
 from tests.support.interrupted import begin
-from tests.support.processes import checkpoint, runs, wait_until
+from tests.support.processes import checkpoint, deliver, runs, start_code, wait_until
 
 
 def fill(folder: Path) -> None:
@@ -43,8 +42,7 @@ def test_a_full_disk_under_the_whole_store(full_disk):
     assert process.returncode == 1
     assert "No space left on device" in err and "Traceback" not in err
     (full_disk / "filler").unlink()
-    deliver = [sys.executable, "-m", "lit_anndl.deliver"]
-    subprocess.run(deliver, env={**os.environ, "MLFLOW_TRACKING_URI": store}, check=True)
+    assert deliver(store)[0] == 0
     assert client.get_run(run_id).info.status in ("FAILED", "KILLED")
     assert torch.load(checkpoint(client.get_run(run_id)), weights_only=True)["exercise"] == "surface"
 
@@ -69,14 +67,7 @@ sys.exit(fit.main(sys.argv[2:]))
 @pytest.mark.parametrize("full_disk", ["artifacts"], indirect=True)
 def test_no_room_for_figures(full_disk, tmp_path):
     store = f"sqlite:///{full_disk.parent / 'mlflow.db'}"
-    words = [sys.executable, "-c", DRAW_LATE, str(tmp_path), "surface", "--trainer.max_epochs", "3"]
-    process = subprocess.Popen(
-        words,
-        env={**os.environ, "MLFLOW_TRACKING_URI": store},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_code(DRAW_LATE, tmp_path, "surface", "--trainer.max_epochs", "3", store=store)
     wait_until((tmp_path / "trained").exists)
     fill(full_disk)
     (tmp_path / "full").touch()

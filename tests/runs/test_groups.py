@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ from mlflow import MlflowClient
 
 from lit_anndl.runs.launcher import ProcessGroup
 from lit_anndl.runtime.interruption import Interruption
-from tests.support.processes import FIT, checkpoint, runs, wait_until
+from tests.support.processes import checkpoint, runs, wait_until
 from tests.support.ranks import DROPOUT, TWO, watched
+from tests.support.warm import Python
 
 SECONDS = 30
 """How long a group may take to end after a signal."""
@@ -46,14 +46,8 @@ class Group:
 
     def __init__(self, words: list[str], store: str) -> None:
         self.ranks: list[int] = []
-        self.command = subprocess.Popen(
-            [*FIT, *words],
-            env={**os.environ, "MLFLOW_TRACKING_URI": store},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
+        self.command = Python("-m", "lit_anndl.fit", *words, environment=environment, start_new_session=True)
 
     def wait_until_it_trains(self, client: MlflowClient, before: set[str]) -> None:
         found: list[str] = []

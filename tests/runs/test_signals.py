@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import torch
 from mlflow.exceptions import MlflowException
 
 from tests.support.interrupted import LONG, begin, run_id_in
-from tests.support.processes import assert_equal_runs, checkpoint, finish, runs, start, wait_until
+from tests.support.processes import assert_equal_runs, checkpoint, deliver, finish, runs, start, wait_until
 
 
 def test_many_signals_lose_neither_the_advice_nor_the_status(store, observer):
@@ -107,10 +105,7 @@ def test_a_killed_run_is_marked_by_the_next_command_and_nothing_else(store, obse
     process.kill()
     process.communicate()
     assert observer.get_run(run_id).info.status == "RUNNING"
-    done = subprocess.run(
-        [sys.executable, "-m", "lit_anndl.deliver"], env={**os.environ, "MLFLOW_TRACKING_URI": store}, check=False
-    )
-    assert done.returncode == 0
+    assert deliver(store)[0] == 0
     statuses = [observer.get_run(each).info.status for each in (run_id, foreign, alive)]
     assert statuses == ["KILLED", "RUNNING", "RUNNING"]
     observer.delete_run(foreign)

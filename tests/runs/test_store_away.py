@@ -1,16 +1,13 @@
 """Runs whose store is new, goes away, or is not there: real servers."""
 
-import os
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 from mlflow import MlflowClient
 
 from tests.support.interrupted import LONG, run_id_in
-from tests.support.processes import runs, start, training_history, wait_until
+from tests.support.processes import deliver, runs, start, training_history, wait_until
 from tests.support.servers import free_port, serve, stop
 
 
@@ -38,11 +35,7 @@ def test_a_server_that_goes_away_loses_nothing(tmp_path, uninterrupted, observer
     assert "hush" not in err
     server = serve(tmp_path, port)
     try:
-        deliver = [sys.executable, "-m", "lit_anndl.deliver"]
-        done = subprocess.run(
-            deliver, env={**os.environ, "MLFLOW_TRACKING_URI": address}, capture_output=True, text=True, check=True
-        )
-        assert done.stdout == f"1 runs delivered to {shown}\n"
+        assert deliver(address) == (0, f"1 runs delivered to {shown}\n", "")
         run = remote.get_run(run_id_in(out))
         assert run.info.status == "FINISHED"
         assert training_history(remote, run.info.run_id) == training_history(observer, uninterrupted)

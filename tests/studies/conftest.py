@@ -1,8 +1,5 @@
 """What tests of studies need: study files, the command as a process, and what the two stores say of its trials."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from lit_anndl import sweep
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.standing import current
-from tests.support.processes import wait_until
+from tests.support.processes import start_module, wait_until
+from tests.support.warm import Python
 
 SMALL: dict[str, Any] = {
     "exercise": "surface",
@@ -73,23 +71,9 @@ def run_sweep(capsys: pytest.CaptureFixture[str]) -> Sweep:
     return Sweep(capsys)
 
 
-SWEEP, WORKER = "lit_anndl.sweep", "lit_anndl.studies.process"
-
-
-def start_sweep(*words: str | Path, **environment: str) -> subprocess.Popen[str]:
+def start_sweep(*words: str | Path, **environment: str) -> Python:
     """The command as a process."""
-    return start(SWEEP, *words, **environment)
-
-
-def start(module: str, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
-    """A module as a process."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, words)],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_module("lit_anndl.sweep", *words, **environment)
 
 
 @pytest.fixture

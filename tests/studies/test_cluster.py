@@ -18,9 +18,10 @@ from lit_anndl.runtime.paths import run_store
 from lit_anndl.studies import handing_back
 from lit_anndl.studies import trial as trials
 from lit_anndl.studies.database import StudyDatabase, retry
-from tests.studies.conftest import WORKER, assert_complete, in_state, start, start_sweep
-from tests.support.processes import wait_until
+from tests.studies.conftest import assert_complete, in_state, start_sweep
+from tests.support.processes import start_module, wait_until
 from tests.support.servers import LOCK_HOLDERS, Postgres, postgres, slurm
+from tests.support.warm import Python
 
 TRIALS = 40
 LONGER = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
@@ -59,7 +60,7 @@ def done(study: optuna.Study) -> int:
     return len(in_state(study, TrialState.COMPLETE))
 
 
-def workers_of(process: "subprocess.Popen[str]") -> list[int]:
+def workers_of(process: Python) -> list[int]:
     """The worker processes of a sweep."""
     listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     return [int(pid) for pid in listed.stdout.split()]
@@ -141,12 +142,11 @@ def test_a_worker_waits_for_a_database_that_is_away_as_it_begins(
     study = load_study("early", database.address)
     study.set_user_attr("trials", 2)
     database.stop()
-    process = start(WORKER, "early", "", "1", LIT_ANNDL_STORAGE=database.address)
-    assert process.stderr is not None
-    line = process.stderr.readline()
+    process = start_module("lit_anndl.studies.process", "early", "", "1", LIT_ANNDL_STORAGE=database.address)
+    wait_until(process.errors_so_far)
+    assert process.errors_so_far() == "the study's database does not answer (OperationalError); trying again\n"
     database.start()
     _, err = process.communicate(timeout=120)
-    assert line == "the study's database does not answer (OperationalError); trying again\n"
     assert process.returncode == 0, err
     assert_complete(study, own_store, 2)
 

@@ -11,6 +11,8 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tests.support.warm import Python
+
 FIT = [sys.executable, "-m", "lit_anndl.fit"]
 IMPORT_ALL = """
 import importlib, sys
@@ -29,22 +31,35 @@ def import_without(missing: Iterable[str], modules: Iterable[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def start(*words: str, store: str, **environment: str) -> subprocess.Popen[str]:
+def start(*words: str, store: str, **environment: str) -> Python:
     """The command, running."""
-    return subprocess.Popen(
-        [*FIT, *words],
-        env={**os.environ, "MLFLOW_TRACKING_URI": store, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_module("lit_anndl.fit", *words, MLFLOW_TRACKING_URI=store, **environment)
+
+
+def start_module(module: str, *words: str | Path, **environment: str) -> Python:
+    """`python -m MODULE`, running."""
+    return Python("-m", module, *map(str, words), environment={**os.environ, **environment})
+
+
+def start_code(code: str, *words: str | Path, store: str) -> Python:
+    """`python -c CODE`, running."""
+    return Python("-c", code, *map(str, words), environment={**os.environ, "MLFLOW_TRACKING_URI": store})
 
 
 def finish(*words: str, store: str, **environment: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of the command."""
-    process = start(*words, store=store, **environment)
+    return end_of(start(*words, store=store, **environment))
+
+
+def deliver(store: str) -> tuple[int, str, str]:
+    """The same of `deliver`."""
+    return end_of(start_module("lit_anndl.deliver", MLFLOW_TRACKING_URI=store))
+
+
+def end_of(process: Python) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a process, when it has ended."""
     out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    return process.wait(), out, err
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:

@@ -1,9 +1,6 @@
 """What a process leaves that is killed at a bad moment, and what the next command makes of it."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -16,7 +13,7 @@ from mlflow.entities import ViewType
 
 from lit_anndl.tracking.artifacts import last_checkpoint
 from lit_anndl.tracking.store import TrackingStore
-from tests.support.processes import finish, runs
+from tests.support.processes import deliver, finish, runs, start_code
 from tests.support.servers import free_port, serve, stop
 
 SHORT = ("surface", "--trainer.max_epochs", "2", "--data.grid_size", "5")
@@ -38,16 +35,7 @@ def store(tmp_path) -> str:
 
 def killed_in(module: str, place: str, *words: str, store: str) -> None:
     code = KILLED_IN.format(module=module, place=place)
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-    done = subprocess.run([sys.executable, "-c", code, *words], env=environment, check=False, timeout=120)
-    assert done.returncode == -signal.SIGKILL
-
-
-def deliver(store: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "lit_anndl.deliver"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    return done.returncode, done.stdout, done.stderr
+    assert start_code(code, *words, store=store).wait(120) == -signal.SIGKILL
 
 
 def test_killed_right_after_the_run_was_created(store):

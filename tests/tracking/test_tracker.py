@@ -1,7 +1,5 @@
 """Several processes at one store: what one is just ending is no leftover to another; bad leftovers harm nothing."""
 
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -10,8 +8,7 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.tracking.leftovers import open_store
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.tracker import Tracker
-
-DELIVER = [sys.executable, "-m", "lit_anndl.deliver"]
+from tests.support.processes import deliver
 
 
 @pytest.fixture
@@ -22,7 +19,7 @@ def tracker() -> Tracker:
     return tracker
 
 
-def test_a_run_that_is_just_ending_is_ended_once(tracker, client, monkeypatch):
+def test_a_run_that_is_just_ending_is_ended_once(tracker, client, store_uri, monkeypatch):
     reached, go_on = threading.Event(), threading.Event()
     terminate = tracker.store.client.set_terminated
 
@@ -35,10 +32,10 @@ def test_a_run_that_is_just_ending_is_ended_once(tracker, client, monkeypatch):
     ending = threading.Thread(target=tracker.close, args=("FINISHED", {"note": "whole"}))
     ending.start()
     assert reached.wait(30)
-    done = subprocess.run(DELIVER, capture_output=True, text=True, check=True)
+    code, out, _ = deliver(store_uri)
     go_on.set()
     ending.join(30)
-    assert done.stdout.startswith("0 runs delivered")
+    assert code == 0 and out.startswith("0 runs delivered")
     run = client.get_run(tracker.run_id)
     assert (run.info.status, run.data.tags["note"]) == ("FINISHED", "whole")
 

@@ -1,0 +1,89 @@
+"""`python …` as a process of its own, forked from one that has imported what the commands import.
+
+An interpreter that imports torch, Lightning and MLflow itself takes some ten times as long as a short run.
+"""
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Mapping
+from multiprocessing import get_context
+from pathlib import Path
+from pkgutil import walk_packages
+from tempfile import NamedTemporaryFile
+
+import lit_anndl
+
+_COMMANDS = {"deliver", "fit", "report", "studies.process", "sweep", "ui"}
+"""Imported by none of the others: what is run as __main__ must not be there yet."""
+_MODULES = [each.name for each in walk_packages(lit_anndl.__path__, "lit_anndl.")]
+_PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload([name for name in _MODULES if name.partition(".")[2] not in _COMMANDS])
+
+
+class Python:
+    """A process with the part of `subprocess.Popen`'s interface that tests use; its output goes to files.
+
+    Args:
+        words: as `python` takes them: `-m MODULE` or `-c CODE`, and the words of its own.
+        environment: all of it.
+        start_new_session: whether its signals are no other's.
+    """
+
+    def __init__(self, *words: str, environment: Mapping[str, str], start_new_session: bool = False) -> None:
+        self.args = words
+        self._files = [NamedTemporaryFile("r") for _ in ("output", "errors")]  # noqa: SIM115 — they go with it
+        names = [file.name for file in self._files]
+        self._process = _PROCESSES.Process(
+            target=_run, args=(words, dict(environment), str(Path.cwd()), names, start_new_session)
+        )
+        self._process.start()
+        self.pid: int = self._process.pid or 0
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        self.wait(timeout)
+        out, err = (file.read() for file in self._files)
+        return out, err
+
+    def errors_so_far(self) -> str:
+        """What it has written to standard error."""
+        return Path(self._files[1].name).read_text()
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _run(words: tuple[str, ...], environment: dict[str, str], folder: str, files: list[str], session: bool) -> None:
+    """What the process does."""
+    if session:
+        os.setsid()
+    for descriptor, name in enumerate(files, start=1):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND), descriptor)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    kind, what, *rest = words
+    sys.argv = [what, *rest]
+    if kind == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(what, {"__name__": "__main__"})
