@@ -23,7 +23,7 @@ from tests.support.processes import start_module, wait_until
 from tests.support.servers import LOCK_HOLDERS, Postgres, postgres, slurm
 from tests.support.warm import Python
 
-TRIALS = 40
+TRIALS = 24
 LONGER = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
 
 

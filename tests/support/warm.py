@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from multiprocessing import get_context
 from pathlib import Path
 from pkgutil import walk_packages
-from tempfile import NamedTemporaryFile
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
 
 import lit_anndl
 
-_COMMANDS = {"deliver", "fit", "report", "studies.process", "sweep", "ui"}
-"""Imported by none of the others: what is run as __main__ must not be there yet."""
-_MODULES = [each.name for each in walk_packages(lit_anndl.__path__, "lit_anndl.")]
 _PROCESSES = get_context("forkserver")
-_PROCESSES.set_forkserver_preload([name for name in _MODULES if name.partition(".")[2] not in _COMMANDS])
+_PROCESSES.set_forkserver_preload([each.name for each in walk_packages(lit_anndl.__path__, "lit_anndl.")])
 
 
 class Python:
@@ -33,10 +32,13 @@ class Python:
 
     def __init__(self, *words: str, environment: Mapping[str, str], start_new_session: bool = False) -> None:
         self.args = words
-        self._files = [NamedTemporaryFile("r") for _ in ("output", "errors")]  # noqa: SIM115 — they go with it
-        names = [file.name for file in self._files]
+        folder = Path(mkdtemp())
+        finalize(self, rmtree, folder)
+        self._files = [folder / "output", folder / "errors"]
+        for file in self._files:
+            file.touch()
         self._process = _PROCESSES.Process(
-            target=_run, args=(words, dict(environment), str(Path.cwd()), names, start_new_session)
+            target=_run, args=(words, dict(environment), Path.cwd(), self._files, start_new_session)
         )
         self._process.start()
         self.pid: int = self._process.pid or 0
@@ -56,12 +58,12 @@ class Python:
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         self.wait(timeout)
-        out, err = (file.read() for file in self._files)
+        out, err = (file.read_text() for file in self._files)
         return out, err
 
     def errors_so_far(self) -> str:
         """What it has written to standard error."""
-        return Path(self._files[1].name).read_text()
+        return self._files[1].read_text()
 
     def send_signal(self, signum: int) -> None:
         if self.poll() is None:
@@ -71,12 +73,12 @@ class Python:
         self._process.kill()
 
 
-def _run(words: tuple[str, ...], environment: dict[str, str], folder: str, files: list[str], session: bool) -> None:
+def _run(words: tuple[str, ...], environment: dict[str, str], folder: Path, files: list[Path], session: bool) -> None:
     """What the process does."""
     if session:
         os.setsid()
-    for descriptor, name in enumerate(files, start=1):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND), descriptor)
+    for descriptor, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), descriptor)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -84,6 +86,7 @@ def _run(words: tuple[str, ...], environment: dict[str, str], folder: str, files
     kind, what, *rest = words
     sys.argv = [what, *rest]
     if kind == "-m":
+        sys.modules.pop(what, None)  # it is to be run as __main__, and runpy warns of what is there already
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:
         exec(what, {"__name__": "__main__"})
