@@ -1,6 +1,8 @@
 """What many tests need: a store of their own, tiny digits, and the command as a user types it."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two workers share two cores
@@ -16,9 +18,22 @@ from tests.support.refusals import assert_refused
 
 
 @pytest.fixture(scope="session")
-def store_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An SQLite store, made once: MLflow takes seconds to create one."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Makes SQLite stores in folders, as copies of one: MLflow takes seconds to create one."""
+    empty = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    MlflowClient(f"sqlite:///{empty}").search_experiments()
+
+    def make(folder: Path) -> str:
+        folder.mkdir(exist_ok=True)
+        return f"sqlite:///{shutil.copy(empty, folder)}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def store_uri(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> str:
+    """The store of most tests."""
+    return make_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(autouse=True)

@@ -27,8 +27,8 @@ def words(exercise: str, digits: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('kill') / 'mlflow.db'}"
+def store(tmp_path_factory, make_store) -> str:
+    return make_store(tmp_path_factory.mktemp("kill"))
 
 
 @pytest.fixture(scope="module")

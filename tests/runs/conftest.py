@@ -11,8 +11,8 @@ from tests.support.ranks import WITNESS
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('survival') / 'mlflow.db'}"
+def store(tmp_path_factory, make_store) -> str:
+    return make_store(tmp_path_factory.mktemp("survival"))
 
 
 @pytest.fixture(scope="session")

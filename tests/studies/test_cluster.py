@@ -34,9 +34,9 @@ def database() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def own_store(tmp_path, monkeypatch) -> MlflowClient:
+def own_store(tmp_path, make_store, monkeypatch) -> MlflowClient:
     """A tracking store that nothing else writes to."""
-    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    address = make_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     return MlflowClient(address)
 

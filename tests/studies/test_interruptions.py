@@ -18,8 +18,8 @@ LONGER = {"trainer.max_epochs": 150, "data.validation_size": 160, "data.batch_si
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch) -> MlflowClient:
-    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+def store(tmp_path, make_store, monkeypatch) -> MlflowClient:
+    address = make_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     return MlflowClient(address)
 

@@ -29,8 +29,8 @@ fit.main(sys.argv[1:])
 
 
 @pytest.fixture
-def store(tmp_path) -> str:
-    return f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+def store(tmp_path, make_store) -> str:
+    return make_store(tmp_path / "runs")
 
 
 def killed_in(module: str, place: str, *words: str, store: str) -> None:
