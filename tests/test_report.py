@@ -10,6 +10,8 @@ import yaml
 from lit_anndl import report, sweep
 from lit_anndl.reports import library
 from lit_anndl.reports.library import Library
+from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.study_file import read_definition
 from tests.support.refusals import assert_refused
 
 STUDY = {
@@ -117,12 +119,14 @@ def test_runs_with_settings_that_the_study_had_are_left_out(project, command, cl
     assert sweep.main([str(file)]) == 0
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, "tags.study = 'aged' and tags.row = 'wide'")
-    assert {run.data.tags["settings"] for run in runs} != {""}
-    client.set_tag(runs[0].info.run_id, "settings", "those of a preset that has changed")
+    assert {run.data.tags["settings"] for run in runs} == {settings_digest(read_definition(file), "wide")}
+    aged, unknown = sorted(runs, key=lambda run: run.data.params["seed_everything"])
+    client.set_tag(aged.info.run_id, "settings", "those of a preset that has changed")
+    client.delete_tag(unknown.info.run_id, "settings")
     assert command("--update")[0] == 0
-    rows = [each.row for each in Library().page("aged").committed]
-    assert sorted(rows) == ["narrow", "narrow", "slip", "slip", "wide"]
-    assert "runs of study aged: measured with other settings than the study has, so left out: wide" in caplog.messages
+    assert {each.row for each in Library().page("aged").committed} == {"narrow", "slip"}
+    left_out = "runs of study aged: measured with other settings than the study has, so left out: "
+    assert left_out + "wide (seed 0), wide (seed 1)" in caplog.messages
 
 
 def test_a_run_of_ones_own_among_the_rows(project, command, client):

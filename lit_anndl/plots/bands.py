@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lit_anndl.plots.scales import scale_of, use_log_scale
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.runtime.records import Table
 
 
@@ -45,7 +46,7 @@ def learning_curves(panels: Mapping[str, Mapping[str, Curve]], metric: str, titl
         for number, (row, curve) in enumerate(curves.items()):
             _draw_band(axes[0], curve.epochs, curve, number, row)
             if curve.seconds is not None:
-                _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {float(f'{curve.seconds[-1]:.3g}'):g} s")
+                _draw_band(axes[1], curve.seconds, curve, number, f"{row}: {significant(curve.seconds[-1], 3)} s")
         axes[0].set(ylabel=metric, title=settings, yscale=scale, xlabel="epoch")
         axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if timed:

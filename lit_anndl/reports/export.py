@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from lit_anndl.reports.measurements import Measurement, without_stale
 from lit_anndl.studies.definition import BEST, Definition
-from lit_anndl.studies.settings_digest import settings_digest
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import StudyResult, study_results
 
@@ -30,7 +29,7 @@ def _measurements(results: list[StudyResult], definition: Definition) -> Iterato
         yield Measurement(
             row=row,
             seed=result.seed,
-            settings=result.tags.get("settings") or settings_digest(definition, row),  # older runs have no such tag
+            settings=result.tags.get("settings", ""),
             metrics={name: value for name, value in result.metrics.items() if math.isfinite(value)},
             seconds=result.metrics.get("seconds/fit", math.nan),
             commit=result.tags.get("git_commit", "unknown").replace("+changes", "+")[:11],

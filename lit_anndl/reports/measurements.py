@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.settings_digest import settings_digests
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class Measurement:
 
 def without_stale(measurements: Sequence[Measurement], definition: Definition, where: object) -> list[Measurement]:
     """The measurements of settings that the study has by now; of others a warning says where they are."""
-    digests = {row: settings_digest(definition, row) for row in {each.row for each in measurements}}
-    stale = {each.row: None for each in measurements if each.settings != digests[each.row]}
+    digests = settings_digests(definition)
+    stale = [f"{each.row} (seed {each.seed})" for each in measurements if each.settings != digests[each.row]]
     if stale:
         _log.warning("%s: measured with other settings than the study has, so left out: %s", where, ", ".join(stale))
     return [each for each in measurements if each.settings == digests[each.row]]

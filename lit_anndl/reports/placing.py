@@ -7,6 +7,7 @@ from statistics import median
 from lit_anndl.reports.measurements import group, values_of
 from lit_anndl.reports.study_page import DIGITS, StudyPage
 from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.rows import spread
 from lit_anndl.studies.space import Overrides
@@ -50,7 +51,7 @@ def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str]
         for metric in dict.fromkeys(metric for by_metric in published for metric in by_metric):
             if metric in run.metrics:
                 own = Place(
-                    f"run {run.run_id}", {}, f"{run.metrics[metric]:.{DIGITS}g}", run.metrics[metric], "this run"
+                    f"run {run.run_id}", {}, significant(run.metrics[metric], DIGITS), run.metrics[metric], "this run"
                 )
                 lines = [own, *_rows(page, metric, run)]
                 reverse = page.definition.direction == "maximize"

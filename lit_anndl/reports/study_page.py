@@ -8,6 +8,7 @@ from statistics import median
 from lit_anndl.reports.claim_verdicts import ClaimLine, claim_lines, claims_said
 from lit_anndl.reports.measurements import Measurement, group, seconds_of, values_of
 from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, tally
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.studies.definition import Definition, spelled
 from lit_anndl.studies.rows import spread
 
@@ -183,6 +184,6 @@ def _said(compared: Sequence[Comparison], sources: int) -> str:
 
 
 def _seconds(measurements: Sequence[Measurement]) -> str:
-    """Their median, three digits of it, without an exponent."""
+    """Their median."""
     known = seconds_of(measurements)
-    return f"{float(f'{median(known):.3g}'):g}" if known else ""
+    return significant(median(known), 3) if known else ""

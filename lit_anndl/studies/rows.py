@@ -7,6 +7,7 @@ from statistics import median
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.runtime.records import Table
 from lit_anndl.studies.definition import Definition
 
@@ -49,7 +50,8 @@ def spread(values: Sequence[float], digits: int = 6) -> str:
     if not values or any(map(math.isnan, values)):
         return ""
     shown = [
-        "never" if math.isinf(each) else f"{each:.{digits}g}" for each in (median(values), min(values), max(values))
+        "never" if math.isinf(each) else significant(each, digits)
+        for each in (median(values), min(values), max(values))
     ]
     return f"{shown[0]} ({shown[1]}–{shown[2]})" if len(set(shown)) > 1 else shown[0]
 

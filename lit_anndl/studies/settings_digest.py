@@ -1,12 +1,12 @@
 """What tells the settings of measurements apart."""
 
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from functools import reduce
 from zlib import crc32
 
-from lit_anndl.config.merge import named_settings
+from lit_anndl.config.merge import merge, named_settings, nest
 from lit_anndl.config.presets import preset
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.yaml_files import read_yaml
 from lit_anndl.studies.definition import EXERCISE, Definition
 
@@ -14,17 +14,35 @@ from lit_anndl.studies.definition import EXERCISE, Definition
 def settings_digest(definition: Definition, row: str) -> str:
     """Eight hexadecimal digits of the settings of a row, or of a search: the exercise's preset, overrides and its own.
 
-    Measurements of a row whose preset has changed since are told apart as well, unless the row, or the study, sets
-    what has changed.
+    Where the preset has changed since something was measured, it was measured with other settings, unless the row or
+    the study's overrides set what has changed.
     """
-    own = definition.table.get(row, definition.space)
+    own = definition.table.get(row, {})
     exercise = definition.exercise_of(own)
-    settings = {**_settings_in(preset(exercise)), **definition.fixed, **own}
-    ordered = sorted((key, value) for key, value in settings.items() if key != EXERCISE)
-    return f"{crc32(repr([exercise, ordered]).encode()):08x}"
+    overrides = [nest(key, value) for key, value in {**definition.fixed, **own}.items() if key != EXERCISE]
+    settings = named_settings(reduce(merge, overrides, read_yaml(preset(exercise))))
+    settings.pop("seed_everything", None)  # each run of a study has its own
+    return f"{crc32(repr([exercise, sorted(settings.items()), sorted(definition.space.items())]).encode()):08x}"
 
 
-@cache
-def _settings_in(file: Path) -> dict[str, Any]:
-    """What a configuration file sets; many rows share one."""
-    return named_settings(read_yaml(file))
+def settings_digests(definition: Definition) -> dict[str, str]:
+    """Those of all rows, or of the search."""
+    return {row: settings_digest(definition, row) for row in definition.row_names}
+
+
+def refuse_other_settings(before: Mapping[str, str], now: Mapping[str, str], name: str) -> None:
+    """Refuses to go on with a study whose presets have changed.
+
+    Args:
+        before: the digests that it was begun with, by row.
+        now: those that it has by now.
+        name: of the study.
+
+    Raises:
+        InputError: a row has other settings than before.
+    """
+    changed = [row for row in before if now.get(row) != before[row]]
+    if changed:
+        raise InputError(
+            f"study {name} was begun with another preset of its exercise (row {changed[0]}); give it a new --name"
+        )

@@ -8,6 +8,7 @@ from functools import partial
 
 from tqdm import tqdm
 
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.studies.background import in_background
 from lit_anndl.studies.database import UNREACHABLE
 from lit_anndl.studies.standing import done_seeds
@@ -37,5 +38,7 @@ def show(opened: OpenStudy, done: threading.Event) -> None:
                 continue
             bar.n = sum(seeds if t.state.is_finished() else len(done_seeds(t)) for t in trials)
             states = {"running": counts["RUNNING"], "pruned": counts["PRUNED"], "failed": counts["FAIL"]}
-            shown = {name: count for name, count in states.items() if count}
-            bar.set_postfix({**shown, **({opened.definition.metric: f"{best.value:.4g}"} if best else {})})
+            shown = {name: str(count) for name, count in states.items() if count}
+            if best:
+                shown[opened.definition.metric] = significant(float(best.value or 0.0), 4)
+            bar.set_postfix(shown)

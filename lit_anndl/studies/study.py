@@ -18,6 +18,7 @@ from lit_anndl.runtime.yaml_files import parse_yaml
 from lit_anndl.studies.database import StudyDatabase, retry
 from lit_anndl.studies.definition import DOCUMENTATION, EXECUTION, PRESENTATION, Definition
 from lit_anndl.studies.queue import enqueue_planned
+from lit_anndl.studies.settings_digest import refuse_other_settings, settings_digests
 from lit_anndl.studies.space_file import read_space
 from lit_anndl.studies.standing import current, found
 from lit_anndl.studies.study_file import parse_definition
@@ -113,7 +114,8 @@ def begin(definition: Definition, storage: StudyDatabase) -> OpenStudy:
     """Creates a study, or goes on with the one of that name.
 
     Raises:
-        InputError: the one of that name is another study; the storage or the tracking store cannot be reached.
+        InputError: the one of that name is another study, or its presets have changed; the storage or the tracking
+            store cannot be reached.
         RunFailure: the storage was reached, but has been away since.
     """
     quieten()
@@ -130,11 +132,13 @@ def _begin_in(connection: RDBStorage, definition: Definition, storage: StudyData
         if "definition" in study.user_attrs:
             before = _kept_definition(study, storage)
             refuse_changes(yaml.safe_load(before.text), yaml.safe_load(definition.text), definition.name)
+            refuse_other_settings(study.user_attrs.get("settings", {}), settings_digests(definition), definition.name)
             definition = longer_of(replace(before, trials=study.user_attrs["trials"]), definition)
         opened = OpenStudy(storage, study, definition)
         opened.lay_out()
         study.set_user_attr("trials", definition.trials)
         study.set_user_attr("definition", definition.text)
+        study.set_user_attr("settings", settings_digests(definition))
         enqueue_planned(study, definition)
     return opened
 

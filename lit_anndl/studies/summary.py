@@ -2,6 +2,7 @@
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.studies.best_settings import fit_command, overrides
 from lit_anndl.studies.database import retry
 from lit_anndl.studies.definition import Definition
@@ -22,7 +23,7 @@ def summary(opened: OpenStudy) -> str:
     if best := retry(opened.best):
         settings = overrides(definition, best)
         kind = f"median of seeds {definition.seeds}, " if len(definition.seeds) > 1 else ""
-        lines += [f"best {definition.metric} {best.value:.4g} ({kind}trial {best.number}):"]
+        lines += [f"best {definition.metric} {significant(float(best.value or 0.0), 4)} ({kind}trial {best.number}):"]
         lines += [f"  {key} {value}" for key, value in best.params.items()]
         lines += [f"again{', the first seed' if kind else ''}: {fit_command(definition, settings)}"]
     return "\n".join(lines)

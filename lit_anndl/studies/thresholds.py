@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from lit_anndl.plots.arrivals import Ranked
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.runtime.records import Table
 from lit_anndl.studies.convergence import Arrival, arrival, ranks
 from lit_anndl.studies.definition import Definition
@@ -72,5 +73,5 @@ def _first_to_arrive(at: Mapping[str, Arrival], metric: str, threshold: float) -
         ranked = _ranked(at, unit)
         if first := [row for row, (_, place) in ranked.items() if place == 1]:
             median = float(np.median(ranked[first[0]][0]))
-            said.append(f"{' and '.join(first)} by {unit} ({median:.3g})")
+            said.append(f"{' and '.join(first)} by {unit} ({significant(median, 3)})")
     return f"first to stay below {metric} {threshold:g}: {', '.join(said) or 'none'}"

@@ -123,7 +123,7 @@ class TrialRuns:
                 raise
             except InputError as error:  # its checkpoint is on a machine that is gone, for instance
                 _log.warning("trial %d begins anew: %s", self.trial.number, error)
-        return start(fresh, started)
+        return start(fresh, started, tags=self._tags | {"settings": settings_digest(self.definition, self.row or BEST)})
 
     @property
     def _name(self) -> str:
@@ -133,8 +133,7 @@ class TrialRuns:
     @property
     def _tags(self) -> dict[str, str]:
         tags = {"mlflow.parentRunId": self.parent, "study": self.definition.name, "trial": str(self.trial.number)}
-        settings = settings_digest(self.definition, self.row or BEST)
-        return {**tags, "trial_state": "RUNNING", "settings": settings, **({"row": self.row} if self.row else {})}
+        return {**tags, "trial_state": "RUNNING", **({"row": self.row} if self.row else {})}
 
 
 def configure(definition: Definition, chosen: Overrides, seed: int) -> Configuration:

@@ -14,6 +14,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from lit_anndl.runtime.errors import TakenOver, Unreachable, first_line
+from lit_anndl.runtime.numbers import significant
 from lit_anndl.studies.claiming import give_back
 from lit_anndl.studies.database import DatabaseLost, retry
 from lit_anndl.studies.handing_back import hand_back, tag_runs
@@ -93,7 +94,7 @@ def _free_memory(error: BaseException) -> None:
 
 def line(trial: FrozenTrial, metric: str) -> str:
     """What a log says of a trial that has ended."""
-    complete = f"{metric} {trial.value:.4g}" if trial.value is not None else ""
+    complete = f"{metric} {significant(trial.value, 4)}" if trial.value is not None else ""
     said = {TrialState.COMPLETE: complete, TrialState.FAIL: f"failed: {trial.user_attrs.get('error', 'unknown')}"}
     row = f" ({trial.user_attrs['row']})" if "row" in trial.user_attrs else ""
     history = retry_history(trial)

@@ -31,12 +31,12 @@ class StudyResult:
 
 
 def study_results(store: TrackingStore, study: str) -> list[StudyResult]:
-    """The finished runs of a study, of a search those of its best trial, the latest of each row and seed.
+    """The finished runs of a study, of a search those of its best trial, the latest of each row, seed and settings.
 
     Raises:
         InputError: the store cannot be reached.
     """
-    found: dict[tuple[str | None, int], StudyResult] = {}
+    found: dict[tuple[str | None, int, str | None], StudyResult] = {}
     with store.translate_errors():
         parents = _runs(store, f"tags.study = '{_quoted(study)}'", parents=True)
         best = {(parent.info.run_id, parent.data.tags.get("best_trial")) for parent in parents}
@@ -44,7 +44,7 @@ def study_results(store: TrackingStore, study: str) -> list[StudyResult]:
         for run in _runs(store, finished, parents=False):
             row, seed = run.data.tags.get("row"), int(run.data.params["seed_everything"])
             if row is not None or (run.data.tags["mlflow.parentRunId"], run.data.tags["trial"]) in best:
-                found[row, seed] = _result(run, row, seed)
+                found[row, seed, run.data.tags.get("settings")] = _result(run, row, seed)
     return list(found.values())
 
 

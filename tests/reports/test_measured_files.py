@@ -70,4 +70,4 @@ def test_what_was_measured_with_other_settings_is_left_out(tmp_path, definition,
     write_measurements(path, [measured(definition, "c", 0, test_mse=1.0), measured(definition, "NA", 0, test_mse=1.0)])
     changed = parse_definition({**CONTENT, "rows": {**CONTENT["rows"], "c": {"model.hidden": 7}}})
     assert [each.row for each in read_measurements(path, changed)] == ["NA"]
-    assert caplog.messages == [f"{path}: measured with other settings than the study has, so left out: c"]
+    assert caplog.messages == [f"{path}: measured with other settings than the study has, so left out: c (seed 0)"]

@@ -13,9 +13,8 @@ from mlflow import MlflowClient
 
 from lit_anndl.runs.launcher import ProcessGroup
 from lit_anndl.runtime.interruption import Interruption
-from tests.support.processes import checkpoint, runs, wait_until
+from tests.support.processes import checkpoint, runs, start_module, wait_until
 from tests.support.ranks import DROPOUT, TWO, watched
-from tests.support.warm import Python
 
 SECONDS = 30
 """How long a group may take to end after a signal."""
@@ -46,8 +45,7 @@ class Group:
 
     def __init__(self, words: list[str], store: str) -> None:
         self.ranks: list[int] = []
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-        self.command = Python("-m", "lit_anndl.fit", *words, environment=environment, start_new_session=True)
+        self.command = start_module("lit_anndl.fit", *words, start_new_session=True, MLFLOW_TRACKING_URI=store)
 
     def wait_until_it_trains(self, client: MlflowClient, before: set[str]) -> None:
         found: list[str] = []

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from mlflow.exceptions import MlflowException
 
 from tests.support.interrupted import LONG, begin, run_id_in
-from tests.support.processes import assert_equal_runs, checkpoint, deliver, finish, runs, start, wait_until
+from tests.support.processes import FIT, assert_equal_runs, checkpoint, deliver, finish, runs, wait_until
 
 
 def test_many_signals_lose_neither_the_advice_nor_the_status(store, observer):
@@ -81,7 +82,9 @@ def test_two_signals_end_the_run_at_once(store, observer):
 
 def test_signal_before_the_run_has_begun(store, observer):
     before = len(runs(observer))
-    process = start("surface", store=store)
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
+    importing = [*FIT, "surface"]
+    process = subprocess.Popen(importing, env=environment, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: handles_sigterm(process.pid))
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)

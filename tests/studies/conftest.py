@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from lit_anndl import sweep
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.standing import current
+from tests.support.forked import ForkedCommand
 from tests.support.processes import start_module, wait_until
-from tests.support.warm import Python
 
 SMALL: dict[str, Any] = {
     "exercise": "surface",
@@ -71,7 +71,7 @@ def run_sweep(capsys: pytest.CaptureFixture[str]) -> Sweep:
     return Sweep(capsys)
 
 
-def start_sweep(*words: str | Path, **environment: str) -> Python:
+def start_sweep(*words: str | Path, **environment: str) -> ForkedCommand:
     """The command as a process."""
     return start_module("lit_anndl.sweep", *words, **environment)
 

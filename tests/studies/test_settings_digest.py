@@ -3,9 +3,12 @@
 import pytest
 
 from lit_anndl.config.presets import preset
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies import settings_digest as module
+from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.settings_digest import settings_digest
-from lit_anndl.studies.study_file import parse_definition
+from lit_anndl.studies.study import begin
+from lit_anndl.studies.study_file import parse_definition, read_definition
 
 CONTENT = {"name": "study", "exercise": "gan", "metric": "seconds/fit"}
 
@@ -45,12 +48,37 @@ def test_settings_of_a_changed_preset_are_others(change_preset):
     space = {"model.dropout": [0.0, 0.5]}
     before = digest(rows={"row": {}}), digest("best", space=space, sampler="grid")
     own = digest(rows={"row": {"trainer.max_epochs": 3}})
+    common = digest(rows={"row": {}}, overrides={"trainer": {"max_epochs": 3}})
     change_preset("max_epochs: ", "max_epochs: 1")
     assert digest(rows={"row": {}}) != before[0] and digest("best", space=space, sampler="grid") != before[1]
     assert digest(rows={"row": {"trainer.max_epochs": 3}}) == own  # it sets itself what has changed
+    assert digest(rows={"row": {}}, overrides={"trainer": {"max_epochs": 3}}) == common
 
 
-def test_remarks_in_a_preset_change_nothing(change_preset):
+REMARK = ("model:", "# a remark\nmodel:")
+SEED = ("seed_everything: 0", "seed_everything: 5")
+
+
+@pytest.mark.parametrize(("old", "new"), [REMARK, SEED])
+def test_what_no_run_of_a_study_depends_on_changes_nothing(old, new, change_preset):
     before = digest(rows={"row": {}})
-    change_preset("model:", "# a remark\nmodel:")
+    change_preset(old, new)
     assert digest(rows={"row": {}}) == before
+
+
+def test_arguments_of_a_class_that_is_replaced_do_not_count(change_preset):
+    rows = {"row": {"model.generator_optimizer": "SGD", "model.generator_optimizer.lr": 0.1}}
+    before = digest(rows={"row": {}}), digest(rows=rows)
+    preset_of_optimizer = "    generator_optimizer:\n      class_path: torch.optim.Adam\n      init_args:\n"
+    change_preset(preset_of_optimizer, f"{preset_of_optimizer}        amsgrad: true\n")
+    assert digest(rows={"row": {}}) != before[0]
+    assert digest(rows=rows) == before[1]
+
+
+def test_a_study_whose_preset_has_changed_does_not_go_on(change_preset, study_file, storage):
+    file = study_file("aged", exercise="gan", overrides={}, metric="seconds/fit", rows={"row": {}}, space=None)
+    begin(read_definition(file), StudyDatabase(storage))
+    begin(read_definition(file), StudyDatabase(storage))
+    change_preset("max_epochs: ", "max_epochs: 1")
+    with pytest.raises(InputError, match=r"aged was begun with another preset of its exercise \(row row\)"):
+        begin(read_definition(file), StudyDatabase(storage))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from tests.support.forked import ForkedCommand
 from tests.support.processes import checkpoint, runs, start, wait_until
-from tests.support.warm import Python
 
 LONG = ["surface", "--model.optimizer", "SGD", "--data.batch_size", "40", "--trainer.max_epochs", "700"]
 
@@ -15,7 +15,7 @@ def run_id_in(out: str) -> str:
     return line.split()[1]
 
 
-def begin(store: str, client: MlflowClient, *words: str, **environment: str) -> tuple[Python, str]:
+def begin(store: str, client: MlflowClient, *words: str, **environment: str) -> tuple[ForkedCommand, str]:
     """A run that has written its first checkpoint, and its id."""
     before = {run.info.run_id for run in runs(client)} if Path(store.removeprefix("sqlite:///")).exists() else set()
     process = start(*words, store=store, **environment)

@@ -1,4 +1,4 @@
-"""`fit` as a process of its own, to be killed; imports in one."""
+"""The commands as processes of their own, to be killed; imports in one; what they leave in the store."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.support.warm import Python
+from tests.support.forked import ForkedCommand
 
 FIT = [sys.executable, "-m", "lit_anndl.fit"]
 IMPORT_ALL = """
@@ -31,19 +31,21 @@ def import_without(missing: Iterable[str], modules: Iterable[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def start(*words: str, store: str, **environment: str) -> Python:
+def start(*words: str, store: str, **environment: str) -> ForkedCommand:
     """The command, running."""
     return start_module("lit_anndl.fit", *words, MLFLOW_TRACKING_URI=store, **environment)
 
 
-def start_module(module: str, *words: str | Path, **environment: str) -> Python:
+def start_module(module: str, *words: str | Path, start_new_session: bool = False, **environment: str) -> ForkedCommand:
     """`python -m MODULE`, running."""
-    return Python("-m", module, *map(str, words), environment={**os.environ, **environment})
+    words = ("-m", module, *map(str, words))
+    return ForkedCommand(*words, environment={**os.environ, **environment}, start_new_session=start_new_session)
 
 
-def start_code(code: str, *words: str | Path, store: str) -> Python:
+def start_code(code: str, *words: str | Path, store: str, **environment: str) -> ForkedCommand:
     """`python -c CODE`, running."""
-    return Python("-c", code, *map(str, words), environment={**os.environ, "MLFLOW_TRACKING_URI": store})
+    of_store = {**os.environ, "MLFLOW_TRACKING_URI": store}
+    return ForkedCommand("-c", code, *map(str, words), environment={**of_store, **environment})
 
 
 def finish(*words: str, store: str, **environment: str) -> tuple[int, str, str]:
@@ -52,14 +54,14 @@ def finish(*words: str, store: str, **environment: str) -> tuple[int, str, str]:
 
 
 def deliver(store: str) -> tuple[int, str, str]:
-    """The same of `deliver`."""
+    """What `deliver` returns and prints."""
     return end_of(start_module("lit_anndl.deliver", MLFLOW_TRACKING_URI=store))
 
 
-def end_of(process: Python) -> tuple[int, str, str]:
+def end_of(process: ForkedCommand) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a process, when it has ended."""
     out, err = process.communicate(timeout=300)
-    return process.wait(), out, err
+    return process.wait(0), out, err
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:

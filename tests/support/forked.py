@@ -1,6 +1,7 @@
-"""`python …` as a process of its own, forked from one that has imported what the commands import.
+"""Commands as processes of their own, forked from one that has imported what they import.
 
-An interpreter that imports torch, Lightning and MLflow itself takes some ten times as long as a short run.
+An interpreter that imports torch, Lightning and MLflow itself takes some ten times as long as a short run. What
+differs: all share a seed of hashes, and what was read of the environment on importing; no handlers of `atexit` run.
 """
 
 import os
@@ -8,7 +9,9 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from pkgutil import walk_packages
 from shutil import rmtree
@@ -21,7 +24,7 @@ _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([each.name for each in walk_packages(lit_anndl.__path__, "lit_anndl.")])
 
 
-class Python:
+class ForkedCommand:
     """A process with the part of `subprocess.Popen`'s interface that tests use; its output goes to files.
 
     Args:
@@ -33,7 +36,6 @@ class Python:
     def __init__(self, *words: str, environment: Mapping[str, str], start_new_session: bool = False) -> None:
         self.args = words
         folder = Path(mkdtemp())
-        finalize(self, rmtree, folder)
         self._files = [folder / "output", folder / "errors"]
         for file in self._files:
             file.touch()
@@ -41,6 +43,7 @@ class Python:
             target=_run, args=(words, dict(environment), Path.cwd(), self._files, start_new_session)
         )
         self._process.start()
+        finalize(self, _end, self._process, folder)
         self.pid: int = self._process.pid or 0
 
     @property
@@ -66,11 +69,18 @@ class Python:
         return self._files[1].read_text()
 
     def send_signal(self, signum: int) -> None:
-        if self.poll() is None:
+        with suppress(ProcessLookupError):  # it has just ended
             os.kill(self.pid, signum)
 
     def kill(self) -> None:
         self._process.kill()
+
+
+def _end(process: BaseProcess, folder: Path) -> None:
+    """Leaves nothing behind."""
+    process.kill()
+    process.join()
+    rmtree(folder)
 
 
 def _run(words: tuple[str, ...], environment: dict[str, str], folder: Path, files: list[Path], session: bool) -> None:
@@ -84,7 +94,7 @@ def _run(words: tuple[str, ...], environment: dict[str, str], folder: Path, file
     os.environ.update(environment)
     sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     kind, what, *rest = words
-    sys.argv = [what, *rest]
+    sys.argv = ["-c" if kind == "-c" else what, *rest]
     if kind == "-m":
         sys.modules.pop(what, None)  # it is to be run as __main__, and runpy warns of what is there already
         runpy.run_module(what, run_name="__main__", alter_sys=True)
