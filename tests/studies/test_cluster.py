@@ -98,7 +98,7 @@ def test_a_lock_whose_connection_is_terminated_costs_no_trial(database, study_fi
     study = load_study("terminated", database.address)
     try:
         with database.terminating(LOCK_HOLDERS) as terminated:
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 0, err
@@ -114,7 +114,7 @@ def test_backends_terminated_from_the_beginning_to_the_end_cost_no_trial(databas
     study = load_study("shaken", database.address)  # the workers are about to begin
     try:
         with database.terminating(every=0.5) as terminated:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 0, err
