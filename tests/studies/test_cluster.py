@@ -23,7 +23,7 @@ from tests.support.forked import ForkedCommand
 from tests.support.processes import start_module, wait_until
 from tests.support.servers import LOCK_HOLDERS, Postgres, postgres, slurm
 
-TRIALS = 24
+TRIALS = 20
 LONGER = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_size": 40, "model.optimizer": "SGD"}
 
 
@@ -183,7 +183,7 @@ def test_slurm_requeues_and_nothing_is_lost(database, study_file, own_store, loa
             overrides=LONGER,
             workers=4,
             launcher="slurm",
-            slurm={"cpus": 1, "minutes": 5, "partition": "short"},
+            slurm={"cpus": 1, "minutes": 10, "partition": "short"},
         )
         submitted = start_sweep(file, "--storage", database.address, **cluster)
         out, err = submitted.communicate(timeout=120)
