@@ -19,6 +19,8 @@ from lit_anndl.runtime.liveness import has_died, process_tags
 from lit_anndl.runtime.terminal import announce
 from lit_anndl.tracking.store import TrackingStore
 
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""No processes for jobs: MLflow starts eight, of which evaluations of language models alone make use."""
 _LONGEST_START_SECONDS = 60.0
 _LONGEST_END_SECONDS = 10.0
 _FIRST_PORT, _PORTS = 5000, 100
@@ -57,7 +59,7 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
     announce("MLflow's server starts …")
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     # In the environment, where no list of processes shows a password.
-    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address}
+    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address, **WITHOUT_JOBS}
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said,
                                    start_new_session=True)  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from lit_anndl.tracking.server import WITHOUT_JOBS
 from tests.support.processes import wait_until
 
 LOCK_HOLDERS = "state LIKE 'idle%' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
@@ -40,7 +41,7 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """A tracking server, answering."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     stores = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/served"]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", **WITHOUT_JOBS}
     server = subprocess.Popen(
         command + stores, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
