@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lit_anndl.config.merge import flatten, is_class, look_up, merge, nest, same_class
+from lit_anndl.config.merge import flatten, is_class, look_up, merge, named_settings, nest, same_class
 
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001, "fused": True}}
 MODEL = {"class_path": "a.b.Model", "init_args": {"hidden": 50, "optimizer": ADAM}}
@@ -105,6 +105,18 @@ def test_flattened_keys_can_be_looked_up(config: dict[str, Any]) -> None:
     for key, value in flatten(config).items():
         found = look_up(config, key)
         assert (found["class_path"] if is_class(found) else found) == value
+
+
+def test_settings_name_classes_as_the_command_line_does() -> None:
+    settings = named_settings({"model": MODEL, "path": "a.b.c"})
+    assert settings == {
+        "model": "Model",
+        "model.hidden": 50,
+        "model.optimizer": "Adam",
+        "model.optimizer.lr": 0.001,
+        "model.optimizer.fused": True,
+        "path": "a.b.c",
+    }
 
 
 def test_flattened_keys_leave_init_args_out() -> None:

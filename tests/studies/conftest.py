@@ -52,6 +52,14 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
+@pytest.fixture
+def own_store(tmp_path: Path, make_store: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """A tracking store that nothing else writes to."""
+    address = make_store(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    return MlflowClient(address)
+
+
 class Sweep:
     """`python -m lit_anndl.sweep` within this process."""
 

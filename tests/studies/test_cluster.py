@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 import pytest
-from mlflow import MlflowClient
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
@@ -31,14 +30,6 @@ LONGER = {"trainer.max_epochs": 60, "data.validation_size": 160, "data.batch_siz
 def database() -> Iterator[Postgres]:
     with postgres() as server:
         yield server
-
-
-@pytest.fixture
-def own_store(tmp_path, make_store, monkeypatch) -> MlflowClient:
-    """A tracking store that nothing else writes to."""
-    address = make_store(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    return MlflowClient(address)
 
 
 @pytest.fixture
