@@ -10,7 +10,7 @@ import yaml
 from lit_anndl import report, sweep
 from lit_anndl.reports import library
 from lit_anndl.reports.library import Library
-from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.settings_digest import settings_digests
 from lit_anndl.studies.study_file import read_definition
 from tests.support.refusals import assert_refused
 
@@ -119,7 +119,7 @@ def test_runs_with_settings_that_the_study_had_are_left_out(project, command, cl
     assert sweep.main([str(file)]) == 0
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, "tags.study = 'aged' and tags.row = 'wide'")
-    assert {run.data.tags["settings"] for run in runs} == {settings_digest(read_definition(file), "wide")}
+    assert {run.data.tags["settings"] for run in runs} == {settings_digests(read_definition(file))["wide"]}
     aged, unknown = sorted(runs, key=lambda run: run.data.params["seed_everything"])
     client.set_tag(aged.info.run_id, "settings", "those of a preset that has changed")
     client.delete_tag(unknown.info.run_id, "settings")

@@ -10,7 +10,7 @@ from lit_anndl.reports import library
 from lit_anndl.reports.measured_files import write_measurements
 from lit_anndl.reports.measurements import Measurement
 from lit_anndl.reports.study_page import in_words
-from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.settings_digest import settings_digests
 from lit_anndl.studies.study_file import read_definition
 
 ROWS = {
@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("first", "second"):
         (sweeps / f"{name}.yaml").write_text(yaml.safe_dump(ROWS))
     definition = read_definition(sweeps / "first.yaml")
-    digests = {row: settings_digest(definition, row) for row in ROWS["rows"]}
+    digests = settings_digests(definition)
     kept = [Measurement(row, 0, digest, {}, 60.0, "", "2026-01-31", "", "") for row, digest in digests.items()]
     write_measurements(sweeps / "measured" / "first.csv", kept)
     monkeypatch.setenv("LIT_ANNDL_STORAGE", f"sqlite:///{tmp_path / 'optuna.db'}")

@@ -4,30 +4,30 @@ from collections.abc import Mapping
 from functools import reduce
 from zlib import crc32
 
-from lit_anndl.config.merge import merge, named_settings, nest
+from lit_anndl.config.merge import ConfigDict, merge, named_settings, nest
 from lit_anndl.config.presets import preset
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.yaml_files import read_yaml
 from lit_anndl.studies.definition import EXERCISE, Definition
 
 
-def settings_digest(definition: Definition, row: str) -> str:
-    """Eight hexadecimal digits of the settings of a row, or of a search: the exercise's preset, overrides and its own.
+def settings_digests(definition: Definition) -> dict[str, str]:
+    """Eight hexadecimal digits of the settings of each row, or of a search: preset, overrides and the row's own.
 
     Where the preset has changed since something was measured, it was measured with other settings, unless the row or
     the study's overrides set what has changed.
     """
+    presets = {exercise: read_yaml(preset(exercise)) for exercise in definition.exercises}
+    return {row: _digest(definition, row, presets) for row in definition.row_names}
+
+
+def _digest(definition: Definition, row: str, presets: Mapping[str, ConfigDict]) -> str:
     own = definition.table.get(row, {})
     exercise = definition.exercise_of(own)
     overrides = [nest(key, value) for key, value in {**definition.fixed, **own}.items() if key != EXERCISE]
-    settings = named_settings(reduce(merge, overrides, read_yaml(preset(exercise))))
+    settings = named_settings(reduce(merge, overrides, presets[exercise]))
     settings.pop("seed_everything", None)  # each run of a study has its own
     return f"{crc32(repr([exercise, sorted(settings.items()), sorted(definition.space.items())]).encode()):08x}"
-
-
-def settings_digests(definition: Definition) -> dict[str, str]:
-    """Those of all rows, or of the search."""
-    return {row: settings_digest(definition, row) for row in definition.row_names}
 
 
 def refuse_other_settings(before: Mapping[str, str], now: Mapping[str, str], name: str) -> None:

@@ -17,7 +17,7 @@ from lit_anndl.runs.resume import continuation
 from lit_anndl.runs.run import Result, run
 from lit_anndl.runtime.errors import InputError, RunFailure, Unreachable
 from lit_anndl.studies.definition import BEST, Definition
-from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.settings_digest import settings_digests
 from lit_anndl.studies.space import Overrides, suggest
 from lit_anndl.studies.trial_reporter import TrialReporter, note, on_own_trial
 
@@ -123,7 +123,8 @@ class TrialRuns:
                 raise
             except InputError as error:  # its checkpoint is on a machine that is gone, for instance
                 _log.warning("trial %d begins anew: %s", self.trial.number, error)
-        return start(fresh, started, tags=self._tags | {"settings": settings_digest(self.definition, self.row or BEST)})
+        settings = settings_digests(self.definition)[self.row or BEST]
+        return start(fresh, started, tags={**self._tags, "settings": settings})
 
     @property
     def _name(self) -> str:

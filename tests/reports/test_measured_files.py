@@ -9,7 +9,7 @@ from lit_anndl.reports.measured_files import read_measurements, write_measuremen
 from lit_anndl.reports.measurements import Measurement
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.settings_digest import settings_digests
 from lit_anndl.studies.study_file import parse_definition
 
 CONTENT = {"name": "small", "exercise": "surface", "metric": "test/mse", "rows": {"a, b": {}, "NA": {}, "c": {}}}
@@ -23,7 +23,7 @@ def definition() -> Definition:
 def measured(definition: Definition, row: str, seed: int, **metrics: float) -> Measurement:
     named = {name.replace("_", "/"): value for name, value in metrics.items()}
     about = ("0123456789a", "2026-01-31", "a processor, 2 cores", "torch 2.11")
-    return Measurement(row, seed, settings_digest(definition, row), named, 1.5, *about)
+    return Measurement(row, seed, settings_digests(definition)[row], named, 1.5, *about)
 
 
 def test_what_is_written_is_read(tmp_path: Path, definition: Definition) -> None:

@@ -6,7 +6,7 @@ from lit_anndl.config.presets import preset
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies import settings_digest as module
 from lit_anndl.studies.database import StudyDatabase
-from lit_anndl.studies.settings_digest import settings_digest
+from lit_anndl.studies.settings_digest import settings_digests
 from lit_anndl.studies.study import begin
 from lit_anndl.studies.study_file import parse_definition, read_definition
 
@@ -14,7 +14,7 @@ CONTENT = {"name": "study", "exercise": "gan", "metric": "seconds/fit"}
 
 
 def digest(row="row", **entries):
-    return settings_digest(parse_definition({**CONTENT, **entries}), row)
+    return settings_digests(parse_definition({**CONTENT, **entries}))[row]
 
 
 def test_every_setting_counts():
