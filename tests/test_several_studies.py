@@ -23,11 +23,12 @@ ROWS = {
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A project with two studies of the same rows, of one of which it is known how long they take."""
+    """A project with two studies, of one of which it is known how long it takes."""
     sweeps = tmp_path / "sweeps"
     sweeps.mkdir()
-    for name in ("first", "second"):
-        (sweeps / f"{name}.yaml").write_text(yaml.safe_dump(ROWS))
+    (sweeps / "first.yaml").write_text(yaml.safe_dump(ROWS))
+    overrides = {**ROWS["overrides"], "data.grid_size": 6}
+    (sweeps / "second.yaml").write_text(yaml.safe_dump({**ROWS, "overrides": overrides}))
     definition = read_definition(sweeps / "first.yaml")
     digests = settings_digests(definition)
     kept = [Measurement(row, 0, digest, {}, 60.0, "", "2026-01-31", "", "") for row, digest in digests.items()]

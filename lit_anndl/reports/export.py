@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from lit_anndl.reports.measurements import Measurement, without_stale
+from lit_anndl.reports.measurements import Measurement, in_order, without_stale
 from lit_anndl.studies.definition import BEST, Definition
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import StudyResult, study_results
@@ -17,13 +17,12 @@ def measured_in(store: TrackingStore, definition: Definition) -> list[Measuremen
     Raises:
         InputError: the store cannot be reached.
     """
-    rows = {row: place for place, row in enumerate(definition.row_names)}
-    results = [each for each in study_results(store, definition.name) if (each.row or BEST) in rows]
-    found = without_stale([*_measurements(results, definition)], definition, f"runs of study {definition.name}")
-    return sorted(found, key=lambda each: (rows[each.row], each.seed))
+    results = [each for each in study_results(store, definition.name) if (each.row or BEST) in definition.row_names]
+    found = without_stale([*_measurements(results)], definition, f"runs of study {definition.name}")
+    return in_order(found, definition)
 
 
-def _measurements(results: list[StudyResult], definition: Definition) -> Iterator[Measurement]:
+def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
     for result in results:
         row = result.row or BEST
         yield Measurement(

@@ -3,14 +3,16 @@
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from lit_anndl.config.explain import suggestion
 from lit_anndl.reports.export import measured_in
 from lit_anndl.reports.headline import headline
-from lit_anndl.reports.measured_files import read_measurements, write_measurements
-from lit_anndl.reports.measurements import Measurement
+from lit_anndl.reports.measured_files import parse_measurements, read_measurements, write_measurements
+from lit_anndl.reports.measurements import Measurement, in_order
 from lit_anndl.reports.overview import overview
 from lit_anndl.reports.rendering import markdown
 from lit_anndl.reports.study_page import StudyPage
@@ -18,6 +20,7 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.paths import project
 from lit_anndl.studies.definition import Definition
+from lit_anndl.studies.settings_digest import settings_digests
 from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.validation import check_documentation
 from lit_anndl.tracking.store import TrackingStore
@@ -63,7 +66,7 @@ class Library:
             check_documentation(definition)
         except InputError as error:
             raise InputError(f"{file}: {error}") from error
-        return StudyPage(definition, read_measurements(self.measured(name), definition))
+        return StudyPage(definition, self.kept(definition))
 
     def pages(self, studies: Sequence[str] = ()) -> list[StudyPage]:
         """Some studies, by default all."""
@@ -73,6 +76,33 @@ class Library:
         """Where a study's measurements are kept."""
         return self.folder / "measured" / f"{study}.csv"
 
+    def kept(self, definition: Definition) -> list[Measurement]:
+        """What is kept of a study; rows and seeds that it lacks are those of other studies with the same settings.
+
+        Raises:
+            InputError: a file of measurements is none, or does not fit the study.
+        """
+        own = read_measurements(self.measured(definition.name), definition)
+        known = {(each.row, each.seed) for each in own}
+        lacking = [
+            (row, seed, digest)
+            for row, digest in settings_digests(definition).items()
+            for seed in definition.seeds
+            if (row, seed) not in known
+        ]
+        shared = [
+            replace(self._by_settings[digest, seed], row=row)
+            for row, seed, digest in lacking
+            if (digest, seed) in self._by_settings
+        ]
+        return in_order([*own, *shared], definition)
+
+    @cached_property
+    def _by_settings(self) -> dict[tuple[str, int], Measurement]:
+        """What is kept of all studies, by the digest of the settings and the seed."""
+        files = sorted((self.folder / "measured").glob("*.csv"))
+        return {(each.settings, each.seed): each for file in files for each in parse_measurements(file)}
+
     def update(self, store: TrackingStore, studies: Sequence[str]) -> list[str]:
         """Keeps what the store has measured of some studies; returns their names.
 
@@ -81,11 +111,11 @@ class Library:
         updated = []
         for page in self.pages(studies):
             if fresh := measured_in(store, page.definition):
-                rows = {row: place for place, row in enumerate(page.definition.row_names)}
-                kept = {(each.row, each.seed): each for each in (*page.committed, *fresh)}
-                ordered = sorted(kept.values(), key=lambda each: (rows[each.row], each.seed))
-                write_measurements(self.measured(page.name), ordered)
+                file = self.measured(page.name)
+                kept = {(each.row, each.seed): each for each in (*read_measurements(file, page.definition), *fresh)}
+                write_measurements(file, in_order(kept.values(), page.definition))
                 updated.append(page.name)
+        vars(self).pop("_by_settings", None)  # what was read of the files is no longer what they hold
         return updated
 
     def generated(self, pages: Sequence[StudyPage]) -> Iterator[tuple[Path, str]]:
@@ -115,12 +145,15 @@ class Library:
         return [path for path, text in generated if not path.is_file() or path.read_text(encoding="utf-8") != text]
 
 
-def kept_measurements(definition: Definition) -> list[Measurement]:
-    """What is kept of a study; nothing where nothing that fits it is."""
-    try:
-        return read_measurements(Library().measured(definition.name), definition)
-    except InputError:
-        return []
+def kept_measurements(definitions: Sequence[Definition]) -> dict[str, list[Measurement]]:
+    """What is kept of some studies, by name; nothing where nothing that fits them is."""
+    found: dict[str, list[Measurement]] = {each.name: [] for each in definitions}
+    with suppress(InputError):
+        library = Library()
+        for definition in definitions:
+            with suppress(InputError):
+                found[definition.name] = library.kept(definition)
+    return found
 
 
 def with_own(page: StudyPage, store: TrackingStore) -> StudyPage:

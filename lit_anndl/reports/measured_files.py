@@ -44,13 +44,13 @@ def read_measurements(path: Path, definition: Definition) -> list[Measurement]:
     Raises:
         InputError: the file does not fit the study.
     """
-    found = [*_parse(path)]
+    found = parse_measurements(path)
     _check(path, found, definition)
     return without_stale(found, definition, path)
 
 
-def _parse(path: Path) -> list[Measurement]:
-    """What a CSV file holds, whatever study it is of.
+def parse_measurements(path: Path) -> list[Measurement]:
+    """What a CSV file holds, whatever study it is of; nothing where there is no file.
 
     Raises:
         InputError: it is no such file.

@@ -1,7 +1,7 @@
 """What was measured, a line per row and seed."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -45,6 +45,12 @@ def without_stale(measurements: Sequence[Measurement], definition: Definition, w
     if stale:
         _log.warning("%s: measured with other settings than the study has, so left out: %s", where, ", ".join(stale))
     return [each for each in measurements if each.settings == digests[each.row]]
+
+
+def in_order(measurements: Iterable[Measurement], definition: Definition) -> list[Measurement]:
+    """Measurements in the order of the study's rows, and of their seeds."""
+    rows = {row: place for place, row in enumerate(definition.row_names)}
+    return sorted(measurements, key=lambda each: (rows[each.row], each.seed))
 
 
 def group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:

@@ -22,7 +22,8 @@ def conduct_all(definitions: Sequence[Definition]) -> None:
     if len({definition.name for definition in definitions}) < len(definitions):
         raise InputError("several studies were given that have one name; give each of them a command of its own")
     announce("the studies are checked …")
-    left = {definition.name: remaining(definition, kept_measurements(definition)) for definition in definitions}
+    kept = kept_measurements(definitions)
+    left = {definition.name: remaining(definition, kept[definition.name]) for definition in definitions}
     for definition in definitions:
         if not left[definition.name].complete:
             check_settings(definition)
