@@ -124,6 +124,7 @@ def assert_complete(study: optuna.Study, client: MlflowClient, trials: int, seed
         assert len(own) == seeds
         assert {run.data.tags["trial_state"] for run in own} == {"COMPLETE"}
         assert {run.data.tags["mlflow.parentRunId"] for run in own} == {parent.info.run_id}
+        assert all(run.data.tags["settings"] for run in own)  # of those that were gone on with, too
         if seeds == 1:
             assert own[0].data.metrics["val/mse"] == pytest.approx(trial.value)
             assert {key: own[0].data.params[key] for key in trial.params} == {
