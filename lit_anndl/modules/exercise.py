@@ -42,6 +42,7 @@ class Exercise(Restorable, Generic[Data]):
         together: learns from a list of batches together with other runs, given this exercise and the batches; returns
             the metrics of each batch, (steps). None where it learns alone.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
+        needs_single_precision: whether weights of half precision leave nothing of what it measures.
     """
 
     net: nn.Module
@@ -49,6 +50,7 @@ class Exercise(Restorable, Generic[Data]):
     shares_gradients = True
     phases: Phases | None = None
     trains_in_parts = False
+    needs_single_precision = False
     together: "Callable[[Exercise[Any], list[Any]], Metrics] | None" = None
 
     def __init__(self) -> None:

@@ -58,8 +58,7 @@ def base_rates(v: Tensor) -> Tensor:
 def annealed(rbm: RBM, bias: Tensor, betas: Tensor, chains: int, generator: torch.Generator) -> Estimate:
     """log Z by chains that go up; `bias` is b₀ (visible,)."""
     v = draw(bias.sigmoid().expand(chains, -1), generator)
-    log_w, _ = _anneal(rbm, bias, betas, v, generator)
-    mean, error = _log_mean(log_w)
+    mean, error = _log_mean(_anneal(rbm, bias, betas, v, generator))
     return Estimate(_log_z_of_base(rbm, bias) + mean, error)
 
 
@@ -67,8 +66,7 @@ def annealed(rbm: RBM, bias: Tensor, betas: Tensor, chains: int, generator: torc
 def annealed_back(rbm: RBM, bias: Tensor, betas: Tensor, samples: Tensor, generator: torch.Generator) -> Estimate:
     """log Z by chains that come down from samples (chains, visible) of the machine, as good as these are."""
     v, _ = rbm.gibbs_step(samples, generator)
-    log_w, _ = _anneal(rbm, bias, betas.flip(0), v, generator)
-    mean, error = _log_mean(log_w)
+    mean, error = _log_mean(_anneal(rbm, bias, betas.flip(0), v, generator))
     return Estimate(_log_z_of_base(rbm, bias) - mean, error)
 
 
@@ -91,8 +89,8 @@ def enumerated(rbm: RBM) -> float:
     return float(torch.stack(sums).logsumexp(dim=0))
 
 
-def _anneal(rbm: RBM, bias: Tensor, betas: Tensor, v: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The logarithms of the weights (chains,), and the last states, of chains that follow the temperatures."""
+def _anneal(rbm: RBM, bias: Tensor, betas: Tensor, v: Tensor, generator: torch.Generator) -> Tensor:
+    """The logarithms of the weights of chains that follow the temperatures: (chains,)."""
     temperatures = betas.tolist()
     log_w = torch.zeros(len(v), dtype=torch.float64, device=v.device)
     difference = rbm.visible_bias - bias
@@ -104,7 +102,7 @@ def _anneal(rbm: RBM, bias: Tensor, betas: Tensor, v: Tensor, generator: torch.G
             h = draw((beta * inputs).sigmoid_(), generator)
             means = torch.lerp(bias, rbm.visible_input(h), beta).sigmoid_()
             v = draw(means, generator)
-    return log_w, v
+    return log_w
 
 
 def _log_z_of_base(rbm: RBM, bias: Tensor) -> float:

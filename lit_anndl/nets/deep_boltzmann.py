@@ -79,8 +79,9 @@ class DBM(nn.Module):
         μ₁ = σ(W₁ᵀv + W₂μ₂ + a₁), μ₂ = σ(W₂ᵀμ₁ + a₂); the first μ₁ is that of doubled input from below, for want of
         one from above.
         """
-        below = v @ self.lower + self.first_bias
-        first = (below + v @ self.lower).sigmoid()
+        once = v @ self.lower
+        below = once + self.first_bias
+        first = (below + once).sigmoid()
         second = self.second_probability(first)
         for _ in range(steps):
             first = (below + second @ self.upper.T).sigmoid()

@@ -13,6 +13,8 @@ Prediction = Literal["noise", "velocity"]
 """What the network tells of x_t: ε, or v = √ᾱ ε - √(1 - ᾱ) x_0."""
 _OFFSET = 0.008
 _LARGEST_BETA = 0.999
+_SMALLEST_RESIDUAL = 1e-10
+"""Far below a grey level; of examples that a denoiser knows exactly there is no logarithm."""
 
 
 def cosine_schedule(steps: int) -> Tensor:
@@ -38,6 +40,8 @@ class GaussianDiffusion(nn.Module):
         denoiser: (x_t (B, …), t / T (B,)) → prediction (B, …).
         steps: T.
         prediction: what the denoiser predicts.
+        bounded: whether examples lie in [-1, 1], as images do: on the way back x̂_0 is kept within, in samples and in
+            the bound, which is lower for it. Where ᾱ is small, the x̂_0 of predicted noise may lie anywhere.
 
     Attributes:
         alpha_bar: ᾱ (T + 1,), in double precision whatever the network's: close to 1 few numbers are to be had.
@@ -45,9 +49,11 @@ class GaussianDiffusion(nn.Module):
     Shapes: x (B, …), t whole numbers (B,).
     """
 
-    def __init__(self, denoiser: nn.Module, steps: int = 1000, prediction: Prediction = "velocity") -> None:
+    def __init__(
+        self, denoiser: nn.Module, steps: int = 1000, prediction: Prediction = "velocity", bounded: bool = True
+    ) -> None:
         super().__init__()
-        self.denoiser, self.steps, self.prediction = denoiser, steps, prediction
+        self.denoiser, self.steps, self.prediction, self.bounded = denoiser, steps, prediction, bounded
         self.alpha_bar = cosine_schedule(steps)
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
@@ -76,7 +82,7 @@ class GaussianDiffusion(nn.Module):
 
         σ = η √((1 - ᾱ_end) / (1 - ᾱ_start)) √(1 - ᾱ_start / ᾱ_end). With η = 0 no noise is added, and each x_T has one
         x_0 (DDIM); with η = 1 and one step back it is the ancestral sampling of the process itself (Song, Meng & Ermon,
-        ICLR 2021). On the way back x̂_0 is kept within [-1, 1], where images lie.
+        ICLR 2021).
 
         Args:
             x: at the start (B, …).
@@ -89,7 +95,7 @@ class GaussianDiffusion(nn.Module):
         x0, predicted = self.denoised(x, t)
         if end < start:
             signal, rest = self._scales(t, x)
-            x0 = x0.clamp(-1, 1)
+            x0 = self._kept(x0)
             predicted = (x - signal * x0) / rest
         before, after = self.alpha_bar[start].item(), self.alpha_bar[end].item()
         sigma = eta * math.sqrt((1 - after) / (1 - before) * (1 - before / after)) if end < start and eta else 0.0
@@ -134,7 +140,8 @@ class GaussianDiffusion(nn.Module):
         for step in measured.tolist():
             t = torch.full((len(x0),), step, device=x0.device)
             noise = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
-            found.append((x0 - self.denoised(self.noised(x0, t, noise), t)[0]).square().mean().log().cpu())
+            squares = (x0 - self._restored(x0, t, noise)).square()
+            found.append(squares.mean().clamp(min=_SMALLEST_RESIDUAL).log().cpu())
         places = -log_snr[measured - 1]
         return _interpolated(-log_snr, places, torch.stack(found).double()).exp().to(x0)
 
@@ -157,14 +164,21 @@ class GaussianDiffusion(nn.Module):
         """
         snr = (self.alpha_bar / (1 - self.alpha_bar)).to(x0.device)
         fall = (snr[t - 1] - snr[t]).to(x0.dtype)
-        squares = (x0 - self.denoised(self.noised(x0, t, noise[0]), t)[0]).square().flatten(1)
+        squares = (x0 - self._restored(x0, t, noise[0])).square().flatten(1)
         r = fall * residuals[t]
         divergence = 0.5 * (torch.log1p(r) + (fall * squares.mean(dim=1) - r) / (1 + r)) * squares.shape[1]
-        one = torch.ones_like(t)
-        mean, _ = self.denoised(self.noised(x0, one, noise[1]), one)
+        mean = self._restored(x0, torch.ones_like(t), noise[1])
         deviation = residuals[1].sqrt()
         log_p = _log_normal(x0 - mean, deviation) if levels is None else _log_level(x0, mean, deviation, levels)
         return self._prior_divergence(x0) + (self.steps - 1) * divergence - log_p.flatten(1).sum(dim=1)
+
+    def _restored(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """x̂_0 of the x_t that an example becomes."""
+        return self._kept(self.denoised(self.noised(x0, t, noise), t)[0])
+
+    def _kept(self, x0: Tensor) -> Tensor:
+        """x̂_0 where examples may lie."""
+        return x0.clamp(-1, 1) if self.bounded else x0
 
     def _prior_divergence(self, x0: Tensor) -> Tensor:
         """KL(N(√ᾱ_T x_0, 1 - ᾱ_T) | N(0, 1)): (B,)."""

@@ -29,13 +29,13 @@ class NormalizingFlow(nn.Module):
         self.transform, self.dequantize, self.logit_space = transform, dequantize, logit_space
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Two terms, nats (B, 2): log p of the logits; what makes of it a bound on log p of the 256 levels."""
+        """Two terms, nats (B, 2): a bound on log p of the logits; what makes of it one on log p of the 256 levels."""
         with torch.autocast(images.device.type, enabled=False):  # with three digits no map is inverted
             y, log_q = self.dequantize(images, generator)
             logits, slope = self.logit_space(y)
             z, log_det = self.transform(logits)
         normal = -0.5 * (z.square().sum(dim=1) + z.shape[1] * math.log(2 * math.pi))
-        return torch.stack([normal + log_det, slope - log_q - z.shape[1] * math.log(LEVELS)], dim=1)
+        return torch.stack([normal + log_det - log_q, slope - z.shape[1] * math.log(LEVELS)], dim=1)
 
     def encode(self, images: Tensor) -> Tensor:
         """The latents of the middle of each grey level: (B, 1, side, side) → (B, side²)."""

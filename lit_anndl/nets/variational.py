@@ -27,7 +27,11 @@ class Posterior(NamedTuple):
 
     def kl_divergence(self) -> Tensor:
         """KL(q(z | x) ‖ N(0, I)) = ½ Σ_j μ_j² + σ_j² - 1 - log σ_j², in nats: (B,)."""
-        return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance).sum(dim=-1)
+        return self.kl_by_unit().sum(dim=-1)
+
+    def kl_by_unit(self) -> Tensor:
+        """Its terms, one for each latent dimension j: (B, latent)."""
+        return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
 
     def log_ratio(self, z: Tensor, noise: Tensor) -> Tensor:
         """log p(z) - log q(z | x) = ½ Σ_j ε_j² + log σ_j² - z_j², of what `sample` gives: (samples, B)."""

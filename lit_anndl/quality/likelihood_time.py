@@ -2,22 +2,23 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import torch
 
 LIKELIHOOD_SECONDS = "likelihood/seconds"
 """The metric: what the likelihoods of 1000 test images take, by the estimator that is reported."""
 PER = 1000
+_Result = TypeVar("_Result")
 
 
-def seconds_of(evaluate: Callable[[], Any], device: torch.device) -> float:
-    """What something takes, on a device that may lag behind."""
+def timed(evaluate: Callable[[], _Result], device: torch.device) -> tuple[_Result, float]:
+    """What something gives, and the seconds that it takes on a device that may lag behind."""
     _wait_for(device)
     begun = time.perf_counter()
-    evaluate()
+    result = evaluate()
     _wait_for(device)
-    return time.perf_counter() - begun
+    return result, time.perf_counter() - begun
 
 
 def _wait_for(device: torch.device) -> None:

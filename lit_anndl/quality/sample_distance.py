@@ -8,6 +8,17 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.quality.sample_quality import Sampler, frechet_distance
+from lit_anndl.runtime.errors import InputError
+
+
+def check(data: MNISTData) -> None:
+    """Refuses a single validation image, which has no covariance.
+
+    Raises:
+        InputError: it is one.
+    """
+    if data.has_validation and len(data.validation[0]) < 2:
+        raise InputError("data.validation_fraction leaves one image, expected 0, or two images or more")
 
 
 class SampleDistance:

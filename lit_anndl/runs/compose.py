@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.plugins.precision import HalfPrecision
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -70,6 +71,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
         tracker = Tracker(configuration.exercise, store) if store else None
         own = [timing, ThreadChoice(values.threads), MemoryReuse(), RankStream(), OwnSignals()]
         trainer = _make_trainer(objects, [*callbacks, *own], tracker)
+        _check_precision(trainer, objects.model)
         check_processes(trainer, objects.data, objects.model, values.trainer.sync_batchnorm)
         checkpoint = (
             _checkpoint_of(values.resume, store or TrackingStore(), objects.model, trainer) if values.resume else None
@@ -176,6 +178,15 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
             True  # the only way, where Lightning chose the strategy
         )
     return trainer
+
+
+def _check_precision(trainer: Trainer, model: Exercise[Any]) -> None:
+    """Refuses weights of half precision where likelihoods of them are asked for."""
+    if model.needs_single_precision and isinstance(trainer.precision_plugin, HalfPrecision):
+        raise InputError(
+            f"trainer.precision {trainer.precision} was given, expected 32-true, 64-true or a mixed one: weights of "
+            "half precision are too coarse for likelihoods"
+        )
 
 
 def _take_over_gradients(model: Exercise[Any], options: dict[str, Any]) -> dict[str, Any]:

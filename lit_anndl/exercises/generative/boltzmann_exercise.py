@@ -33,6 +33,7 @@ class BoltzmannExercise(Exercise[MNISTData]):
     """
 
     shares_gradients = False
+    needs_single_precision = True
     likelihood: Likelihood
     watched: Tensor
 

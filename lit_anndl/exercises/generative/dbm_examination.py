@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import random_state
+from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import chain_findings, dbm_figures, gibbs_chains, likelihood
 from lit_anndl.nets.deep_boltzmann import DBM
 from lit_anndl.nets.digit_classifier import digit_classifier
@@ -21,7 +21,6 @@ _CONVERGED = 20
 """Updates of the means after which the bound hardly rises."""
 _SOME = 2000
 """Training images whose rates are the base's, and test images whose inferred activity is shown."""
-_PARTS = 2
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,8 @@ class Examination:
 def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
     """Whatever is wanted to be known, on the machine's device; each part draws from a stream of the data's seed."""
     device = dbm.lower.device
-    likelihoods, sampling = (
-        torch.Generator(device).manual_seed(random_state(data.seed, part)) for part in range(_PARTS)
-    )
+    likelihoods = stream(data.seed, "chains of the likelihood", device)
+    sampling = stream(data.seed, "sampled chains", device)
     train, test = (likelihood.binary_images(data, name).to(dbm.lower) for name in ("train", "test"))
     classifier, digest = digit_classifier()
     rbm = dbm.as_rbm()

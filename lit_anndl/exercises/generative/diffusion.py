@@ -1,6 +1,5 @@
 """Digits out of noise, by a network that takes noise away step by step."""
 
-import math
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -13,28 +12,28 @@ from torch import Tensor
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import diffusion_steps, latent_ways
+from lit_anndl.exercises.generative.diffusion_bound import StratifiedBound
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
-from lit_anndl.nets.dequantization import bits_per_dimension, grey_levels
+from lit_anndl.nets.dequantization import grey_levels
 from lit_anndl.nets.gaussian_diffusion import GaussianDiffusion, Prediction
 from lit_anndl.nets.unet import UNet
 from lit_anndl.plots.learning import curves
 from lit_anndl.plots.sampling_steps import quality_by_steps
-from lit_anndl.quality import latent_prior, sample_quality
+from lit_anndl.quality import latent_prior, sample_distance, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, seconds_of
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
 _AT_ONCE = 250
 _WAYS = 250
 """Between latents; a few minutes on one core."""
-_RESIDUAL_IMAGES, _RESIDUAL_STEPS = 64, 40
-"""By how many training images, at how many steps, it is measured what the denoiser leaves uncertain."""
+_RESIDUAL_IMAGES = 64
+"""By how many training images it is measured what the denoiser leaves uncertain."""
 
 
 class DigitDiffusion(GradientExercise[MNISTData]):
@@ -61,11 +60,13 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         quality_samples: samples whose quality is measured, beside as many test images; 0 for none.
 
     Raises:
-        InputError: more sampling steps than the diffusion has; channels that cannot be normalised, or too many.
+        InputError: more sampling steps than the diffusion has; channels that cannot be normalised, or too many; one
+            sample, or one image, to compare by.
     """
 
     metric_names = ("loss",)
     is_loss_drawn = True
+    needs_single_precision = True
     net: GaussianDiffusion
 
     def __init__(
@@ -82,13 +83,14 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         quality_samples: NonNegativeInt = 10_000,
     ) -> None:
         _check_steps(int(steps), {"sampling_steps": [sampling_steps], "compared_steps": compared_steps})
+        if compared_samples == 1:
+            raise InputError("model.compared_samples 1 was given, expected 0, or 2 or more")
         super().__init__(
             optimizer, GaussianDiffusion(_unet(channels), int(steps), prediction), lr_scheduler=lr_scheduler
         )
         self.sampling_steps, self.eta = int(sampling_steps), float(eta)
         self.compared_steps, self.compared_samples = sorted(map(int, compared_steps)), int(compared_samples)
         self.quality_samples = int(quality_samples)
-        self.bounds: list[Tensor] = []
 
     @classmethod
     def metrics(cls) -> tuple[str, ...]:
@@ -107,6 +109,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses images that are no grey levels, and too few of them."""
         sample_quality.check(self.quality_samples, data)
+        sample_distance.check(data)
         if data.binarization != "none":
             raise InputError(f"data.binarization {data.binarization} was given, expected none: grey levels are learnt")
 
@@ -122,15 +125,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """The error, and the bound, at steps and with noise that are the same in each epoch."""
-        x0 = _scaled(batch[0])
-        noise = [torch.randn(x0.shape, generator=self.noise).to(x0) for _ in range(2)]
-        places = torch.randperm(len(x0), generator=self.noise) + torch.rand(len(x0), generator=self.noise)
-        share = places.double().to(x0.device) / len(x0)  # one in each of as many equal parts of [0, 1)
-        errors = self.net.errors(x0, 1 + _whole(share, self.net.steps), noise[0])
-        nats = self.net.bound(x0, 2 + _whole(share, self.net.steps - 1), noise, self.residuals.to(x0))
-        bits = bits_per_dimension(nats, SIDE**2)
-        if stage == "test":
-            self.bounds.append(bits.cpu())
+        errors, bits = self.bound.measure(_scaled(batch[0]))
         return {**self.measure(errors, batch), "bits_per_dimension": bits.mean()}
 
     def on_validation_epoch_start(self) -> None:
@@ -141,17 +136,14 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         """Does so for the test."""
         super().on_test_start()
         self._prepare("test")
-        self.bounds.clear()
 
     @torch.no_grad()
     def _prepare(self, stage: str) -> None:
-        """The residuals of training images, by which the bound's variances are chosen, and the stage's noise."""
+        """Begins the stage's noise anew."""
         data: MNISTData = self.trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
         images = data.train[0][:_RESIDUAL_IMAGES].to(next(self.parameters()))
         self.eval()
-        noise = stream(self.seed, "residuals", images.device)
-        self.residuals = self.net.residuals(_scaled(images), _RESIDUAL_STEPS, noise)
-        self.noise = stream(self.seed, f"diffusion of {stage}")
+        self.bound = StratifiedBound(self.net, _scaled(images), self.seed, stage)
 
     # What can be done with it
 
@@ -183,9 +175,9 @@ class DigitDiffusion(GradientExercise[MNISTData]):
 
     def summary(self, data: MNISTData, history: History) -> dict[str, float]:
         """The bound's standard error, and the quality of samples."""
-        bits = torch.cat(self.bounds)
-        error = {"test/bits_per_dimension_error": float(bits.std()) / math.sqrt(len(bits))} if len(bits) > 1 else {}
-        return {**error, **self.findings(data).summary}
+        error = self.bound.error()
+        known = {} if error is None else {"test/bits_per_dimension_error": error}
+        return {**known, **self.findings(data).summary}
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
         """The parameters per layer; the quality of samples, and by the number of steps."""
@@ -210,7 +202,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
             tables["sampling_steps"], figures["sampling_steps"] = table, quality_by_steps(table)
         figures["fewer_steps"] = diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)
         images = data.test[0].to(next(self.parameters()))
-        figures["interpolation"] = latent_ways.between_images(self.encode, self.decode, images)
+        figures |= latent_ways.between_images(self.encode, self.decode, images)
         return Findings({**quality.summary, **self._seconds(images)}, tables, figures)
 
     @torch.no_grad()
@@ -218,7 +210,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         """Of the bounds of 1000 images by all steps, by the time that one step of some takes."""
         x0 = _scaled(images[:_AT_ONCE])
         step = torch.full((len(x0),), self.net.steps // 2, device=x0.device)
-        seconds = seconds_of(lambda: self.net.denoised(x0, step), x0.device)
+        _, seconds = timed(lambda: self.net.denoised(x0, step), x0.device)
         return {LIKELIHOOD_SECONDS: seconds * self.net.steps * PER / len(x0)}
 
     def _quality(self, data: MNISTData) -> Findings:
@@ -253,11 +245,6 @@ def _check_steps(steps: int, asked: dict[str, list[PositiveInt]]) -> None:
     for name, numbers in asked.items():
         if too_many := [number for number in numbers if number > steps]:
             raise InputError(f"model.{name} {too_many[0]} was given, expected {steps} at most, the steps of diffusion")
-
-
-def _whole(share: Tensor, number: int) -> Tensor:
-    """Shares in [0, 1) as whole numbers from 0, below some number."""
-    return (share * number).long().clamp(max=number - 1)
 
 
 def _scaled(images: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ from lit_anndl.plots.learning import curves
 from lit_anndl.quality import latent_prior, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, seconds_of
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
@@ -45,9 +45,9 @@ class DigitFlow(GradientExercise[MNISTData]):
     """The density of images of 256 grey levels, by an invertible map to normal latents.
 
     Metrics: `bits_per_dimension`, minus a bound on log₂ p of the 256 levels, per pixel, with the Jacobians of all that
-    is done to them; `nll`, the same in nats per image; `logit_log_likelihood`, log p of the logits in nats per image,
-    without these Jacobians, which compares with what others publish of the same α alone. Of the test: `quality/…` and
-    `latent/…`, see `latent_prior`, and `likelihood/seconds`, what the likelihoods of 1000 images take.
+    is done to them; `nll`, the same in nats per image; `logit_log_likelihood`, of log p of the logits of images with
+    uniform noise, without these Jacobians: it compares with what others publish of the same α alone. Of the test:
+    `quality/…` and `latent/…`, see `latent_prior`, and `likelihood/seconds`, what the likelihoods of 1000 images take.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -68,6 +68,7 @@ class DigitFlow(GradientExercise[MNISTData]):
 
     metric_names = ("bits_per_dimension", "nll", "logit_log_likelihood")
     is_loss_drawn = True
+    needs_single_precision = True
     net: NormalizingFlow
 
     def __init__(
@@ -177,14 +178,14 @@ class DigitFlow(GradientExercise[MNISTData]):
         like = next(self.parameters())
         prior = Prior(lambda z: self.decode(z.to(like)), deepcopy(self.net).double().dequantized, SIDE**2)
         ways = latent_ways.between_images(self.encode, self.decode, data.test[0].to(like))
-        others = Findings(self._seconds(data), figures={"interpolation": ways})
+        others = Findings(self._seconds(data), figures=ways)
         return prior.examine(data, self.quality_samples, self.device).joined(others)
 
     @torch.no_grad()
     def _seconds(self, data: MNISTData) -> dict[str, float]:
         """Of the likelihoods of 1000 test images."""
         images = data.test[0][:PER].to(next(self.parameters()))
-        seconds = seconds_of(lambda: self.net(images, stream(self.seed, "timed", images.device)), images.device)
+        _, seconds = timed(lambda: self.net(images, stream(self.seed, "timed", images.device)), images.device)
         return {LIKELIHOOD_SECONDS: seconds * PER / len(images)}
 
 

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative.latent_snapshots import Decoder
 from lit_anndl.nets.adversarial_game import ACCURACIES
 from lit_anndl.nets.latent_interpolation import Path, interpolate
 from lit_anndl.plots.images import sample_grid
 from lit_anndl.plots.interpolation import interpolation
 from lit_anndl.plots.learning import curves
+from lit_anndl.quality.latent_prior import Decoder
 from lit_anndl.runtime.records import History, Table
 
 _WAYS = 6

@@ -1,7 +1,6 @@
 """The log-likelihood of images under a latent variable model, each kind of target under a name of its own."""
 
 import math
-import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.nets.importance_bound import importance_bound
 from lit_anndl.nets.likelihoods import LikelihoodName
 from lit_anndl.nets.variational import VAE
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.terminal import announce
 
@@ -122,12 +121,11 @@ class BoundOnNLL:
         chosen = torch.randperm(len(images), generator=generator, device=images.device)[:number]
         self._announce(net, images[chosen[:_BATCH]], number)
         cheap = None if number == len(images) else -_bounds(net, images, _CHEAP_SAMPLES, generator)
-        begun = time.perf_counter()
-        best = -_bounds(net, images[chosen], self.samples, generator).cpu()  # waits for the device
-        seconds = (time.perf_counter() - begun) * PER / number
+        best, seconds = timed(lambda: -_bounds(net, images[chosen], self.samples, generator), images.device)
+        seconds *= PER / number
         if cheap is None:
             return Bound(float(best.mean()), 0.0, seconds)
-        differences = best - cheap[chosen].cpu()
+        differences = best - cheap[chosen]
         unseen = 1 - number / len(images)
         error = float(differences.std()) * math.sqrt(unseen / number)
         return Bound(float(cheap.mean() + differences.mean()), error, seconds)
@@ -135,9 +133,9 @@ class BoundOnNLL:
     def _announce(self, net: VAE, images: Tensor, number: int) -> None:
         """Says how long it will take, by a hundredth of the samples of a few images."""
         few = max(1, self.samples // 100)
-        begun = time.perf_counter()
-        importance_bound(net, images, few, torch.Generator(images.device))
-        seconds = (time.perf_counter() - begun) * self.samples / few * number / len(images)
+        generator = torch.Generator(images.device)
+        _, seconds = timed(lambda: importance_bound(net, images, few, generator), images.device)
+        seconds *= self.samples / few * number / len(images)
         announce(f"bound on -log p(x): {self.samples} samples for each of {number} test images, {seconds:.0f} s")
 
 

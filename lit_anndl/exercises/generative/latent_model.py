@@ -10,7 +10,7 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.latent_snapshots import LatentSnapshots
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise
-from lit_anndl.quality import sample_quality
+from lit_anndl.quality import sample_distance, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Decoder, Prior
 from lit_anndl.quality.sample_distance import SampleDistance
@@ -73,8 +73,7 @@ class LatentModel(Exercise[MNISTData]):
             raise InputError(
                 f"data.batch_size {data.batch_size} was given, expected {images} at most, the training images"
             )
-        if data.has_validation and len(data.validation[0]) < 2:
-            raise InputError("data.validation_fraction leaves one image, expected 0, or two images or more")
+        sample_distance.check(data)
 
     def on_fit_start(self) -> None:
         """Prepares the distance that is measured in validation."""

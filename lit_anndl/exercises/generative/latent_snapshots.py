@@ -1,6 +1,6 @@
 """Images of one fixed set of latents, over training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,9 +9,8 @@ from torch import Tensor
 
 from lit_anndl.data.streams import stream
 from lit_anndl.plots.images import image_rows
+from lit_anndl.quality.latent_prior import Decoder
 
-Decoder = Callable[[Tensor], Tensor]
-"""Latents (n, latent) ↦ images in [0, 1] (n, 1, 28, 28)."""
 _COLUMNS = 12
 _ROWS = 10
 

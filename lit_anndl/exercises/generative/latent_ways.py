@@ -13,16 +13,22 @@ _WAYS, _POINTS = 6, 9
 
 
 @torch.no_grad()
-def between_images(encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor], Tensor], images: Tensor) -> Figure:
-    """Great circles between the latents of the first images, decoded.
+def between_images(
+    encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor], Tensor], images: Tensor
+) -> dict[str, Figure]:
+    """The figure `interpolation`, great circles between the latents of the first images, decoded; none of one image.
 
     Args:
         encode: images (B, 1, height, width) ↦ latents (B, latent), which are normal.
         decode: back.
         images: (n, 1, height, width), of the model's type and on its device.
     """
-    latents = encode(images[: 2 * min(_WAYS, len(images) // 2)])
+    number = min(_WAYS, len(images) // 2)
+    if not number:
+        return {}
+    latents = encode(images[: 2 * number])
     weights = torch.linspace(0, 1, _POINTS)
     ways = interpolate(latents[::2], latents[1::2], weights, "spherical")
     decoded = decode(ways.flatten(0, 1)).float().unflatten(0, ways.shape[:2]).squeeze(2)
-    return interpolation(decoded.cpu().numpy(), weights.tolist(), "great circles between the latents of test images")
+    title = "great circles between the latents of test images"
+    return {"interpolation": interpolation(decoded.cpu().numpy(), weights.tolist(), title)}

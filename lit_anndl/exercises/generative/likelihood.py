@@ -1,6 +1,5 @@
 """The log-likelihood that a Boltzmann machine gives to binary images, with what is uncertain of it."""
 
-import time
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +17,7 @@ from lit_anndl.nets.annealed_importance_sampling import (
 )
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS
+from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.memory_limits import available_bytes
 from lit_anndl.runtime.terminal import announce
@@ -78,12 +77,16 @@ class Likelihood:
             return exact
         bias = base_rates(samples)
         self._announce(rbm, bias)
-        begun = time.perf_counter()
+        (up, down), seconds = timed(lambda: self._both_ways(rbm, bias, samples, generator), bias.device)
+        return {**self._metrics(unnormalised, up, down), **exact, LIKELIHOOD_SECONDS: seconds}
+
+    def _both_ways(
+        self, rbm: RBM, bias: Tensor, samples: Tensor, generator: torch.Generator
+    ) -> tuple[Estimate, Estimate]:
+        """log Z by chains that go up from the base, and by others that come down from what becomes of samples."""
         up = annealed(rbm, bias, self._betas(), self.chains, generator)
         start = samples[torch.arange(self.chains, device=samples.device) % len(samples)]
-        down = annealed_back(rbm, bias, self._betas(), run_chains(rbm, start, _BURN_IN, generator), generator)
-        metrics = self._metrics(unnormalised, up, down)
-        return {**metrics, **exact, LIKELIHOOD_SECONDS: time.perf_counter() - begun}
+        return up, annealed_back(rbm, bias, self._betas(), run_chains(rbm, start, _BURN_IN, generator), generator)
 
     def _exact(self, rbm: RBM, unnormalised: float) -> dict[str, float]:
         """What is known exactly of a small machine."""
@@ -112,10 +115,9 @@ class Likelihood:
 
     def _announce(self, rbm: RBM, bias: Tensor) -> None:
         """Says how long it will take, by the first temperatures."""
-        begun = time.perf_counter()
-        annealed(rbm, bias, torch.linspace(0, 1, _TIMED + 1), self.chains, torch.Generator(bias.device))
-        each = (time.perf_counter() - begun) / _TIMED
-        seconds = each * (2 * self.temperatures + _BURN_IN)
+        betas, generator = torch.linspace(0, 1, _TIMED + 1), torch.Generator(bias.device)
+        _, seconds = timed(lambda: annealed(rbm, bias, betas, self.chains, generator), bias.device)
+        seconds *= (2 * self.temperatures + _BURN_IN) / _TIMED
         announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.streams import random_state
+from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import chain_findings, gibbs_chains, inpainting_results, likelihood
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
@@ -21,7 +21,6 @@ from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*likelihood.summaries(), *gibbs_chains.SUMMARIES)
-_PARTS = 3
 _FILTERS = 100
 
 
@@ -50,9 +49,9 @@ class Examination:
 def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
     """Whatever is wanted to be known, on the machine's device; each part draws from a stream of the data's seed."""
     device = rbm.weight.device
-    likelihoods, sampling, filling = (
-        torch.Generator(device).manual_seed(random_state(data.seed, part)) for part in range(_PARTS)
-    )
+    likelihoods = stream(data.seed, "chains of the likelihood", device)
+    sampling = stream(data.seed, "sampled chains", device)
+    filling = stream(data.seed, "filled-in rows", device)
     train, test = (likelihood.binary_images(data, name).to(rbm.weight) for name in ("train", "test"))
     classifier, digest = digit_classifier()
     unnormalised = -float(rbm.free_energy(test).double().mean())

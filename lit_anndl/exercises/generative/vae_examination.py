@@ -96,7 +96,7 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
     if not wanted.quality_samples:
         drawn = sample(net, _SHOWN**2, stream(data.seed, "samples", like.device))
         figures["samples"] = sample_grid(drawn.cpu(), "E[x | z] of codes from the prior")
-    divergence = 0.5 * torch.cat([p.mean.square() + p.log_variance.exp() - 1 - p.log_variance for p in posteriors])
+    divergence = torch.cat([posterior.kl_by_unit() for posterior in posteriors])
     units: Table = {
         "unit": list(range(net.latent)),
         "variance of the mean": activity.tolist(),

@@ -70,6 +70,9 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(fit, command):
         (("--model.steps", "1"), "model.steps 1 was given, expected 2 or more"),
         (("--model.channels", "[12]"), "model.channels [12] were given, expected multiples of 8"),
         (("--model.channels", "[8,8,8,8]"), "model.channels [8, 8, 8, 8] was given, expected one to three"),
+        (("--model.compared_samples", "1"), "model.compared_samples 1 was given, expected 0, or 2 or more"),
+        (("--data.train_size", "10"), "data.validation_fraction leaves one image, expected 0, or two images or more"),
+        (("--trainer.precision", "bf16-true"), "trainer.precision bf16-true was given, expected 32-true, 64-true or"),
         (("--data.binarization", "threshold"), "data.binarization threshold was given, expected none"),
     ],
 )

@@ -55,6 +55,12 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(fit, command):
         assert whole.data.metrics[metric] == again.data.metrics[metric]
 
 
+def test_between_one_image_and_none_there_is_no_way(fit, client):
+    run = fit("--data.test_size", "1", "--model.quality_samples", "0", "--trainer.max_epochs", "1")
+    figures = artifacts(client, run.info.run_id, "figures")
+    assert "figures/likely_images.png" in figures and "figures/interpolation.png" not in figures
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -63,6 +69,7 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(fit, command):
         (("--model.scales", "3"), "model.scales 3 was given, but 28 x 28 pixels are halved twice at most"),
         (("--model.alpha", "0.5"), "model.alpha 0.5 was given, expected 1e-07 or more, and less than 0.5"),
         (("--data.binarization", "dynamic"), "data.binarization dynamic was given, expected none"),
+        (("--trainer.precision", "16-true"), "trainer.precision 16-true was given, expected 32-true, 64-true or"),
         (("--model.steps", "0"), "model.steps"),
     ],
 )
