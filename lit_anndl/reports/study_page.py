@@ -152,7 +152,8 @@ class StudyPage:
         if not self.measurements:
             return "not yet run"
         known = {name: sorted({getattr(each, name) for each in self.measurements}) for name in _PROVENANCE}
-        took = f"{len(self.measurements)} runs, {in_words(self.seconds)} of fit"
+        runs = "1 run" if len(self.measurements) == 1 else f"{len(self.measurements)} runs"
+        took = f"{runs}, {in_words(self.seconds)} of fit"
         return "; ".join([took, *(", ".join(known[name]) for name in _PROVENANCE)])
 
     @property
