@@ -52,7 +52,7 @@ def _report(asked: Namespace) -> int:
         updated = library.update(store, asked.names)
         library.write_pages()
         print(f"measured anew: {', '.join(updated) or 'none'}")
-    return _write(library, store, asked.names, asked.output or run_store() / "report" / "+".join(asked.names))
+    return _write(library, store, asked.names, asked.output)
 
 
 def _refuse_useless_words(asked: Namespace, runs: Sequence[str]) -> None:
@@ -82,8 +82,8 @@ def _place(library: "Library", runs: Sequence[str]) -> int:
     return DONE
 
 
-def _write(library: "Library", store: "TrackingStore", studies: Sequence[str], folder: Path) -> int:
-    """Writes index.html and report.md into a folder, and prints how the published numbers stand.
+def _write(library: "Library", store: "TrackingStore", studies: Sequence[str], output: Path | None) -> int:
+    """Writes index.html and report.md into a folder, one of the run store's unless one is given; prints a summary.
 
     Raises:
         InputError: the folder cannot be written.
@@ -94,6 +94,7 @@ def _write(library: "Library", store: "TrackingStore", studies: Sequence[str], f
     from lit_anndl.runtime.files import write_atomically
 
     pages = [with_own(page, store) for page in library.pages(studies)]
+    folder = output or run_store() / "report" / "+".join(page.name for page in pages if studies)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "index.html", html(pages).encode())

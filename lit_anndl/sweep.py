@@ -60,14 +60,18 @@ def _sweep(studies: Sequence[str], options: Sequence[str]) -> None:
     """Begins studies, or goes on with them."""
     from lit_anndl.studies.asked import definition_of
 
-    definitions = [definition_of(study, options) for study in studies]
-    if len(definitions) == 1:
+    if len(studies) == 1:
         from lit_anndl.studies.conduct import conduct
 
-        conduct(*definitions)
+        conduct(definition_of(studies[0], options))
     else:
         from lit_anndl.reports.several import conduct_all
+        from lit_anndl.runtime.errors import naming
 
+        definitions = []
+        for study in studies:
+            with naming(study):
+                definitions.append(definition_of(study, options))
         conduct_all(definitions)
 
 

@@ -35,8 +35,8 @@ def _words(argv: Sequence[str]) -> Namespace:
 
 def _port(word: str) -> int:
     """The number of a port."""
-    if not word.isdecimal() or int(word) > _LAST_PORT:
-        raise ArgumentTypeError(f"{word} was given, expected a whole number from 0 to {_LAST_PORT}")
+    if not word.isdecimal() or not 0 < int(word) <= _LAST_PORT:
+        raise ArgumentTypeError(f"{word} was given, expected a whole number from 1 to {_LAST_PORT}")
     return int(word)
 
 

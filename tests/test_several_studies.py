@@ -70,6 +70,17 @@ def test_a_study_that_fails_does_not_keep_the_others(course, folder):
     code, out, err = course()
     assert code == 1 and "study second: 2 of 2 trials complete" in out
     assert err.splitlines() == ["sweep: no trial is complete", "sweep: studies that were not completed: first"]
+    code, out, again = course()  # the row is tried once more
+    assert (code, out[0], again) == (1, "2 studies: 1 complete, 1 to go, about 0 s by what was measured before", err)
+
+
+def test_a_study_that_has_become_another_is_not_passed_over(course, folder):
+    assert course()[0] == 0
+    rows = {"narrow": {"model.hidden": 4}, "wide": {"model.hidden": 5}}
+    (folder / "first.yaml").write_text(yaml.safe_dump({**ROWS, "rows": rows}))
+    code, out, err = course()
+    assert code == 1 and out[0].startswith("2 studies: 1 complete, 1 to go")
+    assert err.splitlines()[0].startswith("sweep: study first was begun with another rows.narrow")
 
 
 @pytest.mark.parametrize(

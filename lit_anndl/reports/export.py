@@ -31,11 +31,17 @@ def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
             settings=result.tags.get("settings", ""),
             metrics={name: value for name, value in result.metrics.items() if math.isfinite(value)},
             seconds=result.metrics.get("seconds/fit", math.nan),
-            commit=result.tags.get("git_commit", "unknown").replace("+changes", "+")[:11],
+            commit=_commit(result.tags),
             date=result.began,
             processor=_processor(result.tags),
             versions=f"Python {result.tags.get('python', '?')}, torch {result.tags.get('version.torch', '?')}",
         )
+
+
+def _commit(tags: Mapping[str, str]) -> str:
+    """The beginning of a run's commit, with a + where files were changed since."""
+    commit, changed, _ = tags.get("git_commit", "unknown").partition("+")
+    return commit[:11] + changed
 
 
 def _processor(tags: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from lit_anndl.reports.measurements import Measurement, in_order
 from lit_anndl.reports.overview import overview
 from lit_anndl.reports.rendering import markdown
 from lit_anndl.reports.study_page import StudyPage
-from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.errors import InputError, naming
 from lit_anndl.runtime.files import write_atomically
 from lit_anndl.runtime.paths import project
 from lit_anndl.studies.definition import Definition
@@ -55,17 +55,19 @@ class Library:
         Raises:
             InputError: there is none; it, or its measurements, are not valid.
         """
-        name = Path(study).stem if study.endswith((".yaml", ".yml")) else study
+        name = study
+        if study.endswith((".yaml", ".yml")):
+            name = Path(study).stem
+            if Path(study).resolve().parent != self.folder.resolve():
+                raise InputError(f"{study} was given, expected a study of {self.folder}")
         if name not in self.names:
             raise InputError(f"there is no study {name} in {self.folder}{suggestion(name, self.names)}")
         file = self.folder / f"{name}.yaml"
-        definition = read_definition(file)
-        try:
+        with naming(str(file)):
+            definition = read_definition(file)
             if definition.name != name:
                 raise InputError(f"name: {definition.name} was given, expected that of the file")
             check_documentation(definition)
-        except InputError as error:
-            raise InputError(f"{file}: {error}") from error
         return StudyPage(definition, self.kept(definition))
 
     def pages(self, studies: Sequence[str] = ()) -> list[StudyPage]:
@@ -88,7 +90,7 @@ class Library:
             (row, seed, digest)
             for row, digest in settings_digests(definition).items()
             for seed in definition.seeds
-            if (row, seed) not in known
+            if definition.rows and (row, seed) not in known  # what a search finds depends on how it searched
         ]
         shared = [
             replace(self._by_settings[digest, seed], row=row)

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from optuna.trial import TrialState
+
 from lit_anndl.reports.measurements import Measurement, group, seconds_of
 from lit_anndl.reports.study_page import in_words
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.studies.database import StudyDatabase
+from lit_anndl.studies.database import StudyDatabase, retry
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.results import done_runs, is_up_to_date
-from lit_anndl.studies.study import OpenStudy, load
+from lit_anndl.studies.study import OpenStudy, load, refuse_another
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Remaining:
 def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
     """What is left of a study, by the seconds that its runs took when they were measured."""
     opened = _find(definition)
-    if opened and is_up_to_date(opened):
+    if opened and retry(lambda: _is_complete(opened)):
         return Remaining(0, 0.0, complete=True)
     measured, done = group(kept), done_runs(opened) if opened else {}
     if definition.budget is None:
@@ -53,11 +55,19 @@ def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
 
 
 def _find(definition: Definition) -> OpenStudy | None:
-    """The study as it is kept, with this definition; None where it has not been begun."""
+    """The study as it is kept, with this definition; None where it has not been begun, or is another study."""
     try:
-        return replace(load(definition.name, StudyDatabase(definition.storage)), definition=definition)
+        kept = load(definition.name, StudyDatabase(definition.storage))
+        refuse_another(kept, definition)
     except InputError:
         return None
+    return replace(kept, definition=definition)
+
+
+def _is_complete(opened: OpenStudy) -> bool:
+    """Whether nothing is left; rows that have failed are tried once more."""
+    failed = opened.definition.rows and any(trial.state is TrialState.FAIL for trial in opened.trials())
+    return not failed and is_up_to_date(opened)
 
 
 def outlook(left: Mapping[str, Remaining]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lit_anndl.reports.library import kept_measurements
 from lit_anndl.reports.remaining import outlook, remaining
 from lit_anndl.runtime.command import complain
-from lit_anndl.runtime.errors import InputError, RunFailure
+from lit_anndl.runtime.errors import InputError, RunFailure, naming
 from lit_anndl.runtime.terminal import announce
 from lit_anndl.studies.conduct import conduct
 from lit_anndl.studies.definition import Definition
@@ -26,7 +26,8 @@ def conduct_all(definitions: Sequence[Definition]) -> None:
     left = {definition.name: remaining(definition, kept[definition.name]) for definition in definitions}
     for definition in definitions:
         if not left[definition.name].complete:
-            check_settings(definition)
+            with naming(definition.name):
+                check_settings(definition)
     print(outlook(left), flush=True)
     failed = []
     for number, definition in enumerate(definitions, start=1):

@@ -65,8 +65,9 @@ class StudyPage:
 
     @property
     def measurements(self) -> Sequence[Measurement]:
-        """What verdicts are about: the committed ones, or those of the store where there are none."""
-        return self.committed or self.own
+        """What verdicts are about: the committed ones, and those of the store of rows of which there are none."""
+        rows = group(self.committed)
+        return [*self.committed, *(each for each in self.own if each.row not in rows)]
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
@@ -126,13 +127,17 @@ class StudyPage:
                     row,
                     metric,
                     {each.source: f"{each.published:g}" for each in compared},
-                    shown(values, len(committed.get(row, []))),
-                    "" if shown(ours, 0) == shown(values, 0) else shown(ours, len(own.get(row, []))),
+                    self._shown(values, committed.get(row, [])),
+                    "" if shown(ours, 0) == shown(values, 0) else self._shown(ours, own.get(row, [])),
                     median(values or ours) if values or ours else None,
                     _said(compared, len(self.definition.sources)),
                     min((each.verdict for each in compared), key=_WORST_FIRST.index, default=None),
                     _seconds(committed.get(row) or own.get(row, [])),
                 )
+
+    def _shown(self, values: Sequence[float], measured: Sequence[Measurement]) -> str:
+        """Median and range, and of how many runs, where some have no number or are not done."""
+        return shown(values, max(len(measured), len(self.definition.seeds)))
 
     @property
     def notes(self) -> list[str]:

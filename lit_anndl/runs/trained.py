@@ -14,7 +14,7 @@ from lit_anndl.runs.compose import assemble
 from lit_anndl.runs.refusals import refusing
 from lit_anndl.runs.resume import recorded_run
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.tracking.artifacts import last_checkpoint
+from lit_anndl.tracking.artifacts import LAST_CHECKPOINT, fetched
 from lit_anndl.tracking.store import TrackingStore
 
 
@@ -37,10 +37,10 @@ def load(run_id: str) -> Exercise[Any]:
     with refusing(), torch.random.fork_rng():
         configuration = parse(exercise, [], record)
         module: Exercise[Any] = assemble(configuration).model
-    path = last_checkpoint(store, run)
-    if path is None:
-        raise InputError(f"run {run_id} has no checkpoint yet")
-    content = read_checkpoint(path, exercise, module)
+    with fetched(store, run_id, LAST_CHECKPOINT) as path:
+        if path is None:
+            raise InputError(f"the checkpoint of run {run_id} is not there {'any more' if run.data.metrics else 'yet'}")
+        content = read_checkpoint(path, exercise, module)
     module.load_state_dict(_tested_weights(content), assign=True)  # in the precision that they were trained in
     return module.eval().requires_grad_(False)
 

@@ -1,5 +1,8 @@
 """How commands end other than well. Each message is one line; commands print it without a traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """The user's input is wrong: says what was given and what was expected.
@@ -34,6 +37,19 @@ class Stopped(BaseException):
     """A run is to end before its time; no failure, so no Exception. The run is KILLED."""
 
     run_id: str | None = None
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Within it, wrong input is said to be of something, such as one file of several."""
+    try:
+        yield
+    except Unreachable:
+        raise
+    except InputError as error:
+        if what in str(error):
+            raise
+        raise InputError(f"{what}: {error}") from error
 
 
 def first_line(error: BaseException) -> str:

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from lit_anndl.runtime.errors import Stopped
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Ctrl-C, and what clusters send before they take the machine away."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Ctrl-C, a terminal that is closed, and what clusters send before they take the machine away."""
 GRACE_SECONDS = 10.0
 """How long training may go on to a good place to stop; clusters kill half a minute after SIGTERM."""
 
@@ -74,10 +74,11 @@ def raise_undisturbed(interruption: Interruption) -> NoReturn:
 
 @contextmanager
 def handlers(wanted: Mapping[int, Any]) -> Iterator[dict[int, Any]]:
-    """Signal handlers for a while; yields those that are put back."""
+    """Signal handlers for a while; yields those that are put back. `nohup` keeps its word: what it ignores stays so."""
     if not is_main_thread():
         wanted = {}
-    before = {signum: signal.signal(signum, handler) for signum, handler in wanted.items()}
+    kept = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else []
+    before = {signum: signal.signal(signum, handler) for signum, handler in wanted.items() if signum not in kept}
     try:
         yield before
     finally:

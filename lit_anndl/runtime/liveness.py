@@ -12,7 +12,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _LONGEST_PID = 9
 STALE_SECONDS = 120.0
-"""A process of another machine whose last heartbeat is older has died."""
+"""A process that is known by its heartbeats alone has died if the last one is older."""
 
 
 def process_tags() -> dict[str, str]:
@@ -21,12 +21,17 @@ def process_tags() -> dict[str, str]:
 
 
 def has_died(tags: Mapping[str, str]) -> bool:
-    """Whether the process that tagged a run is gone; what is not tagged by this project is left alone."""
+    """Whether the process that tagged a run is gone; what is not tagged by this project is left alone.
+
+    Of a process of another machine, or one of which it is not told when it started, the last heartbeat decides.
+    """
     pid = tags.get("process", "").partition("@")[0]
     if not {"host", "process", "heartbeat"} <= tags.keys() or not pid.isdecimal() or len(pid) > _LONGEST_PID:
         return False
     if tags["host"] == host():
-        return tags["process"] != process(int(pid))
+        now = process(int(pid))
+        if now in ("", tags["process"]) or not (now.endswith("@") or tags["process"].endswith("@")):
+            return now != tags["process"]
     try:
         return time.time() - float(tags["heartbeat"]) > STALE_SECONDS
     except ValueError:
@@ -56,16 +61,22 @@ def host() -> str:
 
 
 def process(pid: int) -> str:
-    """A process of this machine as PID@START, where the system tells when it started; empty if there is none."""
+    """A process of this machine as PID@START, or PID@ where its start is not told; empty if there is none."""
     try:
-        os.kill(pid, 0)
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        return f"{pid}@"
-    except FileNotFoundError:  # it has just ended, or this system has no /proc
-        return "" if Path("/proc/self").exists() else f"{pid}@"
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # no /proc, or others' processes are hidden there
+        return f"{pid}@" if _exists(pid) else ""
     if fields[0] == "Z":  # ended, and its parent has not asked how
         return ""
     return f"{pid}@{fields[19]}"
+
+
+def _exists(pid: int) -> bool:
+    """Whether a process could be sent a signal, if it were ours."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -71,9 +71,10 @@ def _stand(definition: Definition, trials: list[FrozenTrial]) -> dict[str, Any]:
 
 
 def _is_complete(definition: Definition, trials: list[FrozenTrial]) -> bool:
-    """Whether all trials have been begun, and have ended."""
+    """Whether all rows or trials have been begun, and have ended."""
+    begun = {trial.user_attrs.get("row") for trial in trials}
     ended = all(trial.state.is_finished() and not lacks_seeds(trial, definition) for trial in trials)
-    return ended and len(trials) >= (definition.budget or 0)
+    return ended and begun.issuperset(definition.rows) and len(trials) >= (definition.budget or 0)
 
 
 def _record(opened: OpenStudy, trials: list[FrozenTrial]) -> bool:

@@ -12,7 +12,9 @@ from lit_anndl.studies.definition import EXERCISE, Definition
 
 
 def settings_digests(definition: Definition) -> dict[str, str]:
-    """Eight hexadecimal digits of the settings of each row, or of a search: preset, overrides and the row's own.
+    """Eight hexadecimal digits of the settings of each row: preset, overrides and the row's own; or of a search.
+
+    Those of a search are of the preset, overrides, the space, and what is sought in it: the metric and its direction.
 
     Where the preset has changed since something was measured, it was measured with other settings, unless the row or
     the study's overrides set what has changed.
@@ -24,10 +26,13 @@ def settings_digests(definition: Definition) -> dict[str, str]:
 def _digest(definition: Definition, row: str, presets: Mapping[str, ConfigDict]) -> str:
     own = definition.table.get(row, {})
     exercise = definition.exercise_of(own)
-    overrides = [nest(key, value) for key, value in {**definition.fixed, **own}.items() if key != EXERCISE]
+    given = sorted({**definition.fixed, **own}.items())  # a class before its arguments, wherever a file has them
+    overrides = [nest(key, value) for key, value in given if key != EXERCISE]
     settings = named_settings(reduce(merge, overrides, presets[exercise]))
     settings.pop("seed_everything", None)  # each run of a study has its own
-    return f"{crc32(repr([exercise, sorted(settings.items()), sorted(definition.space.items())]).encode()):08x}"
+    sought = [definition.metric, definition.direction] if definition.space else []
+    told = [exercise, sorted(settings.items()), sorted(definition.space.items()), *sought]
+    return f"{crc32(repr(told).encode()):08x}"
 
 
 def refuse_other_settings(before: Mapping[str, str], now: Mapping[str, str], name: str) -> None:

@@ -131,8 +131,7 @@ def _begin_in(connection: RDBStorage, definition: Definition, storage: StudyData
         )
         if "definition" in study.user_attrs:
             before = _kept_definition(study, storage)
-            refuse_changes(yaml.safe_load(before.text), yaml.safe_load(definition.text), definition.name)
-            refuse_other_settings(study.user_attrs.get("settings", {}), settings_digests(definition), definition.name)
+            refuse_another(OpenStudy(storage, study, before), definition)
             definition = longer_of(replace(before, trials=study.user_attrs["trials"]), definition)
         opened = OpenStudy(storage, study, definition)
         opened.lay_out()
@@ -191,6 +190,12 @@ def _kept_definition(study: Study, storage: StudyDatabase) -> Definition:
         reason = " ".join(str(error).split())
         raise InputError(f"study {study.study_name} in {storage.shown} has a broken definition: {reason}") from error
     return definition
+
+
+def refuse_another(opened: OpenStudy, now: Definition) -> None:
+    """Raises InputError where a definition is not of the study as it was begun, or its presets have changed."""
+    refuse_changes(yaml.safe_load(opened.definition.text), yaml.safe_load(now.text), now.name)
+    refuse_other_settings(opened.study.user_attrs.get("settings", {}), settings_digests(now), now.name)
 
 
 def refuse_changes(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:

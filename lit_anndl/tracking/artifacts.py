@@ -11,6 +11,7 @@ from mlflow.entities import Run
 
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.liveness import process_tags
+from lit_anndl.tracking.ownership import taken_over
 from lit_anndl.tracking.store import TrackingStore
 
 CONFIGURATION, LAST_CHECKPOINT = "config.yaml", "checkpoints/last.ckpt"
@@ -27,7 +28,7 @@ def fetch(store: TrackingStore, run: Run, name: str, folder: str) -> Path | None
     Raises:
         Unreachable: the store is away.
     """
-    if (path := artifact_folder(store, run) / name).exists():
+    if (path := artifact_folder(store, run) / name).exists() and not _is_outdated(store, run):
         return path
     with store.translate_errors():
         if all(item.path != name for item in store.client.list_artifacts(run.info.run_id, name.rpartition("/")[0])):
@@ -76,6 +77,11 @@ def _fetch_checkpoints(store: TrackingStore, run: Run) -> None:
             found = Path(store.client.download_artifacts(run.info.run_id, "checkpoints", folder))
             outbox.artifacts.mkdir(exist_ok=True)
             found.rename(outbox.artifacts / "checkpoints")
+
+
+def _is_outdated(store: TrackingStore, run: Run) -> bool:
+    """Whether what waits here for a store elsewhere is of an earlier process than the run's latest."""
+    return not _local_artifacts(run) and taken_over(run.data.tags, store.outbox(run.info.run_id).metadata())
 
 
 def _local_artifacts(run: Run) -> Path | None:

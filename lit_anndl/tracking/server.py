@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.files import write_atomically
-from lit_anndl.runtime.liveness import has_died, process_tags
+from lit_anndl.runtime.liveness import end_with_parent, has_died, process_tags
 from lit_anndl.runtime.terminal import announce
 from lit_anndl.tracking.store import TrackingStore
 
@@ -62,7 +62,7 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address, **WITHOUT_JOBS}
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said,
-                                   start_new_session=True)  # fmt: skip
+                                   start_new_session=True, preexec_fn=_end_with_this_process)  # fmt: skip
         try:
             if not _wait_for(_address(host, port), lambda: process.poll() is None):
                 said.seek(0)
@@ -73,6 +73,11 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
             yield _address(host, port), process
         finally:
             _end(process)
+
+
+def _end_with_this_process() -> None:
+    """Has the server end when whoever started it is killed."""
+    end_with_parent(signal.SIGTERM)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

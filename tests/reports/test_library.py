@@ -10,6 +10,7 @@ from lit_anndl.reports import library
 from lit_anndl.reports.library import Library, kept_measurements
 from lit_anndl.reports.measured_files import read_measurements, write_measurements
 from lit_anndl.reports.measurements import Measurement
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.settings_digest import settings_digests
 
@@ -41,8 +42,24 @@ def test_a_row_is_measured_where_another_study_has_its_settings(studies: dict[st
     write_measurements(Library().measured("long"), [own])
     grid, long = Library().pages()
     assert grid.committed == wide
+    assert [line.measured for line in grid.lines] == ["", "0.5 (0.25–0.75)"]
     assert long.committed == [own, replace(wide[1], row="as it is")]  # its own first, and of no other seed than its two
+    assert [line.measured for line in long.lines] == ["", "0.3125 (0.125–0.5)"]
     assert kept_measurements([long.definition]) == {"long": long.committed}
+
+
+def test_what_is_not_done_is_missed(studies: dict[str, Definition]) -> None:
+    write_measurements(Library().measured("grid"), [measured(studies["grid"], "wide", 0, 0.25)])
+    page = replace(Library().page("grid"), own=[measured(studies["grid"], "narrow", seed, 0.5) for seed in (0, 1)])
+    assert [(line.measured, line.own) for line in page.lines] == [("", "0.5"), ("0.25, 1 of 2 runs", "")]
+    assert [each.row for each in page.measurements] == ["wide", "narrow", "narrow"]
+
+
+@pytest.mark.parametrize("file", ["elsewhere/grid.yaml", "grid.yaml"])
+def test_a_file_of_another_folder_is_none_of_its_studies(file: str, studies: dict[str, Definition]) -> None:
+    with pytest.raises(InputError, match=f"{file} was given, expected a study of"):
+        Library().page(file)
+    assert Library().page(str(Library().folder / "grid.yaml")).name == "grid"
 
 
 def test_what_another_study_has_measured_stays_its_own(

@@ -69,7 +69,7 @@ def test_a_command_without_output_ends_as_with_it():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["ui", "--port", "abc"], "--port: abc was given, expected a whole number from 0 to 65535"),
+        (["ui", "--port", "abc"], "--port: abc was given, expected a whole number from 1 to 65535"),
         (["ui", "--port", "65536"], "--port: 65536 was given, expected"),
         (["ui", "--port"], "--port: expected one argument"),
         (["ui", "--prot", "3"], "--prot: not expected here; did you mean --port?"),

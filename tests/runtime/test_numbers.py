@@ -14,6 +14,7 @@ from lit_anndl.runtime.numbers import significant
         (2.0, 6, "2"),
         (-94.086, 4, "-94.09"),
         (1.5e9, 4, "1.5e+09"),
+        (2926123.0, 7, "2926123"),
     ],
 )
 def test_digits_that_matter(value, digits, shown):

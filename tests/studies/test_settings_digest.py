@@ -55,6 +55,19 @@ def test_settings_of_a_changed_preset_are_others(change_preset):
     assert digest(rows={"row": {}}, overrides={"trainer": {"max_epochs": 3}}) == common
 
 
+def test_a_class_and_its_arguments_count_in_either_order():
+    optimizer, rate = {"model.generator_optimizer": "SGD"}, {"model.generator_optimizer.lr": 0.1}
+    assert digest(rows={"row": {**optimizer, **rate}}) == digest(rows={"row": {**rate, **optimizer}})
+    other = {"model.generator_optimizer.lr": 0.2}
+    assert digest(rows={"row": {**rate, **optimizer}}) != digest(rows={"row": {**other, **optimizer}})
+
+
+def test_what_a_search_is_for_counts():
+    search = {"space": {"model.dropout": [0.0, 0.5]}, "sampler": "grid"}
+    assert digest("best", **search) != digest("best", **search, direction="maximize")
+    assert digest(rows={"row": {}}) == digest(rows={"row": {}}, direction="maximize")
+
+
 REMARK = ("model:", "# a remark\nmodel:")
 SEED = ("seed_everything: 0", "seed_everything: 5")
 

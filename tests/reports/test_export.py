@@ -1,0 +1,17 @@
+"""What is told of a run beside its measurements."""
+
+import pytest
+
+from lit_anndl.reports.export import _commit
+
+
+@pytest.mark.parametrize(
+    ("tag", "told"),
+    [
+        ("cf9e286dd70a1b2c3d4e5f60718293a4b5c6d7e8", "cf9e286dd70"),
+        ("cf9e286dd70a1b2c3d4e5f60718293a4b5c6d7e8+changes", "cf9e286dd70+"),
+        (None, "unknown"),
+    ],
+)
+def test_of_which_commit_a_run_is(tag, told):
+    assert _commit({"git_commit": tag} if tag else {}) == told
