@@ -54,6 +54,7 @@ class Checkpoint(ModelCheckpoint):
         self._deferral = Deferral()
         self._written = time.monotonic()
         self._is_looked_at = False  # whether the weights as they are have been compared with the best
+        self._is_validated = False  # whether the epoch's weights have been
         self._random_states: list[dict[str, Any]] = []
 
     @property
@@ -93,6 +94,15 @@ class Checkpoint(ModelCheckpoint):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         self._deferral.start()
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The weights will have changed."""
+        self._is_validated = False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes that they have been validated."""
+        super().on_validation_end(trainer, pl_module)
+        self._is_validated = True
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at every n-th epoch; writes the others when it is time or a signal waits, which is raised then.
 
@@ -128,9 +138,11 @@ class Checkpoint(ModelCheckpoint):
         return str(Path(str(self.dirpath)) / Path(path).name) if path else path
 
     def _look(self, trainer: Trainer) -> None:
-        """Keeps the weights as the best, if they are."""
+        """Keeps the weights as the best, if they are; not where the metric is of earlier weights, or of other data."""
         self._is_looked_at = True
-        if self.monitor in trainer.callback_metrics:  # not before the first validation
+        is_measured = self._is_validated or not str(self.monitor).startswith("val/")
+        is_of_own = trainer.current_epoch >= trainer.datamodule.epochs_before  # type: ignore[attr-defined]
+        if is_measured and is_of_own and self.monitor in trainer.callback_metrics:
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:

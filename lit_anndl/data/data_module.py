@@ -19,6 +19,8 @@ class DataModule(LightningDataModule):
 
     validation: tuple[Any, ...] = ()
     """Examples that are held out for validation; empty if none are."""
+    epochs_before = 0
+    """Epochs on other examples, before those that the run is about; their metrics are not compared with later ones."""
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__()

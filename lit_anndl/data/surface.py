@@ -73,6 +73,7 @@ class SurfaceData(InMemoryData):
         self.noise = noise
         self.earlier_noise = earlier_noise
         self.epochs_of_earlier = epochs_of_earlier
+        self.epochs_before = epochs_of_earlier * len(earlier_noise)
         self.grid_size = grid_size
         self.validation_size = validation_size
 

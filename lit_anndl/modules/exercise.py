@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from matplotlib.figure import Figure
 from torch import Generator, Tensor, nn
 
@@ -174,11 +175,15 @@ class Exercise(Restorable, Generic[Data]):
         optimizer.step(*closure)
 
     def clip(self, optimizer: Any) -> None:
-        """Bounds the gradients of an optimizer's parameters, if a bound is set."""
+        """Bounds the gradients of an optimizer's parameters, if a bound is set.
+
+        As the bound takes account of the scale, so may gradients of half precision be bounded that a fused optimizer
+        has yet to scale back, which Lightning's own plugin refuses.
+        """
         if self.gradient_clipping:
             bound, kind = self.gradient_clipping
-            bound *= self.gradient_scale
-            self.clip_gradients(optimizer, gradient_clip_val=bound, gradient_clip_algorithm=kind)
+            plugin = self.trainer.precision_plugin
+            Precision.clip_gradients(plugin, optimizer, bound * self.gradient_scale, GradClipAlgorithmType(kind))
 
     @property
     def gradient_scale(self) -> float:

@@ -88,6 +88,7 @@ def build(configuration: Configuration) -> Namespace:
     objects.model.initialize(objects.data)
     _check_epochs(objects, configuration.epochs)
     _check_monitor(objects, configuration.keys_under("data.validation"))
+    _check_early_stopping(objects)
     _check_averaging(objects)
     return objects
 
@@ -114,8 +115,9 @@ def check_data(configuration: Configuration) -> bool:
 def _check_epochs(objects: Namespace, epochs: int | None) -> None:
     """Refuses training without an end where something depends on how many epochs there are; sets their number."""
     tie = objects.model.tied_to_epochs(objects.model.arguments)
-    if tie and epochs == -1:
-        raise InputError(f"trainer.max_epochs: {epochs} was given, expected a number of epochs, which {tie} needs")
+    if tie and epochs in (None, -1):
+        given = "null" if epochs is None else epochs
+        raise InputError(f"trainer.max_epochs: {given} was given, expected a number of epochs, which {tie} needs")
     planned = objects.model.planned_epochs(objects.model.arguments)
     if tie and planned and epochs and epochs > planned:
         raise InputError(f"trainer.max_epochs: {epochs} was given, expected {planned} at most, as {tie} says")
@@ -134,6 +136,15 @@ def _check_monitor(objects: Namespace, validation: Sequence[str]) -> None:
     if monitor.startswith("val/") and not objects.data.has_validation:
         how = f"hold some out with {' or '.join(validation)}" if validation else "there are none"
         raise InputError(f"checkpoint.monitor {monitor} needs validation data: {how}, or monitor train/…")
+
+
+def _check_early_stopping(objects: Namespace) -> None:
+    """Refuses to stop by metrics that are of other examples at first."""
+    if objects.early_stopping.wanted and objects.data.epochs_before:
+        raise InputError(
+            f"early_stopping.patience {objects.early_stopping.patience} was given, expected null: the first "
+            f"{objects.data.epochs_before} epochs are on other data"
+        )
 
 
 def _check_averaging(objects: Namespace) -> None:
@@ -181,11 +192,11 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
 
 
 def _check_precision(trainer: Trainer, model: Exercise[Any]) -> None:
-    """Refuses weights of half precision where likelihoods of them are asked for."""
+    """Refuses weights of half precision where they leave nothing of what is measured."""
     if model.needs_single_precision and isinstance(trainer.precision_plugin, HalfPrecision):
         raise InputError(
             f"trainer.precision {trainer.precision} was given, expected 32-true, 64-true or a mixed one: weights of "
-            "half precision are too coarse for likelihoods"
+            "half precision are too coarse for what is measured here"
         )
 
 

@@ -148,6 +148,23 @@ def test_without_optimizers_the_last_epoch_is_saved(every: int, tmp_path: Any) -
         assert saved["state_dict"]["mean"].item() == pytest.approx(EPOCHS * 7.5)
 
 
+class Validated(Mean):
+    """Validated at every fourth epoch, on a number that falls by the epoch."""
+
+    def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
+        return {"falling": -self.mean.clone()}
+
+
+def test_weights_that_were_not_validated_are_not_the_best(tmp_path: Any) -> None:
+    checkpoint = Checkpoint(monitor="val/falling", every_n_epochs=3)
+    checkpoint.dirpath = str(tmp_path)
+    data = Points(4, None, seed=0)
+    data.validation = (torch.arange(4.0)[:, None],)
+    options = {"callbacks": [checkpoint], "enable_checkpointing": True, "check_val_every_n_epoch": 4}
+    make_trainer(max_epochs=14, limit_val_batches=1.0, **options).fit(Validated(), datamodule=data)
+    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["epoch"] == 11  # of 3, 6, 9, 12 and 4, 8, 12
+
+
 class Seldom(Mean):
     """Measures a second thing at every other batch."""
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from torch.optim import LBFGS
+from torch.optim import LBFGS, SGD
 
 from lit_anndl.modules.gradient import GradientExercise
 from tests.support.regression import (
@@ -74,6 +74,17 @@ def test_only_a_precision_that_does_nothing_per_step_runs_bare(precision: str, b
     module = train(precision=precision, explicit=True)
     assert module.bypass_lightning is bare
     assert all(weight.isfinite().all() for weight in weights(module.net))
+
+
+@pytest.mark.parametrize("kind", ["norm", "value"])
+def test_gradients_of_mixed_precision_are_bounded_for_fused_optimizers(kind: str) -> None:
+    clipping = {"gradient_clipping": (1e-3, kind)}
+    module = train(partial(SGD, lr=1.0, fused=True), precision="bf16-mixed", **clipping)
+    moved = torch.cat(
+        [(new - old).flatten() for new, old in zip(weights(module.net), weights(make_net()), strict=True)]
+    )
+    size = moved.norm() if kind == "norm" else moved.abs().max()
+    assert 0 < float(size) <= 1e-3 * EPOCHS * STEPS * (1 + 1e-4)
 
 
 def test_double_precision_is_obeyed() -> None:

@@ -41,6 +41,8 @@ class Attention(Exercise[RandomTokens]):
     """
 
     net: SelfAttention
+    shares_gradients = False
+    needs_single_precision = True
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Attention(Exercise[RandomTokens]):
 
     def mask(self, tokens: int) -> Tensor | None:
         """Where attention may be paid (N, N), None for everywhere."""
-        return torch.ones(tokens, tokens, dtype=torch.bool).tril() if self.causal else None
+        return torch.ones(tokens, tokens, dtype=torch.bool, device=self.device).tril() if self.causal else None
 
     @torch.no_grad()
     def train_batch(self, batch: tuple[Tensor]) -> Metrics:
@@ -80,7 +82,7 @@ class Attention(Exercise[RandomTokens]):
         outputs = self.net(x, mask)
         scores = self.scores(x)
         return {
-            "difference": (outputs - torch.from_numpy(self.in_numpy(x))).abs().max(),
+            "difference": (outputs.cpu() - torch.from_numpy(self.in_numpy(x))).abs().max(),
             "sdpa_difference": (outputs - self.net.fused(x, mask)).abs().max(),
             "spread": torch.tensor(np.ptp(softmax(scores), axis=-1).max()),
             "swapped_spread": torch.tensor(np.ptp(softmax_of_swapped_clip(scores), axis=-1).max()),
@@ -88,11 +90,11 @@ class Attention(Exercise[RandomTokens]):
 
     def in_numpy(self, x: Tensor) -> Array:
         """The same attention in NumPy: (B, N, d) → (B, N, d)."""
-        tokens = x.numpy()
+        tokens = x.cpu().numpy()
         mask = self.mask(x.shape[1])
         projected = [tokens @ matrix.T for matrix in self.matrices()[:3]]  # each (B, N, d)
         queries, keys, values = (np.stack(np.split(each, self.heads, axis=-1), axis=1) for each in projected)
-        attended = attention(queries, keys, values, None if mask is None else mask.numpy())  # (B, heads, N, d_v)
+        attended = attention(queries, keys, values, None if mask is None else mask.cpu().numpy())  # (B, heads, N, d_v)
         return np.concatenate([attended[:, head] for head in range(self.heads)], axis=-1) @ self.matrices()[3].T
 
     def matrices(self) -> list[Array]:
@@ -103,16 +105,17 @@ class Attention(Exercise[RandomTokens]):
     def scores(self, x: Tensor) -> Array:
         """Q Kᵀ / √d_k, unmasked: (B, heads, N, N)."""
         queries, keys, _ = self.net.project(x)
-        scores: Array = (queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5).numpy()
+        scores: Array = (queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5).cpu().numpy()
         return scores
 
     @torch.no_grad()
     def tables(self, data: RandomTokens) -> Iterator[tuple[str, Table]]:
         """The shape of everything on the way, and the costs."""
-        queries, keys, values = self.net.project(data.inputs)
+        inputs = data.inputs.to(self.device)
+        queries, keys, values = self.net.project(inputs)
         weights = self.net.weights(queries, keys, self.mask(data.shape[1]))
         steps = {
-            "X": (data.inputs, "(B, N, d)"),
+            "X": (inputs, "(B, N, d)"),
             "Q": (queries, "(B, heads, N, d_k)"),
             "K": (keys, "(B, heads, N, d_k)"),
             "V": (values, "(B, heads, N, d_v)"),
@@ -134,9 +137,10 @@ class Attention(Exercise[RandomTokens]):
     @torch.no_grad()
     def figures(self, data: RandomTokens, history: History) -> Iterator[tuple[str, Figure]]:
         """The weights of one head of one sequence, honest and of the swapped clip; the costs."""
-        queries, keys, _ = self.net.project(data.inputs)
-        weights = self.net.weights(queries, keys, self.mask(data.shape[1]))[0, 0].numpy()
-        swapped = softmax_of_swapped_clip(self.scores(data.inputs))[0, 0]
+        inputs = data.inputs.to(self.device)
+        queries, keys, _ = self.net.project(inputs)
+        weights = self.net.weights(queries, keys, self.mask(data.shape[1]))[0, 0].cpu().numpy()
+        swapped = softmax_of_swapped_clip(self.scores(inputs))[0, 0]
         yield "weights", attention_weights({"softmax": weights, "bounds of a clip swapped": swapped})
         if self.lengths:
             found = self.costs(data)
@@ -153,7 +157,8 @@ class Attention(Exercise[RandomTokens]):
         if not hasattr(self, "_costs"):
             self._costs: dict[str, list[float]] = {}
             for name, way in (("written out", self.net), ("torch's kernel", self.net.fused)):
-                inputs = [torch.zeros(1, length, data.shape[2], dtype=torch.float64) for length in self.lengths]
+                shapes = [(1, length, data.shape[2]) for length in self.lengths]
+                inputs = [torch.zeros(shape, dtype=torch.float64, device=self.device) for shape in shapes]
                 self._costs[f"{name}, seconds"] = [seconds(partial(way, x)) for x in inputs]
                 self._costs[f"{name}, bytes"] = [allocated(partial(way, x)) for x in inputs]
         return self._costs

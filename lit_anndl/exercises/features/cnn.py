@@ -107,6 +107,16 @@ class DigitCNN(ImageClassifier):
             raise InputError(f"model.{error}") from error
         super().__init__(optimizer, net, lr_scheduler, label_smoothing)
 
+    def check(self, data: MNISTData) -> None:
+        """Refuses a last batch of one example where batch norm has no places to standardise over either."""
+        super().check(data)
+        pixels = min(each.height * each.width for each in self.net.layers if each.name.startswith(("image", "conv")))
+        if self.architecture.batch_norm and pixels == 1 and data.smallest_batch() == 1:
+            raise InputError(
+                f"data.batch_size {data.batch_size} leaves a last batch of one of {len(data.train[0])} training "
+                "examples, which batch norm cannot standardise where a convolution leaves one pixel; expected another"
+            )
+
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """The accuracy on shifted images."""

@@ -15,7 +15,7 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.patterns import PatternData
 from lit_anndl.exercises.recurrent.associative_memory import AssociativeMemory, same
 from lit_anndl.exercises.recurrent.storage_rule import Rule
-from lit_anndl.nets.fixed_points import FixedPoint, fixed_points
+from lit_anndl.nets.fixed_points import MOST_UNITS, FixedPoint, fixed_points
 from lit_anndl.nets.hopfield import Hopfield
 from lit_anndl.nets.recall import Recall, trajectory
 from lit_anndl.plots.memories import basins, energies, paths
@@ -75,8 +75,10 @@ class SmallHopfield(AssociativeMemory[PatternData]):
         return tuple(f"fixed_points/{role}" for role in _ROLES)
 
     def check(self, data: PatternData) -> None:
-        """Refuses starts of another length as well."""
+        """Refuses starts of another length, and more units than fixed points can be found of, as well."""
         super().check(data)
+        if self.units > MOST_UNITS:
+            raise InputError(f"model.units {self.units} was given, expected {MOST_UNITS} at most, to find fixed points")
         if (given := data.starts.shape[1]) != self.units:
             raise InputError(f"data.starts: states of {given} values were given, expected {self.units}")
 

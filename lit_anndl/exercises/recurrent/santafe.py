@@ -27,7 +27,8 @@ from lit_anndl.runtime.records import History, Table
 class SantaFe(GradientExercise[SantaFeData]):
     """Least squares by one network per fold and origin (times the members of an ensemble), all trained at once.
 
-    They learn nothing from each other; what they start from depends on the seed and on how many there are. An mlp has
+    They learn nothing from each other, but for what looks at all parameters at once, L-BFGS and a bound on the norm of
+    gradients; what they start from depends on the seed and on how many there are. An mlp has
     one hidden layer over a window of past values. An lstm is fed with a window per step, and its state goes through the
     whole series; gradients go back through the `data.batch_size` windows of an optimizer step.
 

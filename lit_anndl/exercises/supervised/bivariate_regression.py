@@ -98,7 +98,6 @@ class BivariateRegression(GradientExercise[Points]):
         self.nets = nets
         self.penalty = WeightPenalty(weight_matrices(net.parameters()), l1, l2) if penalised else None
         self.members = members
-        self.batch_norm = batch_norm
         self.is_noisy = dropout > 0 or jitter > 0
 
     @classmethod
@@ -150,7 +149,8 @@ class BivariateRegression(GradientExercise[Points]):
     def loss(self, metrics: Metrics) -> Tensor:
         """The squared error, summed over the members, and the penalties.
 
-        So each member trains as it would alone, but for optimizers that look at all parameters at once (L-BFGS).
+        So each member trains as it would alone, but for what looks at all parameters at once: L-BFGS, and a bound on
+        the norm of gradients.
         """
         error: Tensor = self.members * metrics["mse"]
         return error + self.penalty() if self.penalty else error
@@ -160,16 +160,11 @@ class BivariateRegression(GradientExercise[Points]):
         return WeightPenalty(weight_matrices(parameters, stacked=True), self.penalty.l1, self.penalty.l2)
 
     def check(self, data: Points) -> None:
-        """Refuses bootstrap samples for others than the members, and batches without a variance."""
+        """Refuses bootstrap samples for others than the members."""
         if data.resamples and (self.members == 1 or data.resamples != self.members):
             raise InputError(
                 f"data.resamples {data.resamples} does not fit model.members {self.members}: "
                 "expected as many, from 2, or 0 to train all members on the same examples"
-            )
-        if self.batch_norm and (smallest := data.smallest_batch()) == 1:
-            raise InputError(
-                f"data.batch_size {data.batch_size} leaves batches of {smallest} of {len(data.train[0])} training "
-                "examples, which model.batch_norm cannot standardise; expected another"
             )
 
     def summary(self, data: Points, history: History) -> dict[str, float]:
@@ -177,7 +172,8 @@ class BivariateRegression(GradientExercise[Points]):
         final = self.error(data.train)
         inputs, targets = data.test
         tested = float(self.measure(torch.cat(self.test_outputs).double(), (inputs, targets.double()))["mse"])
-        lowest = min(history.get("train/mse", ()), key=lambda point: point[1], default=None)
+        curve_of_own = [point for point in history.get("train/mse", ()) if point[0] >= data.epochs_before]
+        lowest = min(curve_of_own, key=lambda point: point[1], default=None)
         curve = {"lowest/mse": lowest[1], "lowest/epoch": float(lowest[0])} if lowest else {}
         return {"final/mse": final, "final/gap": tested - final, **curve}
 

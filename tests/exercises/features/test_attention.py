@@ -32,6 +32,8 @@ def test_shapes_and_costs(command, tmp_path):
     [
         (["--model.heads", "3"], "data.dim and model.heads: dim 32 cannot be divided by 3 heads"),
         (["--model.heads", "0"], "model.heads: 0 was given, expected a whole number > 0"),
+        (["--trainer.accelerator", "cpu", "--trainer.devices", "2"], "2 processes have no gradients to share here"),
+        (["--trainer.precision", "bf16-true"], "trainer.precision bf16-true was given, expected 32-true, 64-true or a"),
         (["--data.tokens", "0"], "data.tokens: 0 was given, expected a whole number > 0"),
     ],
 )

@@ -53,6 +53,10 @@ def test_receptive_fields_are_what_gradients_see(run):
     assert int(seen.max() - seen.min()) + 1 == 15
 
 
+ONE_PIXEL = [*("--model.channels", "[4,4,4,4,4]", "--model.strides", "2", "--model.padding", "1")]
+ONE_PIXEL += ["--model.batch_norm", "true"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -64,6 +68,10 @@ def test_receptive_fields_are_what_gradients_see(run):
         (["--model.head", "[-1]"], "model.head"),
         (["--model.last_size", "3"], "model.last_size: 3 was given without last_pooling, expected both"),
         (["--model.variant", "model_5", "--model.last_size", "4"], "model.last_size: 4 was given for 2×2, expected 2"),
+        (
+            [*ONE_PIXEL, "--data.batch_size", "239"],
+            "data.batch_size 239 leaves a last batch of one of 240 training examples, which batch norm cannot",
+        ),
         (
             ["--model.variant", "mlp", "--model.head_batch_norm", "true", "--data.batch_size", "239"],
             "data.batch_size 239 leaves a last batch of one of 240 training examples, which batch norm cannot",

@@ -148,6 +148,10 @@ def test_capacity_of_higher_orders(order):
         ),
         (["hopfield_3d", "--data.starts", "[[1,1]]"], "data.starts: states of 2 values were given, expected 3"),
         (["hopfield_3d", "--model.storage", "dense"], "dense was given, expected 'lssm', 'hebb'"),
+        (
+            ["hopfield_3d", "--model.units", "9", f"--data.patterns=[{[1] * 9},{[-1] * 9}]", "--data.starts", "[]"],
+            "model.units 9 was given, expected 8 at most",
+        ),
         (["hopfield_digits", "--data.noise", "[]", "--data.occlusion", "[]"], "both empty"),
         (["hopfield_capacity", "--data.loads", "[]"], "data.loads: [] was given"),
         (["hopfield_2d", "--model.step", "1000"], "model.step 1000 was given, expected 20 at most"),

@@ -116,7 +116,7 @@ def test_summary(command):
         (["--model.hidden", "[6, 0]"], "model.hidden"),
         (["--model.dropout", "1.5"], "model.dropout"),
         (["--data.resamples", "1"], "data.resamples 1 does not fit model.members 1"),
-        (["--model.batch_norm", "true", "--data.batch_size", "1599"], "leaves batches of 1 of 1600"),
+        (["--model.batch_norm", "true", "--data.batch_size", "1599"], "leaves a last batch of one of 1600"),
         (
             ["--data", "lit_anndl.data.regression.RegressionData"],
             "data: lit_anndl.data.regression.RegressionData was given, expected",

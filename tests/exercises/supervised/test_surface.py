@@ -11,6 +11,7 @@ from lit_anndl.config.configuration import parse
 from lit_anndl.data.batches import TensorBatches
 from lit_anndl.data.surface import SurfaceData
 from lit_anndl.runs.compose import compose
+from tests.support.processes import checkpoint
 from tests.support.refusals import assert_refused
 
 QUICK = ["surface", "--data.grid_size", "20", "--data.batch_size", "100", "--trainer.max_epochs", "5"]
@@ -77,6 +78,16 @@ def test_weights_are_carried_from_noise_to_noise():
                 (net(inputs) - targets).square().mean().backward()
                 optimizer.step()
     torch.testing.assert_close(parts.model.net.state_dict(), net.state_dict(), rtol=0, atol=1e-10)
+
+
+def test_the_lowest_error_and_the_best_weights_are_of_the_last_noise(command):
+    words = [word for word in CARRIED if "trainer" not in word]
+    run = command.run("surface", *words, "--trainer.max_epochs", "6", "--checkpoint.every_n_epochs", "1")
+    curve = command.client.get_metric_history(run.info.run_id, "train/mse")
+    own = [point.value for point in curve if point.step >= 4]
+    assert min(point.value for point in curve) < min(own) == run.data.metrics["lowest/mse"]
+    best = torch.load(checkpoint(run).with_name("best.ckpt"), weights_only=True)
+    assert best["epoch"] >= 4
 
 
 def test_earlier_noise_lasts_for_some_epochs(command):
