@@ -1,0 +1,32 @@
+"""Signals as exceptions."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from lit_anndl.runtime.interruption import Interruption, raising_on_signals
+
+
+@pytest.fixture
+def hang_up() -> Iterator[None]:
+    """Puts the handler of a terminal that is closed back."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_ends_a_command(hang_up: None) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with pytest.raises(Interruption) as caught, raising_on_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert caught.value.exit_code == 129
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_what_nohup_ignores_stays_ignored(hang_up: None) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with raising_on_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
