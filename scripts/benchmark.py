@@ -6,8 +6,8 @@ Rounds interleave the contenders, so that a busy machine slows all of them. Noth
 
 surface    seconds per epoch of the five optimizers of exercise 1.3: `ours` is a fit with everything on (tracking on
            SQLite with every metric sent, checkpoints, callbacks), `lean` a hand-written loop over tensors on one
-           thread, `course` the course's loop over TensorDataset and DataLoader, `plain` a Lightning Trainer with
-           that DataLoader.
+           thread, its optimizers fused, `course` the course's loop over TensorDataset and DataLoader, `plain` a
+           Lightning Trainer with that DataLoader.
 seeds      milliseconds per epoch and seed of five seeds of surface by each first-order optimizer, whole fits: ours as
            one program, ours one after the other, and the course's loop.
 search     milliseconds per epoch and network of 16 learning rates for surface, whole fits: ours as one program, and one

@@ -55,7 +55,7 @@ def stores(folder: Path) -> dict[str, str]:
 
 def throughput(trials: int) -> None:
     """Prints trials per minute by workers."""
-    print(f"{'workers':>8}{'trials/min':>12}{'to first trial [s]':>20}{'to all workers [s]':>20}")
+    print(f"{'workers':>8}{'trials/min':>12}{'to first trial [s]':>20}")
     for workers in (1, 2, 4):
         with tempfile.TemporaryDirectory() as folder:
             file = study_file(Path(folder), trials=trials, epochs=EPOCHS_PER_SECOND, workers=workers)
@@ -68,7 +68,7 @@ def throughput(trials: int) -> None:
         begun = sorted(trial.datetime_start.timestamp() for trial in study.trials if trial.datetime_start)
         ended = max(trial.datetime_complete.timestamp() for trial in study.trials if trial.datetime_complete)
         per_minute = 60 * trials / (ended - begun[0])
-        print(f"{workers:>8}{per_minute:>12.1f}{begun[0] - started:>20.1f}{begun[workers - 1] - started:>20.1f}")
+        print(f"{workers:>8}{per_minute:>12.1f}{begun[0] - started:>20.1f}")
 
 
 def overhead(seconds: float) -> None:

@@ -15,6 +15,9 @@ from lit_anndl.plots.scales import scale_of, use_log_scale
 from lit_anndl.runtime.numbers import significant
 from lit_anndl.runtime.records import Table
 
+_LINES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
+"""Of ten colours each."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -85,7 +88,7 @@ def overlay(tables: Mapping[str, Sequence[Table]], title: str, together: bool) -
 
 def _draw_band(axes: Axes, x: NDArray[Any], curve: Curve, number: int, label: str) -> None:
     """One row's curve with its range."""
-    color, line = f"C{number % 10}", ("-", "--", ":")[number // 10 % 3]
+    color, line = f"C{number % 10}", _LINES[number // 10 % len(_LINES)]
     marker = "." if len(x) <= 50 else None
     axes.plot(x, curve.median, label=label, marker=marker, linewidth=1.2, color=color, linestyle=line)
     axes.fill_between(x, curve.lowest, curve.highest, color=color, alpha=0.15, linewidth=0)

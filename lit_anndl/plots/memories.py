@@ -57,7 +57,9 @@ def basins(ends: NDArray[np.int64], names: Sequence[str], trajectories: NDArray[
     axes = figure.subplots()
     pastel = matplotlib.colormaps["Set3"].colors[: len(names)]  # type: ignore[attr-defined]  # it is a ListedColormap
     colours = ListedColormap([(1.0, 1.0, 1.0), *pastel])
-    shown = axes.imshow(ends.T, origin="lower", extent=(-1, 1, -1, 1), cmap=colours, vmin=-1.5, vmax=len(names) - 0.5)
+    right, top = (number / max(number - 1, 1) for number in ends.shape)  # a state is the middle of its pixel
+    extent = (-right, right, -top, top)
+    shown = axes.imshow(ends.T, origin="lower", extent=extent, cmap=colours, vmin=-1.5, vmax=len(names) - 0.5)
     bar = figure.colorbar(shown, ax=axes, ticks=range(-1, len(names)))
     bar.ax.set_yticklabels(["elsewhere", *names])
     _draw_paths(axes, trajectories, points)

@@ -30,7 +30,8 @@ def heatmap(values: NDArray[np.float32], extent: float, title: str, label: str) 
     """An array (x, y) over [-extent, extent]² as colours, whose bar says what they are."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(values.T, origin="lower", extent=(-extent, extent, -extent, extent), cmap="magma")
+    right, top = (extent * number / max(number - 1, 1) for number in values.shape)  # a point is the middle of its pixel
+    image = axes.imshow(values.T, origin="lower", extent=(-right, right, -top, top), cmap="magma")
     figure.colorbar(image, ax=axes, label=label)
     axes.set(title=title, xlabel="x", ylabel="y")
     return figure

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from lit_anndl.plots.scales import use_log_scale
 
+_MARKERS = "os^vDP"
+"""Of ten colours each."""
+
 
 def trade_off(
     costs: Mapping[str, Mapping[str, Sequence[float]]], values: Mapping[str, Sequence[float]], metric: str, title: str
@@ -32,13 +35,14 @@ def trade_off(
                 np.median(y),
                 xerr=_to_the_ends(x),
                 yerr=_to_the_ends(y),
-                fmt="o" if number < 10 else "s",
+                fmt=_MARKERS[number // 10 % len(_MARKERS)],
                 color=f"C{number % 10}",
                 linewidth=1,
                 label=row,
             )
         axes.set(xlabel=cost)
-        use_log_scale(axes)
+        if all(each > 0 for x in by_row.values() for each in x):
+            use_log_scale(axes)
         axes.xaxis.set_major_formatter("{x:,.10g}")
         axes.grid(alpha=0.3)
     panels[0].set(ylabel=metric)

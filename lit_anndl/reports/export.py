@@ -29,13 +29,19 @@ def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
             row=row,
             seed=result.seed,
             settings=result.tags.get("settings", ""),
-            metrics={name: value for name, value in result.metrics.items() if math.isfinite(value)},
+            metrics=_of_tested_weights(result.metrics),
             seconds=result.metrics.get("seconds/fit", math.nan),
             commit=_commit(result.tags),
             date=result.began,
             processor=_processor(result.tags),
             versions=f"Python {result.tags.get('python', '?')}, torch {result.tags.get('version.torch', '?')}",
         )
+
+
+def _of_tested_weights(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The finite ones; where early stopping has kept the best weights, theirs, `best/…` in the store."""
+    known = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    return {name: known.get(f"best/{name}", value) for name, value in known.items()}
 
 
 def _commit(tags: Mapping[str, str]) -> str:

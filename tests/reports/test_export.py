@@ -2,7 +2,7 @@
 
 import pytest
 
-from lit_anndl.reports.export import _commit
+from lit_anndl.reports.export import _commit, _of_tested_weights
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,10 @@ from lit_anndl.reports.export import _commit
 )
 def test_of_which_commit_a_run_is(tag, told):
     assert _commit({"git_commit": tag} if tag else {}) == told
+
+
+def test_after_early_stopping_the_best_weights_count():
+    last = {"val/mse": 0.3, "test/mse": 0.2, "val/loss": float("inf")}
+    assert _of_tested_weights(last) == {"val/mse": 0.3, "test/mse": 0.2}
+    best = {"best/val/mse": 0.1, "best/epoch": 7.0}
+    assert _of_tested_weights({**last, **best}) == {"val/mse": 0.1, "test/mse": 0.2, **best}
