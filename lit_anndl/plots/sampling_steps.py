@@ -1,6 +1,7 @@
 """What fewer sampling steps cost in quality and save in time."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from lit_anndl.runtime.records import Table
 
@@ -17,5 +18,8 @@ def quality_by_steps(table: Table) -> Figure:
         axes.set_xticks(table[steps], [str(each) for each in table[steps]], minor=False)
         axes.minorticks_off()
         axes.set_yscale("log")
+        plain = LogFormatter(labelOnlyBase=False, minor_thresholds=(3, 1))
+        axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_minor_formatter(plain)
         axes.grid(alpha=0.3, which="both")
     return figure
