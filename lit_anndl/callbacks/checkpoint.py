@@ -15,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_anndl.callbacks.ranks import random_states
+from lit_anndl.data.data_module import DataModule
 from lit_anndl.data.streams import DRAWN
 from lit_anndl.runtime.deferral import Deferral
 from lit_anndl.runtime.errors import InputError, RunFailure
@@ -141,7 +142,8 @@ class Checkpoint(ModelCheckpoint):
         """Keeps the weights as the best, if they are; not where the metric is of earlier weights, or of other data."""
         self._is_looked_at = True
         is_measured = self._is_validated or not str(self.monitor).startswith("val/")
-        is_of_own = trainer.current_epoch >= trainer.datamodule.epochs_before  # type: ignore[attr-defined]
+        data: DataModule = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
+        is_of_own = trainer.current_epoch >= data.epochs_before
         if is_measured and is_of_own and self.monitor in trainer.callback_metrics:
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 

@@ -86,17 +86,13 @@ class Library:
         """
         own = read_measurements(self.measured(definition.name), definition)
         known = {(each.row, each.seed) for each in own}
-        lacking = [
-            (row, seed, digest)
-            for row, digest in settings_digests(definition).items()
-            for seed in definition.seeds
-            if definition.rows and (row, seed) not in known  # what a search finds depends on how it searched
-        ]
-        shared = [
-            replace(self._by_settings[digest, seed], row=row)
-            for row, seed, digest in lacking
-            if (digest, seed) in self._by_settings
-        ]
+        # Of rows alone: what a search finds depends on how it searched.
+        lacking = [(row, seed) for row in definition.rows for seed in definition.seeds if (row, seed) not in known]
+        if not lacking:
+            return own
+        digests = settings_digests(definition)
+        found = ((row, self._by_settings.get((digests[row], seed))) for row, seed in lacking)
+        shared = [replace(each, row=row) for row, each in found if each]
         return in_order([*own, *shared], definition)
 
     @cached_property

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from optuna.trial import TrialState
-
 from lit_anndl.reports.measurements import Measurement, group, seconds_of
 from lit_anndl.reports.study_page import in_words
 from lit_anndl.runtime.errors import InputError
-from lit_anndl.studies.database import StudyDatabase, retry
+from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.results import done_runs, is_up_to_date
+from lit_anndl.studies.results import done_runs, is_passed_over
 from lit_anndl.studies.study import OpenStudy, load, refuse_another
 
 
@@ -38,7 +36,7 @@ class Remaining:
 def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
     """What is left of a study, by the seconds that its runs took when they were measured."""
     opened = _find(definition)
-    if opened and retry(lambda: _is_complete(opened)):
+    if opened and is_passed_over(opened):
         return Remaining(0, 0.0, complete=True)
     measured, done = group(kept), done_runs(opened) if opened else {}
     if definition.budget is None:
@@ -62,12 +60,6 @@ def _find(definition: Definition) -> OpenStudy | None:
     except InputError:
         return None
     return replace(kept, definition=definition)
-
-
-def _is_complete(opened: OpenStudy) -> bool:
-    """Whether nothing is left; rows that have failed are tried once more."""
-    failed = opened.definition.rows and any(trial.state is TrialState.FAIL for trial in opened.trials())
-    return not failed and is_up_to_date(opened)
 
 
 def outlook(left: Mapping[str, Remaining]) -> str:

@@ -42,11 +42,24 @@ def _conclude_once(opened: OpenStudy) -> None:
 
 def is_concluded(opened: OpenStudy) -> bool:
     """Whether nothing is left to do: all trials have ended, and everything is written that can be said of them."""
-    return is_up_to_date(opened.refreshed())
+    return _is_up_to_date(opened.refreshed())
 
 
-def is_up_to_date(opened: OpenStudy) -> bool:
-    """The same, for a study whose definition may be another than the one that is kept."""
+def is_passed_over(opened: OpenStudy) -> bool:
+    """Whether the next command has nothing to do, by a definition that may be another than the one that is kept.
+
+    Rows that have failed are tried once more.
+    """
+
+    def nothing_to_do() -> bool:
+        failed = opened.definition.rows and any(trial.state is TrialState.FAIL for trial in opened.trials())
+        return not failed and _is_up_to_date(opened)
+
+    return retry(nothing_to_do)
+
+
+def _is_up_to_date(opened: OpenStudy) -> bool:
+    """Whether nothing is left to do by the study's definition as it stands here."""
     trials, definition = opened.trials(), opened.definition
     written = opened.study.user_attrs.get("concluded") == _stand(definition, trials)
     return written and _is_complete(definition, trials)

@@ -20,7 +20,12 @@ def test_a_process_lives_until_it_has_ended():
     assert process(child.pid) == "" and has_died(tags)
 
 
-def test_processes_of_others_live():
+def test_processes_of_others_live(monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)  # as the system does of another user's
+    assert process(os.getpid()) == process_tags()["process"] != f"{os.getpid()}@"
     assert not has_died({**process_tags(), "process": process(1)})
 
 
