@@ -45,7 +45,7 @@ class VariationalDequantization(nn.Module):
 
     _NEARLY_UNIFORM = math.log(1.6)  # σ(1.6 ε) is the flattest of its kind
 
-    def __init__(self, hidden: int = 32) -> None:
+    def __init__(self, hidden: int = 16) -> None:
         super().__init__()
         last = nn.Conv2d(hidden, 2, 3, padding=1)
         nn.init.zeros_(last.weight)
