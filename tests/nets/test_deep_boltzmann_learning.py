@@ -55,6 +55,8 @@ def test_without_an_upper_matrix_the_joint_gradient_is_a_restricted_machines():
     learning.begin_chains(dbm, v)
     means = learning.leave_joint_gradient(dbm, v)
     rbm = RBM(6, 4)
-    leave_gradient(rbm, Statistics(v, means.hidden), Statistics(learning.visible, learning.first))
+    rbm.weight.data, rbm.hidden_bias.data = dbm.lower.data, dbm.first_bias.data
+    chains = Statistics(learning.visible, rbm.hidden_probability(learning.visible))
+    leave_gradient(rbm, Statistics(v, means.hidden), chains)
     for ours, theirs in ((dbm.lower, rbm.weight), (dbm.first_bias, rbm.hidden_bias)):
         torch.testing.assert_close(ours.grad, theirs.grad)
