@@ -178,3 +178,22 @@ def test_why_a_server_did_not_start(monkeypatch, capsys, command, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert ui.main(["--no-browser", "--port", str(free_port())]) == 2
     assert capsys.readouterr().err.endswith("ui: MLflow's server did not start: no room for a server\n")
+
+
+def test_a_server_ends_with_the_command_that_is_killed(command):
+    command.run("surface", "--trainer.max_epochs", "1", "--data.grid_size", "5")
+    port = free_port()
+    words = [sys.executable, "-m", "lit_anndl.ui", "--no-browser", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and f":{port}/" in process.stdout.readline()
+        process.kill()
+    end = time.monotonic() + 60
+    while answers(port) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not answers(port)
+
+
+def answers(port: int) -> bool:
+    """Whether something listens at a port of this machine."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
