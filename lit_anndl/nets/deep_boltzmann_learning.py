@@ -12,8 +12,8 @@ class DBMLearning(nn.Module):
     """The layers alone that a machine is stacked of, and the chains that its joint gradient is estimated by.
 
     A layer alone learns by contrastive divergence. Jointly, ⟨·⟩_data is taken from means of the hidden units that are
-    inferred by mean field, ⟨·⟩_model from chains that go on from update to update (Tieleman, ICML 2008), whose h₁ counts
-    by its mean given the other two layers; their states are buffers, so that they are saved with the weights.
+    inferred by mean field, ⟨·⟩_model from chains that go on from update to update (Tieleman, ICML 2008), whose h₁ is
+    taken by its mean given the other layers; their states are buffers, so that they are saved with the weights.
 
     Args:
         dbm: the machine; it is not kept.
@@ -94,8 +94,8 @@ class DBMLearning(nn.Module):
         for _ in range(self.gibbs_steps):
             states = dbm.gibbs_step(states)
         self._keep(states)
-        # h₁ by its mean given v and h₂ is the same gradient on average with less noise: after 12 epochs the bound on log p
-        # is 13 nats higher than by the states drawn, with which the weights grew without end
+        # h₁ by its mean given v and h₂ leaves the same gradient on average with less noise: after 12 epochs the bound on
+        # log p is 13 nats higher than by the states drawn, with which the weights grew without end
         model = states._replace(first=dbm.first_probability(states.visible, states.second))
         dbm.leave_gradient(means, model, self.centred)
         return Statistics(means.visible, means.first)
