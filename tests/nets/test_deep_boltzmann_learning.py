@@ -60,3 +60,14 @@ def test_without_an_upper_matrix_the_joint_gradient_is_a_restricted_machines():
     leave_gradient(rbm, Statistics(v, means.hidden), chains)
     for ours, theirs in ((dbm.lower, rbm.weight), (dbm.first_bias, rbm.hidden_bias)):
         torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_the_joint_gradient_takes_the_chains_first_layer_by_its_mean_given_the_others():
+    dbm, learning, v = machine()
+    learning.begin_chains(dbm, v)
+    means = dbm.mean_field(v, learning.mean_field_steps)
+    learning.leave_joint_gradient(dbm, v)
+    first = dbm.first_probability(learning.visible, learning.second)
+    torch.testing.assert_close(dbm.first_bias.grad, first.mean(dim=0) - means.first.mean(dim=0))
+    upper = first.T @ learning.second / len(first) - means.first.T @ means.second / len(v)
+    torch.testing.assert_close(dbm.upper.grad, upper)
