@@ -103,7 +103,13 @@ class GaussianDiffusion(nn.Module):
         return moved + sigma * noise if sigma and noise is not None else moved
 
     def times(self, number: int) -> Sequence[int]:
-        """Some steps from 0 to T, evenly spread, both ends among them: for so many moves."""
+        """Some steps from 0 to T, evenly spread, both ends among them: for so many moves.
+
+        Raises:
+            ValueError: there are no moves, or more than steps.
+        """
+        if not 0 < number <= self.steps:
+            raise ValueError(f"{number} sampling steps were given, expected 1 to {self.steps}, those of the diffusion")
         return [round(each * self.steps / number) for each in range(number + 1)]
 
     def sample(self, x: Tensor, number: int, eta: float = 0.0, generator: torch.Generator | None = None) -> Tensor:

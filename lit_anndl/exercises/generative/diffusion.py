@@ -21,7 +21,6 @@ from lit_anndl.nets.dequantization import grey_levels
 from lit_anndl.nets.gaussian_diffusion import GaussianDiffusion, Prediction
 from lit_anndl.nets.unet import UNet
 from lit_anndl.plots.learning import curves
-from lit_anndl.plots.sampling_steps import quality_by_steps
 from lit_anndl.quality import latent_prior, sample_distance, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
@@ -44,7 +43,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     the test `test/bits_per_dimension_error`, its standard error; `likelihood/seconds`, what the bounds of 1000 images
     take by all steps, for one step says nothing of a single image. Of samples: `quality/…`, and where `eta` is 0
     `latent/…`, see `latent_prior`; and the table and figure `sampling_steps`, the distance from validation images and
-    the seconds by the number of steps.
+    the seconds by the number of steps, with `sampling_steps/distance_ratio`, see `diffusion_steps`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -100,7 +99,8 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     @classmethod
     def summaries(cls) -> tuple[str, ...]:
         """The bound's standard error, and the quality of samples."""
-        return ("test/bits_per_dimension_error", LIKELIHOOD_SECONDS, *latent_prior.OF_GENERATORS)
+        own = ("test/bits_per_dimension_error", LIKELIHOOD_SECONDS, *diffusion_steps.SUMMARIES)
+        return (*own, *latent_prior.OF_GENERATORS)
 
     def build(self, data: MNISTData) -> None:
         """Keeps the seed, of the noise in validation and test."""
@@ -148,13 +148,20 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     # What can be done with it
 
     @torch.no_grad()
-    def sample(self, number: int, generator: torch.Generator, steps: int | None = None) -> Tensor:
-        """Images of 256 levels in [0, 1] (number, 1, 28, 28), by `sampling_steps` unless another number is given."""
+    def sample(
+        self, number: int, generator: torch.Generator, steps: int | None = None, eta: float | None = None
+    ) -> Tensor:
+        """Images of 256 levels in [0, 1] (number, 1, 28, 28), by `sampling_steps` and `eta` unless others are given.
+
+        Raises:
+            ValueError: there are no steps, or more than the diffusion has.
+        """
         like = next(self.parameters())
+        steps, eta = self.sampling_steps if steps is None else steps, self.eta if eta is None else eta
         parts = []
         for size in [len(part) for part in torch.empty(number).split(_AT_ONCE)]:
             x = torch.randn(size, 1, SIDE, SIDE, generator=generator, device=generator.device).to(like)
-            parts.append(_images(self.net.sample(x, steps or self.sampling_steps, self.eta, generator)))
+            parts.append(_images(self.net.sample(x, steps, eta, generator)))
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -195,15 +202,14 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     def findings(self, data: MNISTData) -> Findings:
         """What is found of the tested weights' samples, of latent space, and what a bound costs."""
         self.eval()
-        quality = self._quality(data)
-        tables, figures = dict(quality.tables), dict(quality.figures)
+        found = self._quality(data)
         if self.compared_samples and data.has_validation:
-            table = diffusion_steps.compared(self.sample, self.compared_steps, self.compared_samples, data, self.device)
-            tables["sampling_steps"], figures["sampling_steps"] = table, quality_by_steps(table)
-        figures["fewer_steps"] = diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)
+            own = (self.sampling_steps, self.compared_samples)
+            found = found.joined(diffusion_steps.compared(self.sample, self.compared_steps, *own, data, self.device))
         images = data.test[0].to(next(self.parameters()))
+        figures = {"fewer_steps": diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)}
         figures |= latent_ways.between_images(self.encode, self.decode, images)
-        return Findings({**quality.summary, **self._seconds(images)}, tables, figures)
+        return found.joined(Findings(self._seconds(images), {}, figures))
 
     @torch.no_grad()
     def _seconds(self, images: Tensor) -> dict[str, float]:

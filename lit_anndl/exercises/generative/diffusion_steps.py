@@ -1,7 +1,8 @@
 """What becomes of a diffusion's samples by the number of steps that they take."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from matplotlib.figure import Figure
@@ -10,32 +11,55 @@ from torch import Tensor
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.plots.images import image_rows
+from lit_anndl.plots.sampling_steps import quality_by_steps
+from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.sample_distance import SampleDistance
-from lit_anndl.runtime.records import Table
 
+RATIO = "sampling_steps/distance_ratio"
+SUMMARIES = (RATIO,)
+_KINDS = {"DDIM": 0.0, "ancestral": 1.0}
+"""How much noise is added on the way, η."""
 _SHOWN = 10
 _OF = 10_000
 """Samples that seconds are told for."""
 
 
-StepSampler = Callable[[int, torch.Generator, int], Tensor]
-"""A number of images, a generator and a number of steps ↦ images in [0, 1] (n, 1, 28, 28)."""
+class StepSampler(Protocol):
+    """What draws images in [0, 1] (n, 1, 28, 28) by any number of steps, with η of the noise on the way."""
+
+    def __call__(
+        self, number: int, generator: torch.Generator, steps: int | None = None, eta: float | None = None
+    ) -> Tensor:
+        """So many images."""
 
 
-def compared(sample: StepSampler, steps: Sequence[int], number: int, data: MNISTData, device: torch.device) -> Table:
-    """The distance of so many samples from validation images, and seconds, by numbers of steps."""
+def compared(
+    sample: StepSampler, steps: Sequence[int], own: int, number: int, data: MNISTData, device: torch.device
+) -> Findings:
+    """The distance of so many samples from validation images, without and with noise on the way, and seconds.
+
+    `sampling_steps/distance_ratio` says how many times the least of these distances the one by the model's own number
+    of steps, without noise, is, if it is among them. Few samples bring it nearer to 1: their distances are too large
+    by the same.
+    """
     distance = SampleDistance(data, number, device)
-    distances, seconds = [], []
+    distances: dict[str, list[float]] = {kind: [] for kind in _KINDS}
+    seconds = []
     for each in steps:
+        begun = time.perf_counter()
+        for kind, eta in _KINDS.items():
 
-        def by_steps(count: int, generator: torch.Generator, steps: int = each) -> Tensor:
-            begun = time.perf_counter()
-            images = sample(count, generator, steps).cpu()
-            seconds.append((time.perf_counter() - begun) * _OF / count)
-            return images
+            def by_steps(count: int, generator: torch.Generator, steps: int = each, eta: float = eta) -> Tensor:
+                return sample(count, generator, steps, eta).cpu()
 
-        distances.append(distance.measure(by_steps))
-    return {"steps": list(steps), "Fréchet distance": distances, f"seconds for {_OF} samples": seconds}
+            distances[kind].append(distance.measure(by_steps))
+        seconds.append((time.perf_counter() - begun) / len(_KINDS) * _OF / number)
+    table = {"steps": list(steps), **distances, f"seconds for {_OF} samples": seconds}
+    summary = {}
+    if own in steps:
+        least = min(min(of_kind) for of_kind in distances.values())
+        summary[RATIO] = distances["DDIM"][list(steps).index(own)] / least
+    return Findings(summary, {"sampling_steps": table}, {"sampling_steps": quality_by_steps(table, list(_KINDS))})
 
 
 def of_same_noise(sample: StepSampler, steps: Sequence[int], seed: int) -> Figure:

@@ -13,6 +13,7 @@ from lit_anndl.nets.annealed_importance_sampling import (
     annealed_back,
     base_rates,
     enumerated,
+    sampled_exactly,
     schedule,
 )
 from lit_anndl.nets.boltzmann import RBM
@@ -36,11 +37,14 @@ class Likelihood:
     """How log Z is estimated; of a machine of several hidden layers that of the restricted machine that it is.
 
     Reported are `test/log_likelihood` by chains that go up, as is published of such machines, with its standard error
-    `test/log_likelihood_error`; and a bracket of three standard errors around both ways: `test/log_likelihood_upper`
-    above that estimate, which flatters on average, and `test/log_likelihood_lower` below the one by chains that come
-    down. What either finds of log Z are `test/log_partition_function` and `test/log_partition_function_reverse`.
+    `test/log_likelihood_error`, which is 1 at most: where it is more than a third or so, a few chains decide, and the
+    estimate is worth little. A bracket: `test/log_likelihood_upper` is that estimate, which flatters on average, plus
+    three standard errors, `test/log_likelihood_lower` that by chains that come down from samples of the machine, minus
+    three (see `Estimate.margin`). What either finds of log Z are `test/log_partition_function` and
+    `test/log_partition_function_reverse`. Where the latter is lower for certain, the samples that chains came down
+    from were not yet the machine's: there is no lower end then, and the run says so.
     Where the hidden units are few, log Z is summed over all their states, for `test/log_partition_function_exact` and
-    `test/log_likelihood_exact`.
+    `test/log_likelihood_exact`, and chains come down from exact samples.
 
     Args:
         chains: how many; 0 for none of this.
@@ -67,8 +71,8 @@ class Likelihood:
         Args:
             rbm: the machine whose log Z is wanted.
             samples: states of its visible units (n, visible), zeros and ones, as like the machine's as can be had at
-                once, training images for instance: their rates are those of the base, and from them chains run to the
-                samples that others come down from.
+                once, training images for instance: their rates are those of the base, and where the hidden units are
+                many, chains run from them to the samples that others come down from.
             unnormalised: the mean of log p*(v) = log p(v) + log Z, or of a bound on it, over the test images.
             generator: of the chains.
         """
@@ -83,30 +87,46 @@ class Likelihood:
     def _both_ways(
         self, rbm: RBM, bias: Tensor, samples: Tensor, generator: torch.Generator
     ) -> tuple[Estimate, Estimate]:
-        """log Z by chains that go up from the base, and by others that come down from what becomes of samples."""
+        """log Z by chains that go up from the base, and by others that come down from samples of the machine."""
         up = annealed(rbm, bias, self._betas(), self.chains, generator)
+        return up, annealed_back(rbm, bias, self._betas(), self._sampled(rbm, samples, generator), generator)
+
+    def _sampled(self, rbm: RBM, samples: Tensor, generator: torch.Generator) -> Tensor:
+        """As many samples of the machine as chains: exact ones, or what becomes of others by many Gibbs steps."""
+        if self._enumerates(rbm):
+            return sampled_exactly(rbm, self.chains, generator)
         start = samples[torch.arange(self.chains, device=samples.device) % len(samples)]
-        return up, annealed_back(rbm, bias, self._betas(), run_chains(rbm, start, _BURN_IN, generator), generator)
+        return run_chains(rbm, start, _BURN_IN, generator)
+
+    def _enumerates(self, rbm: RBM) -> bool:
+        """Whether all states of the hidden units are gone through."""
+        small = len(rbm.hidden_bias) <= MOST_ENUMERATED
+        return small if self.enumerate_states is None else self.enumerate_states
 
     def _exact(self, rbm: RBM, unnormalised: float) -> dict[str, float]:
         """What is known exactly of a small machine."""
-        small = len(rbm.hidden_bias) <= MOST_ENUMERATED
-        if not (small if self.enumerate_states is None else self.enumerate_states):
+        if not self._enumerates(rbm):
             return {}
         log_z = enumerated(rbm)
         return {"test/log_partition_function_exact": log_z, f"test/{self.name}_exact": unnormalised - log_z}
 
     def _metrics(self, unnormalised: float, up: Estimate, down: Estimate) -> dict[str, float]:
-        """The bracket, from the mean of log p* over the images."""
-        estimate = unnormalised - up.log_z
-        return {
-            f"test/{self.name}": estimate,
+        """The estimate and its bracket, from the mean of log p* over the images."""
+        least, most = up.log_z - up.margin, down.log_z + down.margin
+        metrics = {
+            f"test/{self.name}": unnormalised - up.log_z,
             f"test/{self.name}_error": up.error,
-            f"test/{self.name}_lower": min(unnormalised - down.log_z - 3 * down.error, estimate - 3 * up.error),
-            f"test/{self.name}_upper": estimate + 3 * up.error,
+            f"test/{self.name}_upper": unnormalised - least,
             "test/log_partition_function": up.log_z,
             "test/log_partition_function_reverse": down.log_z,
         }
+        if most < least:
+            announce(
+                f"log-likelihood: no lower end, as chains that come down find log Z {down.log_z:.1f}, less than those "
+                f"that go up, {up.log_z:.1f}: they began at samples that were not yet the machine's"
+            )
+            return metrics
+        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, up.log_z)}
 
     def _betas(self) -> Tensor:
         """The inverse temperatures."""

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lit_anndl import load
+from lit_anndl.exercises.generative.diffusion import DigitDiffusion
 from tests.support.processes import checkpoint
 from tests.support.recorded import artifacts, table
 
@@ -44,9 +45,19 @@ def test_the_trained_model_samples_encodes_and_decodes(fit, client, tmp_path):
     codes = diffusion.encode(samples)
     assert codes.shape == (6, 784)
     assert diffusion.decode(codes).shape == samples.shape
-    assert [line["steps"] for line in table(client, run, "sampling_steps", tmp_path)] == [2, 4]
+    lines = table(client, run, "sampling_steps", tmp_path)
+    assert [line["steps"] for line in lines] == [2, 4]
+    least = min(line[kind] for line in lines for kind in ("DDIM", "ancestral"))
+    assert run.data.metrics["sampling_steps/distance_ratio"] == pytest.approx(lines[1]["DDIM"] / least, rel=1e-4)
     names = ("loss", "bits_per_dimension", "samples", "interpolation", "sampling_steps", "fewer_steps")
     assert {f"figures/{name}.png" for name in names} <= artifacts(client, run.info.run_id, "figures")
+
+
+@pytest.mark.parametrize("steps", [0, -3, 1001])
+def test_no_sample_takes_more_steps_than_the_diffusion_or_none(steps):
+    diffusion = DigitDiffusion(torch.optim.Adam, channels=[8, 8])
+    with pytest.raises(ValueError, match=f"{steps} sampling steps were given, expected 1 to 1000"):
+        diffusion.sample(2, torch.Generator(), steps)
 
 
 def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(fit, command):
