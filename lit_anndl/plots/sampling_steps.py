@@ -10,7 +10,7 @@ from lit_anndl.runtime.records import Table
 
 
 def quality_by_steps(table: Table, distances: Sequence[str]) -> Figure:
-    """Columns of a table against its first, numbers of steps: some that are distances in one panel, others beside it."""
+    """Columns of a table against its first, numbers of steps: the distances in one panel, each other column alone."""
     steps, *columns = table
     others = [column for column in columns if column not in distances]
     panels = {"Fréchet distance": distances, **{column: [column] for column in others}}
