@@ -21,6 +21,7 @@ STUDY = {
     "seeds": [0, 1],
     "rows": {"narrow": {"model.hidden": 3}, "wide": {"model.hidden": 5}, "slip": {"model.hidden": 4}},
     "question": "Which width | which?",
+    "shown": ["train/mse", "parameters"],
     "sources": {"A": "a report", "B": "another <report>"},
     "published": {
         "narrow": {"test/mse": {"A": 0.05, "B": 1e9}},
@@ -111,7 +112,8 @@ def test_from_an_empty_project_to_pages(project, command):
     assert "another &lt;report&gt;" in html and "<report>" not in html
     assert "it is a misprint" in html and "wider than the other" in html and "Which width | which?" in html
     assert len([each for each in seen.found if each.startswith("data:image/")]) >= 2
-    assert "Which width \\| which?" in (output / "report.md").read_text()
+    markdown = (output / "report.md").read_text()
+    assert "Which width \\| which?" in markdown and "| wide | parameters |  |  | 51 |" in markdown
 
 
 def test_runs_with_settings_that_the_study_had_are_left_out(project, command, client, caplog):
@@ -185,6 +187,7 @@ def test_measurements_that_do_not_fit(project, command):
         ({"slips": {"wide": {"test/mse": {"B": "why"}}}}, "slips: wide: test/mse: B has published no such number"),
         ({"remarks": {"wid": "why"}}, "remarks: there is no row wid; did you mean wide?"),
         ({"headline": {"wide": "test/ms"}}, "headline: wide: there is no test/ms"),
+        ({"shown": ["test/ms"]}, "shown: there is no test/ms; did you mean test/mse?"),
     ],
 )
 def test_wrong_documentation(entry, message, project, command, capsys):

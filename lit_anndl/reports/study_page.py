@@ -107,7 +107,7 @@ class StudyPage:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """The study's metric for each row, and every metric that was published."""
+        """The study's metric for each row, those shown beside it, and every metric that was published."""
         return list(self._lines())
 
     def _lines(self) -> Iterator[Line]:
@@ -116,7 +116,8 @@ class StudyPage:
         for each in self.comparisons:
             found.setdefault((each.row, each.metric), []).append(each)
         for row in self.definition.row_names:
-            metrics = dict.fromkeys([self.definition.metric, *self.definition.published.get(row, {})])
+            published = self.definition.published.get(row, {})
+            metrics = dict.fromkeys([self.definition.metric, *self.definition.shown, *published])
             for metric in metrics:
                 values = values_of(committed.get(row, []), metric)
                 ours = values_of(own.get(row, []), metric)

@@ -72,6 +72,7 @@ class Definition:
         overlays_together: whether all rows are drawn in one pair of axes, rather than each in its own.
         costs: metrics such as parameters and seconds/fit that the study's metric is drawn against.
         question: what the study asks, in one line.
+        shown: metrics that its page tells of each row beside the study's own, where a row has them.
         sources: who published numbers, by the short names that stand in `published`.
         published: numbers by row, metric and source, `{SGD: {test/mse: {A: 0.0033}}}`.
         slips: why published numbers are known to be wrong, by row, metric and source.
@@ -110,6 +111,7 @@ class Definition:
     overlays_together: bool = False
     costs: list[str] = field(default_factory=list)
     question: str = ""
+    shown: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     published: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     slips: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
@@ -222,7 +224,7 @@ EXECUTION = {"seeds_together", "together"}
 """How trials are trained, which may change at any time: what each of them finds depends on it by rounding alone."""
 PRESENTATION = {"facet", "gallery", "thresholds", "overlays", "overlays_together", "costs"}
 """How the rows of a study are shown, which may change at any time."""
-DOCUMENTATION = {"question", "sources", "published", "slips", "remarks", "headline", "claims", "columns"}
+DOCUMENTATION = {"question", "shown", "sources", "published", "slips", "remarks", "headline", "claims", "columns"}
 """What the report says of a study, which may change at any time."""
 
 

@@ -129,6 +129,8 @@ def check_documentation(definition: Definition) -> None:
     """
     check_exercises(definition)
     _check_metric_of_all("metric", definition.metric, definition, measured_metrics)
+    for metric in definition.shown:
+        _check_metric("shown", metric, _measured_by_any(definition))
     for key in ("published", "slips", "remarks", "headline"):
         for row in getattr(definition, key):
             if row not in definition.row_names:

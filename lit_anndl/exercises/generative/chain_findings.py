@@ -18,6 +18,8 @@ from lit_anndl.quality.findings import Findings
 
 SHOWN = 12
 """Chains, or filled-in images, in a figure."""
+_LONGER, _REMEMBERING = 10, 50
+"""So many times as far as they are looked at so many chains from images go on, to tell how long they remember."""
 
 
 @torch.no_grad()
@@ -36,8 +38,10 @@ def examine(
     noise = torch.bernoulli(torch.full_like(images, 0.5), generator=generator)
     starts = {"test images": images, "noise": noise}
     chains = {name: gibbs_chains.run(rbm, each, steps, SIDE**2, generator) for name, each in starts.items()}
+    of_images = chains["test images"]
+    energies = gibbs_chains.free_energies(rbm, of_images.last[:_REMEMBERING], _LONGER * max(steps), generator)
     return Findings(
-        gibbs_chains.summary(classifier, chains["test images"], chains["noise"]),
+        gibbs_chains.summary(classifier, of_images, chains["noise"], energies),
         {"chain_classes": gibbs_chains.classes_table(classifier, chains)},
         {
             f"chains_from_{name.replace(' ', '_')}": _figure(starts[name][:, : SIDE**2], each, name)

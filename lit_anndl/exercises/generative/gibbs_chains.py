@@ -17,8 +17,12 @@ SUMMARIES = (
     "samples/class_entropy",
     "samples/rarest_class",
     "samples/two_commonest_classes",
+    "samples/ones_and_nines",
     "samples/autocorrelation_time",
+    "samples/autocorrelation_time_at_least",
 )
+_SHARE = 0.2
+"""Of the steps an autocorrelation time can be told by."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,11 @@ class Chains:
 
     Args:
         looks: by the number of steps, p(v = 1 | h) of the chains then (chains, visible).
-        free_energies: after each step (steps, chains).
+        last: their states at the end (chains, all visible units).
     """
 
     looks: Mapping[int, Tensor]
-    free_energies: Tensor
+    last: Tensor
 
 
 @torch.no_grad()
@@ -41,13 +45,22 @@ def run(rbm: RBM, start: Tensor, steps: Sequence[int], pixels: int, generator: t
     `pixels` is how many of the visible units, the first, are shown: all but those that are a deep machine's own.
     """
     looks: dict[int, Tensor] = {}
-    energies, v = [], start
+    v = start
     for step in range(1, max(steps) + 1):
         v, probability = rbm.gibbs_step(v, generator)
-        energies.append(rbm.free_energy(v))
         if step in steps:
             looks[step] = probability[:, :pixels].cpu()
-    return Chains(looks, torch.stack(energies).cpu())
+    return Chains(looks, v)
+
+
+@torch.no_grad()
+def free_energies(rbm: RBM, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
+    """Of the states of chains that go on from v, after each of so many steps: (steps, chains)."""
+    energies = []
+    for _ in range(steps):
+        v, _ = rbm.gibbs_step(v, generator)
+        energies.append(rbm.free_energy(v))
+    return torch.stack(energies).cpu()
 
 
 def _class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
@@ -57,21 +70,31 @@ def _class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
     return torch.bincount(predicted, minlength=CLASSES) / len(images)
 
 
-def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains) -> dict[str, float]:
-    """What chains from noise end in, and the autocorrelation time of the free energy in those from images, in steps.
+def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains, energies: Tensor) -> dict[str, float]:
+    """What chains from noise end in, how many from images in ones and nines, and how long their free energy remembers.
 
-    The first half of the latter counts as the way to the machine's distribution.
+    The autocorrelation time is that of free energies (steps, chains), in steps; where they are too few to tell it,
+    `samples/autocorrelation_time_at_least` is a fifth of them.
     """
-    _, last = max(from_noise.looks.items())
-    shares = _class_shares(classifier, last)
-    energies = from_images.free_energies
-    values = (
-        entropy_bits(shares),
-        float(shares.min()),
-        float(shares.topk(2).values.sum()),
-        autocorrelation_time(energies[len(energies) // 2 :]),
-    )
-    return dict(zip(SUMMARIES, values, strict=True))
+    shares = _class_shares(classifier, _end(from_noise))
+    of_images = _class_shares(classifier, _end(from_images))
+    told, longest = autocorrelation_time(energies), _SHARE * len(energies)
+    return {
+        "samples/class_entropy": entropy_bits(shares),
+        "samples/rarest_class": float(shares.min()),
+        "samples/two_commonest_classes": float(shares.topk(2).values.sum()),
+        "samples/ones_and_nines": float(of_images[[1, 9]].sum()),
+        **(
+            {"samples/autocorrelation_time": told}
+            if told <= longest
+            else {"samples/autocorrelation_time_at_least": longest}
+        ),
+    }
+
+
+def _end(chains: Chains) -> Tensor:
+    """The images of the last look."""
+    return chains.looks[max(chains.looks)]
 
 
 def classes_table(classifier: DigitClassifier, chains: Mapping[str, Chains]) -> Table:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import mean
 
 import torch
 from torch import Tensor
@@ -12,7 +13,11 @@ from lit_anndl.nets.inpainting import inpaint
 from lit_anndl.runtime.records import Table
 
 PLACES = ("top", "middle", "bottom")
-HIDDEN_ROWS = (*range(9), *range(10, 21, 2))
+HIDDEN_ROWS = range(21)
+FINE = 6
+"""So many hidden rows report A calls fine, the next one degraded, and 20 failed."""
+_TOLD = (FINE, FINE + 1, 20)
+SUMMARIES = tuple(f"inpainting/accuracy_{rows}_rows" for rows in _TOLD)
 _DIGIT = (4, 24)
 """The rows of 28 that an MNIST digit fills."""
 
@@ -58,6 +63,16 @@ def table(
     lines = list(_lines(rbm, classifier, images, labels, steps, generator))
     headings = ("place", "clamped", "rows", "squared error", "accuracy")
     return {heading: list(column) for heading, column in zip(headings, zip(*lines, strict=True), strict=True)}
+
+
+def summary(table: Table) -> dict[str, float]:
+    """The classifier's accuracy after so many rows were filled in, the others clamped, the mean over the places."""
+    columns = zip(table["rows"], table["clamped"], table["accuracy"], strict=True)
+    clamped = [(rows, accuracy) for rows, is_clamped, accuracy in columns if is_clamped]
+    return {
+        name: mean(accuracy for rows, accuracy in clamped if rows == told)
+        for name, told in zip(SUMMARIES, _TOLD, strict=True)
+    }
 
 
 def _lines(

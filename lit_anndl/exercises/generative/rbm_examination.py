@@ -20,7 +20,7 @@ from lit_anndl.plots.inpainting_errors import inpainting_errors
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
-SUMMARIES = (*likelihood.summaries(), *gibbs_chains.SUMMARIES)
+SUMMARIES = (*likelihood.summaries(), *gibbs_chains.SUMMARIES, *inpainting_results.SUMMARIES)
 _FILTERS = 100
 
 
@@ -70,7 +70,8 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
         tables["inpainting"] = inpainting_results.table(
             rbm, classifier.to(device), images, labels.to(device), wanted.inpainting_steps, filling
         )
-        figures["inpainting_errors"] = inpainting_errors(tables["inpainting"])
+        summary |= inpainting_results.summary(tables["inpainting"])
+        figures["inpainting_errors"] = inpainting_errors(tables["inpainting"], inpainting_results.FINE)
         figures["inpainting"] = _inpainting_figure(rbm, images[: chain_findings.SHOWN], wanted, filling)
     return Findings(summary, tables, figures)
 
