@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from lit_anndl.nets.annealed_importance_sampling import annealed, annealed_back, base_rates, enumerated, schedule
+from lit_anndl.nets.annealed_importance_sampling import (
+    annealed,
+    annealed_back,
+    base_rates,
+    enumerated,
+    sampled_exactly,
+    schedule,
+)
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 
@@ -19,6 +26,15 @@ def test_enumeration_sums_over_the_pixels_too():
     v = (torch.arange(2**12).unsqueeze(1) >> torch.arange(12) & 1).double()
     log_z = (-rbm.double().free_energy(v)).logsumexp(dim=0).detach()
     assert enumerated(rbm) == pytest.approx(float(log_z), abs=1e-9)
+
+
+def test_exact_samples_are_as_frequent_as_the_machine_says():
+    rbm, generator = machine(1.5, visible=3), torch.Generator().manual_seed(0)
+    v = (torch.arange(2**3).unsqueeze(1) >> torch.arange(3) & 1).float()
+    expected = (-rbm.free_energy(v)).softmax(dim=0).detach()
+    samples = sampled_exactly(rbm, 20_000, generator)
+    found = torch.bincount((samples @ torch.tensor([1.0, 2.0, 4.0])).long(), minlength=8) / 20_000
+    torch.testing.assert_close(found, expected, rtol=0, atol=5 * 0.5 / 20_000**0.5)
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 1.5])

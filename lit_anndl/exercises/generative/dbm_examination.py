@@ -12,6 +12,7 @@ from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import chain_findings, dbm_figures, gibbs_chains, likelihood
 from lit_anndl.nets.deep_boltzmann import DBM
 from lit_anndl.nets.digit_classifier import digit_classifier
+from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
@@ -45,11 +46,11 @@ def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
     likelihoods = stream(data.seed, "chains of the likelihood", device)
     sampling = stream(data.seed, "sampled chains", device)
     train, test = (likelihood.binary_images(data, name).to(dbm.lower) for name in ("train", "test"))
-    classifier, digest = digit_classifier()
+    classifier, _ = digit_classifier()
     rbm = dbm.as_rbm()
     samples = _with_second_layer(dbm, train[:_SOME], likelihoods)
     summary = wanted.likelihood.measure(rbm, samples, _mean_bound(dbm, test), likelihoods)
-    tables: dict[str, Table] = {"classifier": {"file": ["digit_classifier.pt"], "SHA-256": [digest]}}
+    tables: dict[str, Table] = {"classifier": classifier_table()}
     figures = {
         "filters": dbm_figures.receptive_fields(dbm.lower, "first layer, W₁"),
         "second_layer_filters": dbm_figures.receptive_fields(dbm.lower @ dbm.upper, "second layer, W₁W₂"),

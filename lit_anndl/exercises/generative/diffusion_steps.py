@@ -12,8 +12,10 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.plots.images import image_rows
 from lit_anndl.plots.sampling_steps import quality_by_steps
+from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.sample_distance import SampleDistance
+from lit_anndl.runtime.records import Table
 
 RATIO = "sampling_steps/distance_ratio"
 SUMMARIES = (RATIO,)
@@ -59,7 +61,8 @@ def compared(
     if own in steps:
         least = min(min(of_kind) for of_kind in distances.values())
         summary[RATIO] = distances["DDIM"][list(steps).index(own)] / least
-    return Findings(summary, {"sampling_steps": table}, {"sampling_steps": quality_by_steps(table, list(_KINDS))})
+    tables: dict[str, Table] = {"sampling_steps": table, "classifier": classifier_table()}
+    return Findings(summary, tables, {"sampling_steps": quality_by_steps(table, list(_KINDS))})
 
 
 def of_same_noise(sample: StepSampler, steps: Sequence[int], seed: int) -> Figure:

@@ -11,6 +11,7 @@ from lit_anndl.exercises.generative.latent_snapshots import LatentSnapshots
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise
 from lit_anndl.quality import sample_distance, sample_quality
+from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Decoder, Prior
 from lit_anndl.quality.sample_distance import SampleDistance
@@ -95,7 +96,8 @@ class LatentModel(Exercise[MNISTData]):
     def findings(self, data: MNISTData) -> Findings:
         """What is found of samples and latent space of a tested run."""
         prior = Prior(self.decode, self.precise_decoder(), self.latent)
-        return prior.examine(data, self.quality_samples, self.device)
+        judged_by = Findings(tables={"classifier": classifier_table()})
+        return judged_by.joined(prior.examine(data, self.quality_samples, self.device))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the snapshots."""

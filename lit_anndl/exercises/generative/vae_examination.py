@@ -22,6 +22,7 @@ from lit_anndl.plots.interpolation import interpolation
 from lit_anndl.plots.latent import code_map
 from lit_anndl.plots.latent_units import unit_activity
 from lit_anndl.quality import latent_prior, latent_space, sample_quality
+from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
 from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS
@@ -104,7 +105,8 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
     }
     precise = deepcopy(net).double()
     prior = Prior(lambda z: decode(net, z.to(like)), lambda z: decode(precise, z), net.latent)
-    return Findings(summary, {"units": units}, figures).joined(prior.examine(data, wanted.quality_samples, like.device))
+    tables = {"units": units, "classifier": classifier_table()}
+    return Findings(summary, tables, figures).joined(prior.examine(data, wanted.quality_samples, like.device))
 
 
 def _space(net: VAE) -> latent_space.LatentSpace:

@@ -122,7 +122,7 @@ def test_what_is_shown_of_it(words, command, client, tmp_path):
     assert [(line["start"], line["steps"]) for line in lines] == [
         (start, steps) for start in ("test images", "noise") for steps in (1, 5)
     ]
-    assert {"samples/class_entropy", "samples/autocorrelation_time"} <= set(run.data.metrics)
+    assert {"samples/class_entropy", "samples/ones_and_nines"} <= set(run.data.metrics)
     machine, classifier = 784 * 8 + 8 * 5 + 784 + 8 + 5, 784 * 8 + 8 + 5 * 8 + 8 * 5 + 5 + 5 * 10 + 10
     assert run.data.metrics["parameters"] == machine + classifier
     names = ("filters", "second_layer_filters", "chains_from_noise", "chains_from_test_images", "reconstruction")

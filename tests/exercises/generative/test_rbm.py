@@ -74,7 +74,13 @@ def test_chains_and_filled_in_images_are_told_by_the_classifier(fit, client, tmp
     entropy = -sum(share * math.log2(share) for share in shares if share)
     assert lines[-1]["entropy [bits]"] == pytest.approx(entropy, abs=1e-4)
     assert run.data.metrics["samples/class_entropy"] == pytest.approx(entropy, abs=1e-4)
+    (ends,) = [line for line in lines if (line["start"], line["steps"]) == ("test images", 5)]
+    assert run.data.metrics["samples/ones_and_nines"] == pytest.approx(ends["1"] + ends["9"], abs=1e-6)
+    times = {"samples/autocorrelation_time", "samples/autocorrelation_time_at_least"} & set(run.data.metrics)
+    assert len(times) == 1 and run.data.metrics[times.pop()] <= 10
     filled = table(client, run, "inpainting", tmp_path)
+    six = [line["accuracy"] for line in filled if line["clamped"] and line["rows"] == 6]
+    assert run.data.metrics["inpainting/accuracy_6_rows"] == pytest.approx(sum(six) / 3, abs=1e-6)
     assert {(line["place"], line["clamped"]) for line in filled} == {
         (place, clamped) for place in ("top", "middle", "bottom") for clamped in (True, False)
     }

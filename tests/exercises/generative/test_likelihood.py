@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from lit_anndl.exercises.generative.likelihood import Likelihood
+from lit_anndl.nets.annealed_importance_sampling import enumerated
+from lit_anndl.nets.boltzmann import RBM
+
+PIXELS = 30
+
+
+@pytest.fixture
+def two_modes() -> RBM:
+    """All pixels on, or, e²⁰ times less likely, all off; no chain finds the way from one to the other."""
+    rbm = RBM(PIXELS, 1)
+    with torch.no_grad():
+        rbm.weight.fill_(12)
+        rbm.visible_bias.fill_(-6)
+        rbm.hidden_bias.fill_(-160)
+    return rbm
+
+
+def measured(rbm: RBM, enumerate_states: bool) -> dict[str, float]:
+    """Chains that go up begin near the samples' mean, those that come down at the first hundred: all pixels off."""
+    samples = torch.cat([torch.zeros(100, PIXELS), torch.ones(100, PIXELS)])
+    likelihood = Likelihood(100, 1000, enumerate_states)
+    return likelihood.measure(rbm, samples, 0.0, torch.Generator().manual_seed(0))
+
+
+def test_there_is_no_lower_end_where_chains_come_down_from_other_samples_than_the_machines(two_modes):
+    found = measured(two_modes, enumerate_states=False)
+    assert found["test/log_partition_function_reverse"] < found["test/log_partition_function"] - 10
+    assert "test/log_likelihood_lower" not in found
+    assert -enumerated(two_modes) < found["test/log_likelihood_upper"]
+
+
+def test_exact_samples_bracket_the_truth(two_modes):
+    found = measured(two_modes, enumerate_states=True)
+    assert found["test/log_likelihood_exact"] == -enumerated(two_modes)
+    assert found["test/log_likelihood_lower"] < -enumerated(two_modes) < found["test/log_likelihood_upper"]
+
+
+def test_a_bracket_is_never_wider_than_what_chance_allows():
+    rbm = RBM(PIXELS, 20, scale=3.0)
+    found = Likelihood(10, 3).measure(rbm, torch.ones(10, PIXELS), 0.0, torch.Generator().manual_seed(0))
+    assert found["test/log_likelihood_error"] > 1 / 3  # one chain of ten decides
+    assert found["test/log_likelihood_upper"] == pytest.approx(-found["test/log_partition_function"] + 6.607, abs=1e-3)
