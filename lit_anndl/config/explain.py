@@ -16,6 +16,7 @@ _EXPECTATIONS = {
     "'min', 'max'": "min or max",
     "str": "text",
     "list": "a list in brackets",
+    "import path": "a class",
 }
 EXPECTED = {
     "seed_everything": f"a whole number from 0 to {2**32 - 1}",
@@ -72,9 +73,12 @@ _VALUES = (
     r"Got value: (.*)$",
     r"Not of type \w+: invalid literal .*: '(.*)'$",
     r"Not of type \w+: (.*) does not conform",
+    r"NestedArg\(key='[^']*', val=(.*)\)\s*$",  # a list, for instance
+    r"argument must be .*, not '(\w+)'$",  # of which only the type is said
 )
 """Where an error says which value was given, the surest place first."""
-
+_TYPES = r"Not of type (\w+)|Expected a <class '(\w+)'>|Expected a typing.Literal\[(.*?)\]|Expected an (import path) or"
+"""Where it says what was expected."""
 
 _WRAPPING = "Does not validate|Problem with|Expected a path"
 """How reasons begin that only lead to others."""
@@ -83,7 +87,7 @@ _WRAPPING = "Does not validate|Problem with|Expected a path"
 def _invalid_value(path: str, error: str) -> str:
     """The line for a value that does not fit its key."""
     given = next((found[-1] for place in _VALUES if (found := re.findall(place, error, re.MULTILINE))), None)
-    types = re.findall(r"Not of type (\w+)|Expected a <class '(\w+)'>|Expected a typing.Literal\[(.*?)\]", error)
+    types = re.findall(_TYPES, error)
     expected = dict.fromkeys(_EXPECTATIONS.get(name, name) for name in map("".join, types) if name != "NoneType")
     if path and given is not None and expected:
         return f"{path}: {given or 'nothing'} was given, expected {EXPECTED.get(path, ' or '.join(expected))}"

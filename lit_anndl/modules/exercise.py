@@ -17,6 +17,7 @@ from lit_anndl.modules.epoch import EpochMeans, log_epoch, refuse_infinite_weigh
 from lit_anndl.modules.phases import Phases
 from lit_anndl.modules.restore import Restorable
 from lit_anndl.modules.schedules import end_of_schedule
+from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
 Data = TypeVar("Data", bound=DataModule)
@@ -190,6 +191,16 @@ class Exercise(Restorable, Generic[Data]):
         """What a loss is multiplied by for half precision, and so its gradients are until the optimizer's step."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return float(scaler.get_scale()) if scaler else 1.0
+
+    # What can be done with it
+
+    def sample(self, number: int, generator: Generator) -> Tensor:
+        """Images in [0, 1] (number, 1, 28, 28), of a generative model.
+
+        Raises:
+            InputError: this is none.
+        """
+        raise InputError(f"{self.exercise or type(self).__name__} draws no images, expected a model of session 4")
 
     # What can be seen of it
 

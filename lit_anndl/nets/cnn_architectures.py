@@ -70,7 +70,10 @@ class Architecture:
         if not isinstance(value, Sequence):
             return [value] * len(self.channels)
         if len(value) != len(self.channels):
-            raise ValueError(f"{name}: {len(value)} were given for {len(self.channels)} convolutions")
+            number = len(self.channels)
+            raise ValueError(
+                f"{name}: {len(value)} were given for {number} convolutions, expected one number, or one for each"
+            )
         return value
 
 

@@ -21,10 +21,11 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> in
     >>> output_size(28, 3, stride=2, padding=1)
     14
     """
-    if kernel > size + 2 * padding:
-        padded = f" ({size + 2 * padding} with padding)" if padding else ""
-        raise ValueError(f"a kernel of {kernel} does not fit into {size} values{padded}")
-    return (size + 2 * padding - kernel) // stride + 1
+    most = size + 2 * padding
+    if kernel > most:
+        padded = f" ({most} with padding)" if padding else ""
+        raise ValueError(f"a kernel of {kernel} does not fit into {size} values{padded}, expected {most} at most")
+    return (most - kernel) // stride + 1
 
 
 def windows(x: Tensor, kernel: Tensor, stride: int, padding: int) -> Iterator[tuple[tuple[int, ...], Tensor]]:

@@ -83,7 +83,8 @@ class CNN(nn.Sequential):
         try:
             sizes = [output_size(size, kernel, stride, padding) for size in (height, width)]
         except ValueError as error:
-            raise ValueError(f"{name} gets {before}×{height}×{width}: {error}") from error
+            setting = "kernels" if name.startswith("conv") else "pooling"
+            raise ValueError(f"{setting}: {name} gets {before}×{height}×{width}: {error}") from error
         self.layers.append(Layer(name, kernel, stride, channels, *sizes))
 
     def _add_head(self, architecture: Architecture, classes: int) -> None:

@@ -59,7 +59,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
     """
     values = configuration.values
     seed_everything(values.seed_everything, workers=True, verbose=False)
-    with refusing():
+    with refusing(configuration):
         check_accelerator(values.trainer.accelerator)
         check_strategy(values.trainer.strategy)
         check_threads(values.threads)

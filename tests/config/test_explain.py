@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse.typing import PositiveInt
 from torch.optim import Optimizer
 
 from lit_anndl.config.explain import explain, suggestion, unknown_key
@@ -23,6 +24,7 @@ def parser() -> ArgumentParser:
     made.add_argument("--optimizer", type=Callable[[Any], Optimizer])
     made.add_argument("--threads", type=int | None)
     made.add_argument("--epochs", type=int, default=1)
+    made.add_argument("--steps", type=PositiveInt, default=1)
     made.add_argument("--logger", type=bool | None)
     return made
 
@@ -46,6 +48,10 @@ def explained(parser: ArgumentParser, *words: str) -> str:
         ("data.noise", "-0.1", "a number ≥ 0"),
         ("data.noise", "loud", "a number ≥ 0"),
         ("threads", "1.5", "a whole number"),
+        ("data.batch_size", "[]", "a whole number > 0"),
+        ("data.noise", "[0.1, 0.2]", "a number ≥ 0"),
+        ("threads", "[]", "a whole number"),
+        ("optimizer", "[]", "a class"),
         ("logger", "perhaps", "true or false"),
     ],
 )
@@ -55,6 +61,7 @@ def test_value_that_does_not_fit(parser: ArgumentParser, key: str, value: str, e
 
 def test_value_that_does_not_fit_a_plain_type(parser: ArgumentParser) -> None:
     assert explained(parser, "--epochs=ten") == "epochs: ten was given, expected a whole number"
+    assert explained(parser, "--steps=[]") == "steps: list was given, expected a whole number > 0"
 
 
 def test_argument_of_a_class_that_does_not_fit(parser: ArgumentParser) -> None:

@@ -54,13 +54,13 @@ def test_layers_come_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"kernels": 40}, r"conv1 gets 1×28×28: a kernel of 40 does not fit into 28 values"),
-        ({"kernels": [3, 27]}, r"conv2 gets 4×26×26: a kernel of 27 does not fit into 26 values"),
+        ({"kernels": 40}, r"^kernels: conv1 gets 1×28×28: a kernel of 40 does not fit into 28 values, expected 28"),
+        ({"kernels": [3, 27]}, r"^kernels: conv2 gets 4×26×26: a kernel of 27 does not fit into 26 values"),
         ({"pooling": [14, 2]}, r"conv2 gets 4×1×1: a kernel of 3 does not fit into 1 values"),
-        ({"pooling": [13, 3], "kernels": 1}, r"pool2 gets 8×2×2: a kernel of 3 does not fit into 2 values"),
+        ({"pooling": [13, 3], "kernels": 1}, r"^pooling: pool2 gets 8×2×2: a kernel of 3 does not fit into 2 values"),
         ({"last_size": 3}, r"last_size: 3 was given without last_pooling, expected both"),
         ({"last_size": 25, "last_pooling": "max"}, r"last_size: 25 was given for 24×24, expected 24 at most"),
-        ({"strides": [1, 2, 2]}, r"strides: 3 were given for 2 convolutions"),
+        ({"strides": [1, 2, 2]}, r"strides: 3 were given for 2 convolutions, expected one number, or one for each"),
     ],
 )
 def test_what_does_not_fit_is_named(settings, said) -> None:

@@ -22,6 +22,8 @@ def test_it_predicts_what_was_tested(words, command):
     error = float((module.net(points) - surface(points)).square().mean())
     assert error == pytest.approx(run.data.metrics["test/mse"], rel=1e-6)
     assert not module.training and not any(parameter.requires_grad for parameter in module.parameters())
+    with pytest.raises(InputError, match=r"^surface draws no images, expected a model of session 4$"):
+        module.sample(1, torch.Generator())
 
 
 def test_networks_that_are_made_for_their_data(command):

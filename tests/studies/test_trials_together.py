@@ -12,7 +12,7 @@ from lit_anndl.studies.study import begin, load
 from lit_anndl.studies.study_file import read_definition
 from lit_anndl.studies.worker import next_trials, run_trials
 from tests.studies.conftest import assert_complete, in_state, start_sweep
-from tests.support.processes import wait_until
+from tests.support.processes import checkpoint, wait_until
 
 SPACE = {
     "model.optimizer": ["SGD", "LBFGS"],
@@ -97,30 +97,49 @@ def test_what_is_pruned_leaves_the_others(study_file, run_sweep, storage, load_s
     assert None not in sharing(client, study)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_batch_of_trials_goes_on_as_if_it_had_not_been(
-    signum, study_file, run_sweep, client, storage, load_study
+def outcomes(study):
+    """The settings of each complete trial and what each of its seeds has come to, by its place."""
+    return {
+        place: (trial.params, {seed: metrics["val/mse"] for seed, metrics in trial.user_attrs["metrics"].items()})
+        for place, trial in trials_of(study).items()
+    }
+
+
+def saved(client, study):
+    """The checkpoints that there are of a study's runs."""
+    begun = [client.get_run(run) for trial in study.trials for run in trial.user_attrs.get("runs", {}).values()]
+    return [path for path in map(checkpoint, begun) if path.exists()]
+
+
+TWO_TRIALS = {"space": {"model.optimizer.lr": {"float": [1e-3, 1e-1], "log": True}}, "trials": 2, "together": 3}
+TWO_SEEDS = {"rows": {"SGD": {}}, "seeds": [0, 1], "space": None, "trials": None, "sampler": None}
+
+
+@pytest.mark.parametrize(
+    ("batch", "signum"),
+    [(TWO_TRIALS, signal.SIGTERM), (TWO_TRIALS, signal.SIGKILL), (TWO_SEEDS, signal.SIGKILL)],
+    ids=["trials ended", "trials killed", "seeds killed"],
+)
+def test_an_interrupted_batch_goes_on_as_if_it_had_not_been(
+    batch, signum, study_file, run_sweep, client, storage, load_study, request
 ):
-    space = {"model.optimizer.lr": {"float": [1e-3, 1e-1], "log": True}}
-    settings = {"trainer.max_epochs": 100, "data.validation_size": 160, "data.batch_size": 40, "model.hidden": 5}
-    entries = {"space": space, "overrides": {**settings, "model.optimizer": "SGD"}, "trials": 2}
-    assert run_sweep(study_file(f"unbroken {signum}", **entries), "--together", 3)[0] == 0
-    file = study_file(f"broken {signum}", **entries)
-    process = start_sweep(file, "--together", "3")
-    study = load_study(f"broken {signum}", storage)
-    wait_until(lambda: sum("runs" in trial.user_attrs for trial in study.trials) == 2 or process.poll(), 120)
+    settings = {**SETTINGS, "trainer.max_epochs": 200, "trainer.precision": "32-true", "data.batch_size": 10}
+    entries = {**batch, "overrides": {**settings, "model.optimizer": "SGD"}}
+    case, seeds = request.node.callspec.id, len(batch.get("seeds", [0]))
+    assert run_sweep(study_file(f"{case} unbroken", **entries))[0] == 0
+    file = study_file(case, **entries)
+    process = start_sweep(file)
+    study = load_study(case, storage)
+    wait_until(lambda: len(saved(client, study)) == 2 or process.poll(), 120)
     process.send_signal(signum)
     _, err = process.communicate(timeout=60)
     assert process.returncode == (-9 if signum == signal.SIGKILL else 143), err
-    code, _, err = run_sweep(file, "--together", 3)
+    code, _, err = run_sweep(file)
     assert code == 0, err
-    assert_complete(study, client, 2)
-    unbroken = load_study(f"unbroken {signum}", storage)
+    assert_complete(study, client, 2 // seeds, seeds)
+    unbroken = load_study(f"{case} unbroken", storage)
     assert sharing(client, unbroken) == ["2"] * 2
-    ours, whole = trials_of(study), trials_of(unbroken)
-    assert {place: (trial.params, trial.value) for place, trial in ours.items()} == {
-        place: (trial.params, trial.value) for place, trial in whole.items()
-    }
+    assert outcomes(study) == outcomes(unbroken)
 
 
 def test_a_trial_that_a_worker_has_died_of_is_run_alone(study_file, run_sweep, storage, load_study, client):

@@ -145,15 +145,18 @@ class Attention(Exercise[RandomTokens]):
         if self.lengths:
             found = self.costs(data)
             quantities = {
-                quantity: {
+                label: {
                     name.removesuffix(f", {quantity}"): each for name, each in found.items() if name.endswith(quantity)
                 }
-                for quantity in ("seconds", "bytes")
+                for quantity, label in (("seconds", "seconds"), ("bytes", "bytes of all tensors made, not the peak"))
             }
             yield "cost", cost(self.lengths, quantities)
 
     def costs(self, data: RandomTokens) -> dict[str, list[float]]:
-        """Seconds and bytes of one sequence of each length, written out and by torch's kernel; measured once."""
+        """Seconds and bytes of one sequence of each length, written out and by torch's kernel; measured once.
+
+        Bytes are those of all tensors made on the way, see `AllocationCounter`: more than are needed at once.
+        """
         if not hasattr(self, "_costs"):
             self._costs: dict[str, list[float]] = {}
             for name, way in (("written out", self.net), ("torch's kernel", self.net.fused)):
@@ -176,7 +179,11 @@ def seconds(action: Callable[[], Any]) -> float:
 
 
 class AllocationCounter(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations make while it is active."""
+    """Counts the bytes of all tensors that operations make while it is active.
+
+    It is their sum, not the peak, as none is taken off when it is freed; what a kernel needs within itself, as that of
+    fused attention does, is not seen.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's

@@ -40,7 +40,8 @@ class DigitCNN(ImageClassifier):
         optimizer: a class of torch.optim with its arguments.
         variant: baseline, model_1, …, model_5, mlp (as many parameters as the baseline's), or keras; null for the
             baseline, or for a layout by `channels`.
-        channels: filters of each convolution, [16, 32] for instance, for a layout of one's own.
+        channels: filters of each convolution, [16, 32] for instance, for a layout of one's own; [] for none, which
+            leaves a multilayer perceptron.
         kernels: sizes of the filters (3).
         strides: steps between the places they lie on (1).
         padding: zeros on each side (0).

@@ -61,11 +61,11 @@ class Convolution(Exercise[ConvolutionInput]):
 
     def check(self, data: ConvolutionInput) -> None:
         """Refuses kernels that do not fit."""
-        try:
-            self.convolve(data)
-            self.stack_sizes(data)
-        except ValueError as error:
-            raise InputError(f"data.kernel or model.stack: {error}") from error
+        for option, compute in (("data.kernel", self.convolve), ("model.stack", self.stack_sizes)):
+            try:
+                compute(data)
+            except ValueError as error:
+                raise InputError(f"{option}: {error}") from error
 
     def convolve(self, data: ConvolutionInput) -> Tensor:
         """The output."""

@@ -19,7 +19,7 @@ from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import dbm_examination, dbm_figures, dbm_settings
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, refuse_settings
 from lit_anndl.exercises.generative.dbm_settings import CLASSIFIER, JOINT, LAYERS, Epochs
-from lit_anndl.exercises.generative.likelihood import Likelihood
+from lit_anndl.exercises.generative.likelihood import Likelihood, refuse_chains
 from lit_anndl.modules.classification import loss_and_accuracy
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
@@ -79,7 +79,7 @@ class DigitDBM(BoltzmannExercise):
 
     Raises:
         InputError: there are not two hidden layers, or no epochs, or no steps to sample after; more units of the first
-            layer than can be enumerated.
+            layer than can be enumerated; more chains than memory holds.
     """
 
     trains_in_parts = True
@@ -116,6 +116,7 @@ class DigitDBM(BoltzmannExercise):
         refuse_settings(sampling_steps, enumerate_states, hidden[0])
         first, second = map(int, hidden)
         self.net = DBM(SIDE**2, first, second, float(initial_scale))
+        refuse_chains("chains", int(chains), SIDE**2 + first + second)
         steps = (int(pretraining_gibbs_steps), int(gibbs_steps), int(mean_field_steps))
         self.learning = DBMLearning(self.net, int(chains), *steps, centred, float(initial_scale))
         self.classifier = MeanFieldClassifier(SIDE**2, first, second, CLASSES)

@@ -60,10 +60,7 @@ class Likelihood:
 
     def check(self, visible: int, hidden: int) -> None:
         """Refuses more chains than memory holds."""
-        each = 4 * (6 * visible + 6 * hidden)  # states, inputs, probabilities and random numbers, in single precision
-        free = available_bytes() if self.chains else None
-        if free is not None and (fit := free // each) < self.chains:
-            raise InputError(f"model.ais_chains {self.chains} were given, but {fit} fit into memory; expected fewer")
+        refuse_chains("ais_chains", self.chains, visible + hidden)
 
     def measure(self, rbm: RBM, samples: Tensor, unnormalised: float, generator: torch.Generator) -> dict[str, float]:
         """The metrics.
@@ -139,6 +136,14 @@ class Likelihood:
         _, seconds = timed(lambda: annealed(rbm, bias, betas, self.chains, generator), bias.device)
         seconds *= (2 * self.temperatures + _BURN_IN) / _TIMED
         announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
+
+
+def refuse_chains(option: str, chains: int, units: int) -> None:
+    """Refuses more chains of a machine of so many units than memory holds."""
+    each = 4 * 6 * units  # states, inputs, probabilities and random numbers, in single precision
+    free = available_bytes() if chains else None
+    if free is not None and (fit := free // each) < chains:
+        raise InputError(f"model.{option} {chains} were given, but {fit} fit into memory; expected fewer")
 
 
 def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:

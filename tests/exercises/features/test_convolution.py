@@ -30,14 +30,14 @@ def test_in_one_dimension_and_a_stack(command, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data.kernel", "[[1,2,3,4,5]]"], "a kernel of 5 does not fit into 4 values"),
+        (["--data.kernel", "[[1,2,3,4,5]]"], "fit: data.kernel: a kernel of 5 does not fit into 4 values, expected 4"),
         (["--data.kernel", "[1,2]"], "data.input rows and data.kernel a list were given, expected both as lists or"),
         (["--data.input", "[[1,2],[3]]"], "data.input: [[1.0, 2.0], [3.0]] was given, expected numbers"),
         (["--data.input", "[]"], "data.input: [] was given, expected numbers"),
         (["--model.stride", "0"], "model.stride: 0 was given, expected a whole number > 0"),
         (["--model.padding", "-1"], "model.padding: -1 was given, expected a whole number ≥ 0"),
         (["--model.stack", "[[3,0,1]]"], "model.stack: [3, 0, 1] was given, expected [kernel, stride, padding]"),
-        (["--model.stack", "[[9,1,1]]"], "a kernel of 9 does not fit into 4 values (6 with padding)"),
+        (["--model.stack", "[[9,1,1]]"], "fit: model.stack: a kernel of 9 does not fit into 4 values (6 with"),
     ],
 )
 def test_wrong_words(words, message, command):

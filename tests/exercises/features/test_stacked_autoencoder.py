@@ -265,6 +265,8 @@ def test_help_says_how_many_epochs_there_are(command):
         (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse: expected one of train/loss, train/accuracy"),
         (["--model.svm_components", "161"], "model.svm_components 161 was given, expected 160 at most"),
         (["--model.optimizer", "LBFGS"], "the optimizer of phase fine-tuning: LBFGS was given"),
+        (["--model.pretraining_optimizer.lr", "-1"], "fit: model.pretraining_optimizer.lr: -1.0 was given, expected a"),
+        (["--model.classifier_optimizer.lr", "-0.1"], "fit: model.classifier_optimizer.lr: -0.1 was given, expected a"),
     ],
 )
 def test_wrong_words(options, message, words, command):

@@ -158,7 +158,9 @@ def test_other_precisions(options, words, command, undrawn):
         (["--model.sampling_steps", "[]"], "model.sampling_steps [] was given"),
         (["--model.hidden", "[21,4]", *EXACT], "with 21 hidden units, expected 20 at most"),
         (["--model.ais_chains", "1000000000000"], "fit into memory; expected fewer"),
+        (["--model.chains", "1000000000"], "fit: model.chains 1000000000 were given, but"),
         (["--model.optimizer", "LBFGS"], "the optimizer of phase joint: LBFGS was given"),
+        (["--model.pretraining_optimizer.lr", "-1"], "fit: model.pretraining_optimizer.lr: -1.0 was given"),
         (["--checkpoint.monitor", "val/reconstruction"], "checkpoint.monitor val/reconstruction: expected one of"),
     ],
 )
