@@ -1,7 +1,7 @@
 """What becomes of a diffusion's samples by the number of steps that they take."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -15,6 +15,7 @@ from lit_anndl.plots.sampling_steps import quality_by_steps
 from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.sample_distance import SampleDistance
+from lit_anndl.quality.sample_quality import Sampler
 from lit_anndl.runtime.records import Table
 
 RATIO = "sampling_steps/distance_ratio"
@@ -44,25 +45,32 @@ def compared(
     of steps, without noise, is, if it is among them. Few samples bring it nearer to 1: their distances are too large
     by the same.
     """
-    distance = SampleDistance(data, number, device)
-    distances: dict[str, list[float]] = {kind: [] for kind in _KINDS}
-    seconds = []
-    for each in steps:
-        begun = time.perf_counter()
-        for kind, eta in _KINDS.items():
-
-            def by_steps(count: int, generator: torch.Generator, steps: int = each, eta: float = eta) -> Tensor:
-                return sample(count, generator, steps, eta).cpu()
-
-            distances[kind].append(distance.measure(by_steps))
-        seconds.append((time.perf_counter() - begun) / len(_KINDS) * _OF / number)
-    table = {"steps": list(steps), **distances, f"seconds for {_OF} samples": seconds}
+    measure = SampleDistance(data, number, device).measure
+    found = {kind: [_timed_distance(measure, sample, each, eta) for each in steps] for kind, eta in _KINDS.items()}
+    distances = {kind: [distance for distance, _ in of_kind] for kind, of_kind in found.items()}
+    seconds = [each * _OF / number for _, each in found["DDIM"]]
+    table: Table = {"steps": list(steps), **distances, f"seconds for {_OF} samples": seconds}
+    tables: dict[str, Table] = {"sampling_steps": table, "classifier": classifier_table()}
     summary = {}
     if own in steps:
         least = min(min(of_kind) for of_kind in distances.values())
         summary[RATIO] = distances["DDIM"][list(steps).index(own)] / least
-    tables: dict[str, Table] = {"sampling_steps": table, "classifier": classifier_table()}
     return Findings(summary, tables, {"sampling_steps": quality_by_steps(table, list(_KINDS))})
+
+
+def _timed_distance(
+    measure: Callable[[Sampler], float], sample: StepSampler, steps: int, eta: float
+) -> tuple[float, float]:
+    """The distance of samples, and the seconds that they took."""
+    seconds = []
+
+    def by_steps(number: int, generator: torch.Generator) -> Tensor:
+        begun = time.perf_counter()
+        images = sample(number, generator, steps, eta).cpu()
+        seconds.append(time.perf_counter() - begun)
+        return images
+
+    return measure(by_steps), sum(seconds)
 
 
 def of_same_noise(sample: StepSampler, steps: Sequence[int], seed: int) -> Figure:
