@@ -21,9 +21,9 @@ rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches o
 vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and
            loss, and one with torch's binary cross-entropy, on one thread or all, whichever is faster.
 gan        seconds per epoch of gan without validation: ours, and a lean loop over the same nets, on one thread or all.
-flow       seconds of flow for 15 batches of 100 without validation: ours, and a lean loop over the same net, on one
-           thread or all, whichever is faster, in another process.
-diffusion  the same of diffusion for 10 batches of 64.
+flow       seconds of flow for some steps, without validation, in batches of its preset's size: ours, and a lean loop
+           over the same net, on one thread or all, whichever is faster, in another process.
+diffusion  the same of diffusion.
 hopfield   seconds for 20 iterations of 10 000 noisy digits in 784 units: one batched call, a NumPy loop over states.
 santafe    seconds for the closed loops of 90 origins, 100 steps each: one batched rollout, a loop over origins.
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
