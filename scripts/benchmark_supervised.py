@@ -119,27 +119,33 @@ def search(rounds: int, _: Path) -> None:
         print_row(name, names, [search_round(name) for _ in range(rounds)])
 
 
-def search_round(name: str) -> dict[str, float]:
-    """Seconds per epoch and network, once."""
-    rates = torch.logspace(-3, -1, TRIALS).tolist()
-    together, in_turn = crew_seconds([[*surface_words(name), "--model.optimizer.lr", str(rate)] for rate in rates])
-    return {"ours": together, "in turn": in_turn}
+def search_round(
+    name: str, *words: str, trials: int = TRIALS, in_turn: int | None = None, epochs: int = FAST_EPOCHS
+) -> dict[str, float]:
+    """Seconds per epoch and network, once, with further options of `fit`."""
+    rates = torch.logspace(-3, -1, trials).tolist()
+    runs = [[*surface_words(name), "--model.optimizer.lr", str(rate), *words] for rate in rates]
+    return dict(zip(("ours", "in turn"), crew_seconds(runs, in_turn, epochs), strict=True))
 
 
-def crew_seconds(runs: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Seconds per epoch and run of surface, as one program and one after the other."""
+def crew_seconds(
+    runs: Sequence[Sequence[str]], in_turn: int | None = None, epochs: int = FAST_EPOCHS
+) -> tuple[float, float]:
+    """Seconds per epoch and run of surface: all as one program, and these, or the first few, one after the other."""
 
     def fit(words: Sequence[str], companion: Callable[[], Callback] | None = None) -> None:
-        ours("surface", FAST_EPOCHS, *words, callbacks=[companion()] if companion else [])
+        ours("surface", epochs, *words, callbacks=[companion()] if companion else [])
 
     start = time.perf_counter()
-    run_together([partial(fit, words) for words in runs])
+    outcomes = run_together([partial(fit, words) for words in runs])
     middle = time.perf_counter()
-    for words in runs:
+    for error in filter(None, outcomes):
+        raise error
+    single = runs[:in_turn]
+    for words in single:
         fit(words)
     end = time.perf_counter()
-    each = FAST_EPOCHS * len(runs)
-    return (middle - start) / each, (end - middle) / each
+    return (middle - start) / (epochs * len(runs)), (end - middle) / (epochs * len(single))
 
 
 def digits_round(exercise: str, net: nn.Module, epochs: int = 1) -> dict[str, float]:
