@@ -119,35 +119,41 @@ def search(rounds: int, _: Path) -> None:
         print_row(name, names, [search_round(name) for _ in range(rounds)])
 
 
-def search_round(name: str) -> dict[str, float]:
-    """Seconds per epoch and network, once."""
-    rates = torch.logspace(-3, -1, TRIALS).tolist()
-    together, in_turn = crew_seconds([[*surface_words(name), "--model.optimizer.lr", str(rate)] for rate in rates])
-    return {"ours": together, "in turn": in_turn}
+def search_round(
+    name: str, *words: str, trials: int = TRIALS, in_turn: int | None = None, epochs: int = FAST_EPOCHS
+) -> dict[str, float]:
+    """Seconds per epoch and network, once, with further options of `fit`."""
+    rates = torch.logspace(-3, -1, trials).tolist()
+    runs = [[*surface_words(name), "--model.optimizer.lr", str(rate), *words] for rate in rates]
+    return dict(zip(("ours", "in turn"), crew_seconds(runs, in_turn, epochs), strict=True))
 
 
-def crew_seconds(runs: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Seconds per epoch and run of surface, as one program and one after the other."""
+def crew_seconds(
+    runs: Sequence[Sequence[str]], in_turn: int | None = None, epochs: int = FAST_EPOCHS
+) -> tuple[float, float]:
+    """Seconds per epoch and run of surface: all as one program, and these, or the first few, one after the other."""
 
     def fit(words: Sequence[str], companion: Callable[[], Callback] | None = None) -> None:
-        ours("surface", FAST_EPOCHS, *words, callbacks=[companion()] if companion else [])
+        ours("surface", epochs, *words, callbacks=[companion()] if companion else [])
 
     start = time.perf_counter()
-    run_together([partial(fit, words) for words in runs])
+    outcomes = run_together([partial(fit, words) for words in runs])
     middle = time.perf_counter()
-    for words in runs:
+    for error in filter(None, outcomes):
+        raise error
+    single = runs[:in_turn]
+    for words in single:
         fit(words)
     end = time.perf_counter()
-    each = FAST_EPOCHS * len(runs)
-    return (middle - start) / each, (end - middle) / each
+    return (middle - start) / (epochs * len(runs)), (end - middle) / (epochs * len(single))
 
 
-def digits_round(exercise: str, net: nn.Module) -> dict[str, float]:
-    """Seconds per epoch with validation of an exercise, and of a lean loop over a net, once."""
-    return {"ours": ours(exercise, 1), "lean": apart(lean_seconds, exercise, net)}
+def digits_round(exercise: str, net: nn.Module, epochs: int = 1) -> dict[str, float]:
+    """Seconds per epoch with validation of an exercise, and of a lean loop over a net, once, both of so many epochs."""
+    return {"ours": ours(exercise, epochs), "lean": apart(lean_seconds, exercise, net, epochs)}
 
 
-def lean_seconds(exercise: str, net: nn.Module) -> float:
+def lean_seconds(exercise: str, net: nn.Module, epochs: int) -> float:
     """Seconds of the lean loop; ours chooses its number of threads, so it gets the better of one and all."""
     data = parse(exercise, []).instantiate().data
     data.setup("fit")
@@ -163,7 +169,7 @@ def lean_seconds(exercise: str, net: nn.Module) -> float:
             for images, targets in zip(*(tensor.split(1000) for tensor in validation), strict=True):
                 loss(net(images), targets).item()
 
-    return min(timed(lean, 1, threads) for threads in sorted({1, ALL_THREADS}))
+    return min(timed(lean, epochs, threads) for threads in sorted({1, ALL_THREADS}))
 
 
 def _pairs(part: Sequence[Tensor], exercise: str) -> Sequence[Tensor]:
@@ -198,9 +204,13 @@ def mnist_cnn(rounds: int, root: Path) -> None:
 
 
 def features(rounds: int, _: Path) -> None:
-    """An epoch each of autoencoder, cnn and vit."""
+    """Epochs of autoencoder, cnn and vit: the shorter, the more of them, or the start of a fit would be measured."""
     names = ("ours", "lean")
     print_heading("session 3, ms/epoch", names)
-    nets = {"autoencoder": Autoencoder(784, 32), "cnn": CNN(VARIANTS["baseline"]), "vit": VisionTransformer()}
-    for exercise, net in nets.items():
-        print_row(exercise, names, [digits_round(exercise, net) for _ in range(rounds)])
+    nets = {
+        "autoencoder": (Autoencoder(784, 32), 10),
+        "cnn": (CNN(VARIANTS["baseline"]), 3),
+        "vit": (VisionTransformer(), 1),
+    }
+    for exercise, (net, epochs) in nets.items():
+        print_row(exercise, names, [digits_round(exercise, net, epochs) for _ in range(rounds)])

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,15 +33,21 @@ EPOCHS_PER_SECOND = 180
 """Roughly, of the small study's net on one thread; what is reported is measured."""
 
 
-def study_file(folder: Path, *, trials: int, epochs: int, workers: int) -> Path:
-    """A study of equal trials."""
+def study_file(folder: Path, *, trials: int, epochs: int, workers: int, accelerator: str = "auto") -> Path:
+    """A study of equal trials, whose workers share a GPU where they have one."""
     study = {
         "exercise": "surface",
-        "overrides": {"model.optimizer": "SGD", "data.batch_size": 40, "trainer.max_epochs": epochs},
+        "overrides": {
+            "model.optimizer": "SGD",
+            "data.batch_size": 40,
+            "trainer.max_epochs": epochs,
+            "trainer.accelerator": accelerator,
+        },
         "metric": "train/mse",
         "sampler": "random",
         "trials": trials,
         "workers": workers,
+        "workers_per_gpu": workers,
         "space": {"model.optimizer.lr": {"float": [0.05, 0.1]}},
     }
     file = folder / f"workers_{workers}.yaml"
@@ -53,12 +60,14 @@ def stores(folder: Path) -> dict[str, str]:
     return {f"{name}": f"sqlite:///{folder / name}.db" for name in ("MLFLOW_TRACKING_URI", "LIT_ANNDL_STORAGE")}
 
 
-def throughput(trials: int) -> None:
+def throughput(
+    trials: int, counts: Sequence[int] = (1, 2, 4), epochs: int = EPOCHS_PER_SECOND, accelerator: str = "auto"
+) -> None:
     """Prints trials per minute by workers."""
     print(f"{'workers':>8}{'trials/min':>12}{'to first trial [s]':>20}")
-    for workers in (1, 2, 4):
+    for workers in counts:
         with tempfile.TemporaryDirectory() as folder:
-            file = study_file(Path(folder), trials=trials, epochs=EPOCHS_PER_SECOND, workers=workers)
+            file = study_file(Path(folder), trials=trials, epochs=epochs, workers=workers, accelerator=accelerator)
             started = time.time()
             command = [sys.executable, "-m", "lit_anndl.sweep", str(file)]
             environment = {**os.environ, **stores(Path(folder))}
@@ -68,7 +77,7 @@ def throughput(trials: int) -> None:
         begun = sorted(trial.datetime_start.timestamp() for trial in study.trials if trial.datetime_start)
         ended = max(trial.datetime_complete.timestamp() for trial in study.trials if trial.datetime_complete)
         per_minute = 60 * trials / (ended - begun[0])
-        print(f"{workers:>8}{per_minute:>12.1f}{begun[0] - started:>20.1f}")
+        print(f"{workers:>8}{per_minute:>12.1f}{begun[0] - started:>20.1f}", flush=True)
 
 
 def overhead(seconds: float) -> None:
