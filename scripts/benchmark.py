@@ -29,9 +29,9 @@ santafe    seconds for the closed loops of 90 origins, 100 steps each: one batch
 checkpoint milliseconds that an epoch of mnist_cnn spends on its two checkpoints, to be set against its length.
 startup    seconds of whole commands, as multiples of importing lightning.pytorch and mlflow.
 device     on the device of --device, one GPU or the CPU: seconds of a fit of mnist_cnn until 99 % of the validation
-           images are right, with tracking and all; then, once each, seconds of the study of five optimizers by five
-           seeds, a tenth of its epochs; trials per minute of a small study by one worker, and by two that share the
-           device; milliseconds per epoch and network of 256 learning rates for surface, whole fits: ours as one
+           images are right, with tracking and all; then, once each, seconds of the study `optimizers`, ten rows by
+           five seeds, a tenth of its epochs; trials per minute of a small study by one worker, and by two that share
+           the device; milliseconds per epoch and network of 256 learning rates for surface, whole fits: ours as one
            program, and eight of them one after the other.
 
 By default all parts run but device, and with --device cuda device alone.

@@ -31,7 +31,7 @@ class Budget:
     Args:
         digits: options of mnist_cnn beside its preset.
         digit_epochs: in which it has to get as far as is wanted.
-        study: the study of five optimizers.
+        study: the study of five optimizers, with and without noise.
         study_epochs: of each of its runs.
         workers: numbers of workers that are compared.
         trials: of their study.

@@ -1,4 +1,4 @@
-"""The benchmark of a GPU: on the CPU it does the same, and so it is in order when there is one."""
+"""The benchmark of a GPU, on the CPU."""
 
 import re
 import sys

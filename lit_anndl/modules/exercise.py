@@ -200,7 +200,8 @@ class Exercise(Restorable, Generic[Data]):
         Raises:
             InputError: this is none.
         """
-        raise InputError(f"{self.exercise or type(self).__name__} draws no images, expected a model of session 4")
+        name = self.exercise or type(self).__name__
+        raise InputError(f"{name} draws no images, expected an exercise that does, such as gan")
 
     # What can be seen of it
 

@@ -1,4 +1,4 @@
-"""Partition functions of restricted Boltzmann machines: by annealed importance sampling, both ways, and exactly.
+"""Partition functions of restricted Boltzmann machines by annealed importance sampling, both ways.
 
 Neal, Statistics and Computing 11, 2001; for these machines Salakhutdinov & Murray, ICML 2008. Between a machine of
 biases b₀ alone (β = 0) and the one in question (β = 1) lie
@@ -8,7 +8,7 @@ biases b₀ alone (β = 0) and the one in question (β = 1) lie
 A chain that goes up by Gibbs steps has the weight w = Π_k p*_{β_k}(v_{k-1}) / p*_{β_{k-1}}(v_{k-1}) with
 E[w] = Z_1 / Z_0, so that log Z is underestimated on average and the likelihood flattered. One that comes down from
 samples of the machine has the weight of the way back, with E[w] = Z_0 / Z_1: log Z is overestimated. The truth lies
-between (Burda, Grosse & Salakhutdinov, AISTATS 2015), if the samples are the machine's.
+between on average (Burda, Grosse & Salakhutdinov, AISTATS 2015), if the samples are the machine's.
 """
 
 import math
@@ -23,15 +23,12 @@ from torch.nn.functional import softplus
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 
-MOST_ENUMERATED = 20
-"""Hidden units whose states are summed over one by one."""
-_STATES_AT_ONCE = 4096
-
 
 class Estimate(NamedTuple):
     """log Z, and the standard error of the mean weight of n chains as a share of it: that of log Z to first order.
 
-    It is 1 at most: where one chain's weight is all of the mean, it is about 1 however far log Z is off.
+    Of two chains or more it is 1 at most: where one chain's weight is all of the mean, it is near 1 however far log Z
+    is off. Of one chain it is infinite.
     """
 
     log_z: float
@@ -39,7 +36,7 @@ class Estimate(NamedTuple):
 
     @property
     def margin(self) -> float:
-        """How far log Z may be on the side where it is not on average: too high by chains up, too low by chains down.
+        """log Z ≥ log_z - margin for chains that go up, log Z ≤ log_z + margin for chains that come down.
 
         -log(1 - 3 error), three standard errors of the mean weight, or log 740 if that is less: by Markov's inequality
         what is positive exceeds 740 times its expectation in one of 740 cases at most, as often as a normal variable
@@ -84,47 +81,6 @@ def annealed_back(rbm: RBM, bias: Tensor, betas: Tensor, samples: Tensor, genera
     v, _ = rbm.gibbs_step(samples, generator)
     mean, error = _log_mean(_anneal(rbm, bias, betas.flip(0), v, generator))
     return Estimate(_log_z_of_base(rbm, bias) - mean, error)
-
-
-@torch.no_grad()
-def enumerated(rbm: RBM) -> float:
-    """log Z exactly, in double precision.
-
-    Raises:
-        ValueError: there are more than 20 hidden units.
-    """
-    return float(_log_weights_of_states(rbm).logsumexp(dim=0))
-
-
-@torch.no_grad()
-def sampled_exactly(rbm: RBM, number: int, generator: torch.Generator) -> Tensor:
-    """Independent samples of v (number, visible), from states of h that are drawn among all.
-
-    Raises:
-        ValueError: there are more than 20 hidden units.
-    """
-    shares = _log_weights_of_states(rbm).softmax(dim=0)
-    chosen = torch.multinomial(shares, number, replacement=True, generator=generator)
-    h = _states(chosen, len(rbm.hidden_bias)).to(rbm.weight)
-    return draw(rbm.visible_probability(h), generator)
-
-
-def _log_weights_of_states(rbm: RBM) -> Tensor:
-    """Of each state of h, in the order of binary numbers, log Σ_v exp(-E) = aᵀh + Σ_i log(1 + exp(b_i + (Wh)_i))."""
-    weight, visible_bias, hidden_bias = (each.double() for each in (rbm.weight, rbm.visible_bias, rbm.hidden_bias))
-    hidden = len(hidden_bias)
-    if hidden > MOST_ENUMERATED:
-        raise ValueError(f"{hidden} hidden units were given, expected {MOST_ENUMERATED} at most for all their states")
-    weights = []
-    for numbers in torch.arange(2**hidden, device=weight.device).split(_STATES_AT_ONCE):
-        h = _states(numbers, hidden)
-        weights.append(h @ hidden_bias + softplus(h @ weight.T + visible_bias).sum(dim=1))
-    return torch.cat(weights)
-
-
-def _states(numbers: Tensor, hidden: int) -> Tensor:
-    """The states of h that are these numbers written in binary: (n) → (n, hidden)."""
-    return (numbers.unsqueeze(1) >> torch.arange(hidden, device=numbers.device) & 1).double()
 
 
 def _anneal(rbm: RBM, bias: Tensor, betas: Tensor, v: Tensor, generator: torch.Generator) -> Tensor:

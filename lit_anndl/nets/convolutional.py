@@ -60,14 +60,14 @@ class CNN(nn.Sequential):
         self.layers = [Layer("image", 1, 1, *image)]
         for number, layer in enumerate(architecture.convolutions(), start=1):
             before = self.layers[-1].channels
-            self._append(f"conv{number}", layer.channels, layer.kernel, layer.stride, layer.padding)
+            self._append("kernels", f"conv{number}", layer.channels, layer.kernel, layer.stride, layer.padding)
             convolution = nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, layer.padding)
             self.add_module(f"conv{number}", convolution)
             if architecture.batch_norm:
                 self.add_module(f"norm{number}", nn.BatchNorm2d(layer.channels))
             following = [(f"activation{number}", ACTIVATIONS[architecture.activation]())]
             if layer.pooling > 1:
-                self._append(f"pool{number}", layer.channels, layer.pooling, layer.pooling)
+                self._append("pooling", f"pool{number}", layer.channels, layer.pooling, layer.pooling)
                 place = 0 if architecture.activation in NONDECREASING else 1
                 following.insert(place, (f"pool{number}", nn.MaxPool2d(layer.pooling)))
             if layer.dropout:
@@ -77,13 +77,12 @@ class CNN(nn.Sequential):
         self._add_head(architecture, classes)
         self.to(memory_format=torch.channels_last)  # same numbers, half the time on CPUs and tensor cores
 
-    def _append(self, name: str, channels: int, kernel: int, stride: int, padding: int = 0) -> None:
-        """Notes what a layer hands on."""
+    def _append(self, setting: str, name: str, channels: int, kernel: int, stride: int, padding: int = 0) -> None:
+        """Notes what a layer hands on, whose window a setting says."""
         *_, before, height, width = self.layers[-1]
         try:
             sizes = [output_size(size, kernel, stride, padding) for size in (height, width)]
         except ValueError as error:
-            setting = "kernels" if name.startswith("conv") else "pooling"
             raise ValueError(f"{setting}: {name} gets {before}×{height}×{width}: {error}") from error
         self.layers.append(Layer(name, kernel, stride, channels, *sizes))
 

@@ -65,7 +65,7 @@ class MLP(nn.Sequential):
         *hidden, output = pairwise(sizes)
         names = [activation] * len(hidden) if isinstance(activation, str) else activation
         if len(names) != len(hidden):
-            raise ValueError(f"{len(names)} activations were given for {len(hidden)} hidden layers, expected as many")
+            raise ValueError(f"{len(names)} activations were given for {len(hidden)} hidden layers; expected as many")
         layers: list[nn.Module] = [GaussianNoise(jitter)] if jitter else []
         layers += [Standardize(input_mean, input_std)] if (input_mean, input_std) != (0, 1) else []
         for (inputs, units), name in zip(hidden, names, strict=True):

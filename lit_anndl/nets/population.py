@@ -1,7 +1,7 @@
 """Populations: P networks of one architecture side by side, each with weights and data of its own, as one program.
 
-Layers are batched matrix products over the population, so that P small networks cost little more than one. These
-populations are born as such; networks that were made one by one are stacked for a while by `stacked_mlp`.
+Layers are batched matrix products over the population, so that P small networks cost little more than one. Networks
+that are made one by one are stacked by `stacked_mlp`.
 """
 
 import math
@@ -9,8 +9,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-
-from lit_anndl.nets.stacked_mlp import affine
 
 State = tuple[Tensor, Tensor]
 """Hidden state h and cell c of LSTMs, (P, H) each."""
@@ -41,8 +39,8 @@ class _PopulationLinear(nn.Module):
     def forward(self, x: Tensor, chosen: slice | None = None) -> Tensor:
         """Evaluates each layer at its own inputs."""
         if chosen is None:  # a slice of all would cost a copy of the gradient
-            return affine(x, self.weight.mT, self.bias.squeeze(1))
-        return affine(x, self.weight[chosen].mT, self.bias[chosen].squeeze(1))
+            return torch.baddbmm(self.bias, x, self.weight)
+        return torch.baddbmm(self.bias[chosen], x, self.weight[chosen])
 
 
 class PopulationMLP(nn.Module):

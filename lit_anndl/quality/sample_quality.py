@@ -23,6 +23,7 @@ from lit_anndl.nets.digit_classifier import DigitClassifier, digit_classifier
 from lit_anndl.nets.edge_energy import edge_energy
 from lit_anndl.nets.neighbourhoods import agreement, nearest
 from lit_anndl.plots.images import image_rows, sample_grid
+from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
@@ -129,7 +130,7 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     classifier's features all the same.
     """
     samples, number = drawn.images, len(drawn.images)
-    classifier, digest = digit_classifier()
+    classifier, _ = digit_classifier()
     yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), data.grey_test[:number].to(device))
     found = yardstick.measure(samples)
     order = torch.randperm(len(data.train[0]), generator=data.stream("training images as samples"))
@@ -141,10 +142,10 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
         "samples": list(found.values()),
         "training images": list(floor.values()),
         "number": [number] * len(found),
-        "classifier": [digest] * len(found),
     }
+    tables = {"quality": table, "classifier": classifier_table()}
     figures = {"samples": sample_grid(samples[:_GRID].cpu(), "samples"), "nearest": yardstick.nearest_figure(samples)}
-    return Findings({**summary, "quality/seconds": drawn.seconds}, {"quality": table}, figures)
+    return Findings({**summary, "quality/seconds": drawn.seconds}, tables, figures)
 
 
 class _Yardstick:

@@ -117,6 +117,7 @@ class StudyPage:
             found.setdefault((each.row, each.metric), []).append(each)
         for row in self.definition.row_names:
             published = self.definition.published.get(row, {})
+            seconds = _seconds(committed.get(row) or own.get(row, []))
             metrics = dict.fromkeys([self.definition.metric, *self.definition.shown, *published])
             for metric in metrics:
                 values = values_of(committed.get(row, []), metric)
@@ -133,8 +134,9 @@ class StudyPage:
                     median(values or ours) if values or ours else None,
                     _said(compared, len(self.definition.sources)),
                     min((each.verdict for each in compared), key=_WORST_FIRST.index, default=None),
-                    _seconds(committed.get(row) or own.get(row, [])),
+                    seconds,
                 )
+                seconds = ""  # said once
 
     def _shown(self, values: Sequence[float], measured: Sequence[Measurement]) -> str:
         """Median and range, and of how many runs, where some have no number or are not done."""

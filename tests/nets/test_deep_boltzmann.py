@@ -3,8 +3,8 @@ from itertools import pairwise, product
 import pytest
 import torch
 
-from lit_anndl.nets.annealed_importance_sampling import enumerated
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States, stack
+from lit_anndl.nets.enumerated_states import EnumeratedStates
 
 SIZES = (4, 3, 2)
 
@@ -30,7 +30,7 @@ def marginal(dbm: DBM) -> torch.Tensor:
 def test_its_partition_function_is_that_of_a_restricted_machine():
     dbm = machine()
     log_z = float((-dbm.energy(all_states())).logsumexp(dim=0).detach())
-    assert enumerated(dbm.as_rbm()) == pytest.approx(log_z, abs=1e-10)
+    assert EnumeratedStates(dbm.as_rbm()).log_z == pytest.approx(log_z, abs=1e-10)
 
 
 def test_conditionals_are_those_of_the_joint_distribution():

@@ -43,7 +43,7 @@ def test_every_activation_is_torchs() -> None:
 
 @pytest.mark.parametrize("names", [[], ["tanh"], ["tanh"] * 3])
 def test_an_activation_per_hidden_layer(names: list[Activation]) -> None:
-    with pytest.raises(ValueError, match=f"^{len(names)} activations were given for 2 hidden layers, expected as many$"):
+    with pytest.raises(ValueError, match=f"^{len(names)} activations were given for 2 hidden layers; expected as many"):
         MLP((2, 3, 3, 1), names)
 
 

@@ -11,10 +11,10 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise
-from lit_anndl.nets.annealed_importance_sampling import MOST_ENUMERATED
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
+from lit_anndl.nets.enumerated_states import MOST_ENUMERATED
 from lit_anndl.quality import sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError

@@ -18,8 +18,10 @@ from lit_anndl.quality.findings import Findings
 
 SHOWN = 12
 """Chains, or filled-in images, in a figure."""
-_LONGER, _REMEMBERING = 10, 50
-"""So many times as far as they are looked at so many chains from images go on, to tell how long they remember."""
+_WATCHED = 50
+"""Chains from images that go on after the last look, to tell how long they remember."""
+_LONGER = 10
+"""So many times the steps up to that look, which count as the way to the machine's distribution."""
 
 
 @torch.no_grad()
@@ -39,7 +41,7 @@ def examine(
     starts = {"test images": images, "noise": noise}
     chains = {name: gibbs_chains.run(rbm, each, steps, SIDE**2, generator) for name, each in starts.items()}
     of_images = chains["test images"]
-    energies = gibbs_chains.free_energies(rbm, of_images.last[:_REMEMBERING], _LONGER * max(steps), generator)
+    energies = gibbs_chains.free_energies(rbm, of_images.last[:_WATCHED], _LONGER * max(steps), generator)
     return Findings(
         gibbs_chains.summary(classifier, of_images, chains["noise"], energies),
         {"chain_classes": gibbs_chains.classes_table(classifier, chains)},

@@ -73,7 +73,8 @@ class DigitDBM(BoltzmannExercise):
         ais_chains: chains of annealed importance sampling; 0 for no bound.
         ais_temperatures: how many there are between the base rates and the machine.
         enumerate_states: whether log Z is summed over all states of the first layer, too; null where they are few.
-        sampling_steps: after how many Gibbs steps chains are looked at.
+        sampling_steps: after how many Gibbs steps chains are looked at; ten times as many follow for how long they
+            remember.
         sampling_chains: how many there are, as many as test images at most; 0 for none.
         quality_samples: samples, each by 1000 Gibbs steps from noise, whose quality is measured; 0 for none.
 

@@ -20,8 +20,8 @@ from lit_anndl.runtime.records import Table
 
 RATIO = "sampling_steps/distance_ratio"
 SUMMARIES = (RATIO,)
-_KINDS = {"DDIM": 0.0, "ancestral": 1.0}
-"""How much noise is added on the way, η."""
+_KINDS = {"η = 0": 0.0, "η = 1": 1.0}
+"""Noise that is added on the way: none (DDIM), or as much as ancestral sampling adds, by fewer steps."""
 _SHOWN = 10
 _OF = 10_000
 """Samples that seconds are told for."""
@@ -41,20 +41,20 @@ def compared(
 ) -> Findings:
     """The distance of so many samples from validation images, without and with noise on the way, and seconds.
 
-    `sampling_steps/distance_ratio` says how many times the least of these distances the one by the model's own number
-    of steps, without noise, is, if it is among them. Few samples bring it nearer to 1: their distances are too large
-    by the same.
+    `sampling_steps/distance_ratio` is the distance at the model's own number of steps, without noise, over the least of
+    all; there is none where that number is not compared. Few samples have distances that are too large by the same,
+    which brings it nearer to 1, and whose least is too small by chance, which does the contrary.
     """
     measure = SampleDistance(data, number, device).measure
     found = {kind: [_timed_distance(measure, sample, each, eta) for each in steps] for kind, eta in _KINDS.items()}
     distances = {kind: [distance for distance, _ in of_kind] for kind, of_kind in found.items()}
-    seconds = [each * _OF / number for _, each in found["DDIM"]]
+    seconds = [each * _OF / number for _, each in found["η = 0"]]
     table: Table = {"steps": list(steps), **distances, f"seconds for {_OF} samples": seconds}
     tables: dict[str, Table] = {"sampling_steps": table, "classifier": classifier_table()}
     summary = {}
     if own in steps:
         least = min(min(of_kind) for of_kind in distances.values())
-        summary[RATIO] = distances["DDIM"][list(steps).index(own)] / least
+        summary[RATIO] = distances["η = 0"][list(steps).index(own)] / least
     return Findings(summary, tables, {"sampling_steps": quality_by_steps(table, list(_KINDS))})
 
 

@@ -46,7 +46,7 @@ class DigitFlow(GradientExercise[MNISTData]):
 
     Metrics: `bits_per_dimension`, minus a bound on log₂ p of the 256 levels, per pixel, with the Jacobians of all that
     is done to them; `nll`, the same in nats per image; `logit_log_likelihood`, of log p of the logits of images with
-    noise, minus what is known of the noise where it is learnt, without these Jacobians: with uniform noise it compares
+    noise, minus log q of the noise where it is learnt, without these Jacobians: with uniform noise it compares
     with what others publish of the same α alone. Of the test: `quality/…` and `latent/…`, see `latent_prior`, and
     `likelihood/seconds`, what the likelihoods of 1000 images take.
 

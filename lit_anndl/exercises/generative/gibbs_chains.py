@@ -21,8 +21,8 @@ SUMMARIES = (
     "samples/autocorrelation_time",
     "samples/autocorrelation_time_at_least",
 )
-_SHARE = 0.2
-"""Of the steps an autocorrelation time can be told by."""
+_TELLING = 5
+"""By so many times as many steps an autocorrelation time can be told, see `nets.autocorrelation`."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,16 @@ def _class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
 
 
 def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains, energies: Tensor) -> dict[str, float]:
-    """What chains from noise end in, how many from images in ones and nines, and how long their free energy remembers.
+    """What chains end in, and how long they remember.
 
-    The autocorrelation time is that of free energies (steps, chains), in steps; where they are too few to tell it,
-    `samples/autocorrelation_time_at_least` is a fifth of them.
+    Of the chains from noise: `samples/class_entropy`, in bits, of the classes that their last looks are taken for,
+    `samples/rarest_class` and `samples/two_commonest_classes`, shares. Of those from test images, the share
+    `samples/ones_and_nines`. Of free energies (steps, chains), `samples/autocorrelation_time`, in steps; where they are
+    too few to tell it, `samples/autocorrelation_time_at_least`, a fifth of their number.
     """
     shares = _class_shares(classifier, _end(from_noise))
     of_images = _class_shares(classifier, _end(from_images))
-    told, longest = autocorrelation_time(energies), _SHARE * len(energies)
+    told, longest = autocorrelation_time(energies), len(energies) / _TELLING
     return {
         "samples/class_entropy": entropy_bits(shares),
         "samples/rarest_class": float(shares.min()),

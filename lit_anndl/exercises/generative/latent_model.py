@@ -96,8 +96,9 @@ class LatentModel(Exercise[MNISTData]):
     def findings(self, data: MNISTData) -> Findings:
         """What is found of samples and latent space of a tested run."""
         prior = Prior(self.decode, self.precise_decoder(), self.latent)
-        judged_by = Findings(tables={"classifier": classifier_table()})
-        return judged_by.joined(prior.examine(data, self.quality_samples, self.device))
+        found = prior.examine(data, self.quality_samples, self.device)
+        judge = {"classifier": classifier_table()} if data.has_validation else {}  # of val/fid
+        return found.joined(Findings(tables=judge))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the snapshots."""

@@ -43,7 +43,8 @@ class DigitRBM(BoltzmannExercise):
     `free_energy`; `train/free_energy` is that of as many training images after each epoch: where the two part, the
     machine learns its training images by heart.
     Of the test, on images of zeros and ones (drawn from the grey levels where the data are grey):
-    `test/log_likelihood` and its bracket, see `likelihood`; of its chains `samples/…`, see `gibbs_chains`.
+    `test/log_likelihood` and its bracket, see `likelihood`; of its chains `samples/…`, see `gibbs_chains`;
+    `inpainting/accuracy_N_rows`, the digit classifier's accuracy where N rows were filled in, see `inpainting_results`.
 
     Args:
         optimizer: a class of torch.optim with its arguments; it descends along the gradient of -log p.
@@ -57,7 +58,8 @@ class DigitRBM(BoltzmannExercise):
         ais_chains: chains of annealed importance sampling; 0 for no likelihood.
         ais_temperatures: how many there are between the base rates and the machine.
         enumerate_states: whether log Z is summed over all states of the hidden units, too; null where they are few.
-        sampling_steps: after how many Gibbs steps chains are looked at.
+        sampling_steps: after how many Gibbs steps chains are looked at; ten times as many follow for how long they
+            remember.
         sampling_chains: how many there are, as many as test images at most; 0 for none.
         quality_samples: samples, each by 1000 Gibbs steps from noise, whose quality is measured; 0 for none.
         inpainting_steps: Gibbs steps that fill in hidden rows; 0 for none.

@@ -85,8 +85,10 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
     if scale.is_likelihood:
         generator = stream(data.seed, "codes of the bound", like.device)
         summary |= _likelihood(wanted.bound.measure(net, images.flatten(1), generator), scale)
+    tables: dict[str, Table] = {}
     if data.binarization == "none":
         summary |= _space(net).measure(data, like.device)
+        tables["classifier"] = classifier_table()
     figures = {
         "reconstructions": _reconstructions_figure(net, images[:_SHOWN], means[:_SHOWN]),
         "interpolation": _interpolation_figure(net, means, labels, 5),
@@ -98,14 +100,13 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         drawn = sample(net, _SHOWN**2, stream(data.seed, "samples", like.device))
         figures["samples"] = sample_grid(drawn.cpu(), "E[x | z] of codes from the prior")
     divergence = torch.cat([posterior.kl_by_unit() for posterior in posteriors])
-    units: Table = {
+    tables["units"] = {
         "unit": list(range(net.latent)),
         "variance of the mean": activity.tolist(),
         "KL divergence [nats]": divergence.mean(dim=0).tolist(),
     }
     precise = deepcopy(net).double()
     prior = Prior(lambda z: decode(net, z.to(like)), lambda z: decode(precise, z), net.latent)
-    tables = {"units": units, "classifier": classifier_table()}
     return Findings(summary, tables, figures).joined(prior.examine(data, wanted.quality_samples, like.device))
 
 

@@ -137,6 +137,8 @@ def test_a_discriminator_ahead_leaves_no_gradient_to_the_game_of_zero_sum(fit, c
     metrics = run.data.metrics
     assert metrics["head_start/gradient_minimax"] == last["minimax"]
     assert metrics["head_start/gradient_non_saturating"] == last["non_saturating"]
+    (judge,) = table(client, run, "classifier", tmp_path)  # of val/fid
+    assert len(judge["SHA-256"]) == 64
 
 
 def test_what_is_left_to_look_at(fit, client, tmp_path):

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from lit_anndl.exercises.generative.likelihood import Likelihood
-from lit_anndl.nets.annealed_importance_sampling import enumerated
+from lit_anndl.nets.annealed_importance_sampling import Estimate
 from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.enumerated_states import EnumeratedStates
 
 PIXELS = 30
 
@@ -26,21 +27,27 @@ def measured(rbm: RBM, enumerate_states: bool) -> dict[str, float]:
     return likelihood.measure(rbm, samples, 0.0, torch.Generator().manual_seed(0))
 
 
-def test_there_is_no_lower_end_where_chains_come_down_from_other_samples_than_the_machines(two_modes):
+def test_there_is_no_lower_end_where_chains_come_down_from_other_samples_than_the_machines(two_modes, caplog):
     found = measured(two_modes, enumerate_states=False)
     assert found["test/log_partition_function_reverse"] < found["test/log_partition_function"] - 10
     assert "test/log_likelihood_lower" not in found
-    assert -enumerated(two_modes) < found["test/log_likelihood_upper"]
+    assert "test/log_likelihood_lower is left out: chains that go up find log Z 20.1" in caplog.text
+    assert -EnumeratedStates(two_modes).log_z < found["test/log_likelihood_upper"]
 
 
 def test_exact_samples_bracket_the_truth(two_modes):
     found = measured(two_modes, enumerate_states=True)
-    assert found["test/log_likelihood_exact"] == -enumerated(two_modes)
-    assert found["test/log_likelihood_lower"] < -enumerated(two_modes) < found["test/log_likelihood_upper"]
+    assert found["test/log_likelihood_exact"] == -EnumeratedStates(two_modes).log_z
+    assert found["test/log_likelihood_lower"] < -EnumeratedStates(two_modes).log_z < found["test/log_likelihood_upper"]
 
 
-def test_a_bracket_is_never_wider_than_what_chance_allows():
+def test_an_estimate_by_one_chain_of_ten_is_too_high_by_what_chance_allows_at_most():
     rbm = RBM(PIXELS, 20, scale=3.0)
     found = Likelihood(10, 3).measure(rbm, torch.ones(10, PIXELS), 0.0, torch.Generator().manual_seed(0))
-    assert found["test/log_likelihood_error"] > 1 / 3  # one chain of ten decides
+    assert found["test/log_likelihood_error"] > 1 / 3
     assert found["test/log_likelihood_upper"] == pytest.approx(-found["test/log_partition_function"] + 6.607, abs=1e-3)
+
+
+def test_the_lower_end_is_never_above_the_estimate():
+    found = Likelihood(10, 3)._metrics(0.0, Estimate(50.0, 0.2), Estimate(49.3, 0.1))
+    assert found["test/log_likelihood_lower"] == found["test/log_likelihood"] == -50
