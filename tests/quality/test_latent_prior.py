@@ -61,7 +61,8 @@ def test_everything_is_measured_and_the_samples_are_those_that_quality_is_measur
 
     found = Prior(decode, lambda z: decode(z).double(), 3, ways=60).examine(data, 300, CPU)
     assert set(found.summary) == set(latent_prior.OF_GENERATORS)
-    assert {"samples", "nearest"} <= set(found.figures) and {"quality", "latent_factors"} == set(found.tables)
+    tables = {"quality", "classifier", "latent_factors"}
+    assert {"samples", "nearest"} <= set(found.figures) and tables == set(found.tables)
     assert torch.equal(torch.cat(seen[:2]), Prior(decode, decode, 3).latents(300, _drawing(data)))
     assert found.summary["latent/sure"] == pytest.approx(found.summary["latent/sure_floor"], abs=0.1)
     assert found.summary["latent/path_detour_fading"] > 1
