@@ -15,6 +15,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.
 """Ctrl-C, a terminal that is closed, and what clusters send before they take the machine away."""
 GRACE_SECONDS = 10.0
 """How long training may go on to a good place to stop; clusters kill half a minute after SIGTERM."""
+_AGAIN_SECONDS = 0.05
+"""After which a signal that came where Python lets nothing through is sent again."""
 
 
 class Interruption(Stopped):
@@ -38,12 +40,37 @@ def raising_on_signals() -> Iterator[None]:
     in a process that is one of our commands for good.
     """
     _raised.clear()
-    with handlers(dict.fromkeys(SIGNALS, _raise_interruption)) as before:
+    with handlers(dict.fromkeys(SIGNALS, _raise_interruption)) as before, _sending_lost_ones_again():
         try:
             yield
         finally:
             if _raised and _is_command():
                 before.update(dict.fromkeys(before, signal.SIG_IGN))
+
+
+@contextmanager
+def _sending_lost_ones_again() -> Iterator[None]:
+    """Within it an Interruption that is raised in `__del__` or a weak reference's callback is raised again, elsewhere.
+
+    Python reports what is raised there, and goes on as if nothing had been.
+    """
+    report = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(unraisable.exc_value, Interruption):
+            report(unraisable)
+            return
+        _raised.clear()
+        main = threading.main_thread().ident  # this thread is to get it, for what it waits for is to end
+        again = threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (main, unraisable.exc_value.signum))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
 
 
 def _is_command() -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -30,3 +31,17 @@ def test_what_nohup_ignores_stays_ignored(hang_up: None) -> None:
     with raising_on_signals():
         os.kill(os.getpid(), signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+class _SignalledAtItsEnd:
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.001)  # signals are handled between two instructions
+
+
+def test_no_signal_is_lost_that_comes_as_an_object_ends() -> None:
+    with pytest.raises(Interruption) as caught, raising_on_signals():
+        held = _SignalledAtItsEnd()
+        del held
+        time.sleep(10)
+    assert caught.value.signum == signal.SIGTERM

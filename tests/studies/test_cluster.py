@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -60,6 +61,10 @@ def workers_of(process: ForkedCommand) -> list[int]:
 def state_of(job: str, cluster: dict[str, str]) -> str:
     command = ["squeue", "--noheader", "--jobs", job, "--format", "%T"]
     return subprocess.run(command, env=cluster, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def said_in(logs: Iterable[Path]) -> list[str]:
+    return [log.read_text() for log in logs]
 
 
 def test_nothing_is_lost_with_workers_or_database(database, study_file, own_store, load_study):
@@ -187,13 +192,13 @@ def test_slurm_requeues_and_nothing_is_lost(database, study_file, own_store, loa
         subprocess.run(["scontrol", "requeue", f"{job}_1"], check=True, env=cluster)
         wait_until(lambda: done(study) >= 11, 120)
         # As a job is told whose time is nearly up: it ends well and queues itself again.
-        subprocess.run(["scancel", "--signal=USR2", f"{job}_2"], check=True, env=cluster)
-        wait_until(lambda: state_of(f"{job}_2", cluster) == "PENDING", 60)
+        told, folder = f"{job}_2", run_store() / "slurm" / "array"
+        subprocess.run(["scancel", "--signal=USR2", told], check=True, env=cluster)
+        wait_until(lambda: state_of(told, cluster) == "PENDING", 120, lambda: said_in(folder.glob("*_2_*.out")))
         wait_until(lambda: done(study) >= TRIALS, 240)
         wait_until(lambda: own_store.get_run(study.user_attrs["mlflow_run"]).info.status == "FINISHED", 60)
         subprocess.run(["scancel", job], check=True, env=cluster)
         assert_complete(study, own_store, TRIALS)
-        folder = run_store() / "slurm" / "array"
         assert list(folder.glob("*.sh"))
         assert not [file for file in folder.iterdir() if b"hush" in file.read_bytes()]
         shutil.rmtree(folder)

@@ -64,11 +64,17 @@ def end_of(process: ForkedCommand) -> tuple[int, str, str]:
     return process.wait(0), out, err
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Waits for a condition, and fails when it does not come true."""
+def _nothing_known() -> object:
+    return "what was waited for did not happen"
+
+
+def wait_until(
+    condition: Callable[[], object], seconds: float = 60, known: Callable[[], object] = _nothing_known
+) -> None:
+    """Waits for a condition, and fails, with what is known of it, when it does not come true."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
+        assert time.monotonic() < end, known()
         time.sleep(0.02)
 
 
