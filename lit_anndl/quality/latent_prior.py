@@ -13,6 +13,7 @@ from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.nets.perceptual_path import PathSteps, path_steps
 from lit_anndl.quality import latent_factors, sample_quality
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.sample_quality import Sampler
 from lit_anndl.runtime.terminal import announce
 
 _OF_PATHS = ("prior_path_length", "path_detour", "sure", "sure_linear")
@@ -56,20 +57,23 @@ class Prior:
         return torch.cat([self.decode(some) for some in self.latents(number, generator).split(_AT_ONCE)])
 
     @torch.no_grad()
-    def examine(self, data: MNISTData, number: int, device: torch.device) -> Findings:
+    def examine(self, data: MNISTData, number: int, device: torch.device, sample: Sampler | None = None) -> Findings:
         """The quality of samples, see `sample_quality`, and what latent space is like, see `measure_latent_space`.
 
         Args:
             data: the images that were learnt from, and the test images.
             number: samples; 0 for none of this.
             device: what is computed on.
+            sample: draws the samples whose quality is measured, where these are not the images of latents alone.
         """
         if not number:
             return Findings()
         drawn = sample_quality.draw(self.sample, data, number, device)
         z = self.latents(len(drawn.images), sample_quality.drawing(data, device))  # those of the samples
-        quality = sample_quality.compared(drawn, data, device)
-        return self.measure_latent_space(z, drawn.images, data).joined(quality)
+        found = self.measure_latent_space(z, drawn.images, data)
+        if sample is not None:
+            drawn = sample_quality.draw(sample, data, number, device)
+        return found.joined(sample_quality.compared(drawn, data, device))
 
     def measure_latent_space(self, z: Tensor, images: Tensor, data: MNISTData) -> Findings:
         """`latent/…` of latents drawn from the prior and the images that they stand for, by the digit classifier.

@@ -101,7 +101,7 @@ def measure(sample: Sampler, data: MNISTData, number: int, device: torch.device)
 def draw(sample: Sampler, data: MNISTData, number: int, device: torch.device) -> Samples:
     """As many samples as are wanted and there are test and training images for."""
     number = _comparable(number, data)
-    announce(f"sample quality: {number} samples beside {number} test images, a minute or so")
+    announce(f"sample quality: {number} samples beside {number} test images, a minute or a quarter of an hour")
     begun = time.perf_counter()
     images = sample(number, drawing(data, device)).float().clamp(0, 1)
     if device.type == "cuda":

@@ -41,9 +41,9 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     Metrics: `loss`, the mean squared error of what the network predicts, at random steps; of validation and test
     `bits_per_dimension`, a bound on -log₂ p of the 256 grey levels per pixel, at one random step for each image, and of
     the test `test/bits_per_dimension_error`, its standard error; `likelihood/seconds`, what the bounds of 1000 images
-    take by all steps, for one step says nothing of a single image. Of samples: `quality/…`, and where `eta` is 0
-    `latent/…`, see `latent_prior`; and the table and figure `sampling_steps`, the distance from validation images and
-    the seconds by the number of steps, with `sampling_steps/distance_ratio`, see `diffusion_steps`.
+    take by all steps, for one step says nothing of a single image. Of samples: `quality/…`, and of images without noise
+    on the way `latent/…`, see `latent_prior`; and the table and figure `sampling_steps`, the distance from validation
+    images and the seconds by the number of steps, with `sampling_steps/distance_ratio`, see `diffusion_steps`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -51,7 +51,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         steps: of the diffusion, T.
         prediction: noise, or velocity, see `nets.gaussian_diffusion`.
         sampling_steps: how many steps a sample takes.
-        eta: noise that is added on the way: 0 for none (DDIM), 1 with all steps for ancestral sampling.
+        eta: noise that is added on the way of a sample: 0 for none (DDIM), 1 with all steps for ancestral sampling.
         compared_steps: numbers of steps to compare, one or more.
         compared_samples: how many samples they are compared by; 0 for no comparison.
         lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
@@ -220,12 +220,10 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         return {LIKELIHOOD_SECONDS: seconds * self.net.steps * PER / len(x0)}
 
     def _quality(self, data: MNISTData) -> Findings:
-        """Of samples and, where noise at the start is all that decides on them, of latent space."""
-        if self.eta:
-            return sample_quality.measure(self.sample, data, self.quality_samples, self.device)
+        """Of samples, and of latent space, where noise at the start is all that decides on an image."""
         net = deepcopy(self.net).double()
         prior = Prior(self.decode, lambda z: _unrounded(self._denoised(z, net)), SIDE**2, _WAYS)
-        return prior.examine(data, self.quality_samples, self.device)
+        return prior.examine(data, self.quality_samples, self.device, self.sample if self.eta else None)
 
 
 def _unet(channels: list[PositiveInt]) -> UNet:

@@ -53,6 +53,14 @@ def test_the_trained_model_samples_encodes_and_decodes(fit, client, tmp_path):
     assert {f"figures/{name}.png" for name in names} <= artifacts(client, run.info.run_id, "figures")
 
 
+def test_noise_on_the_way_changes_samples_and_not_latent_space(fit):
+    without, within = (fit("--model.eta", eta).data.metrics for eta in ("0", "1"))
+    latent = {name for name in without if name.startswith("latent/")}
+    assert {name: within[name] for name in latent} == {name: without[name] for name in latent}
+    assert "latent/path_detour" in latent
+    assert within["quality/fid"] != without["quality/fid"]
+
+
 @pytest.mark.parametrize("steps", [0, -3, 1001])
 def test_no_sample_takes_more_steps_than_the_diffusion_or_none(steps):
     diffusion = DigitDiffusion(torch.optim.Adam, channels=[8, 8])
