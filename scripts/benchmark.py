@@ -84,6 +84,8 @@ def main() -> None:
     on_gpu = options.device == "cuda"
     if on_gpu and not take_gpu():
         parser.exit(2, f"{parser.prog}: --device: cuda was given, expected cpu, for torch finds no GPU here\n")
+    if not on_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what ours is set against runs on the CPU
     parts["device"] = partial(device, accelerator=options.device)
     by_default = ["device"] if on_gpu else [name for name in parts if name != "device"]
     quieten()

@@ -5,15 +5,12 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Generic, TypeVar
 
-from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, Precision
-from lightning.pytorch.strategies import SingleDeviceStrategy
-from lightning.pytorch.utilities import GradClipAlgorithmType
 from matplotlib.figure import Figure
 from torch import Generator, Tensor, nn
 
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.modules.epoch import EpochMeans, log_epoch, refuse_infinite_weights, share_buffers
+from lit_anndl.modules.manual_optimization import ManualOptimization
 from lit_anndl.modules.phases import Phases
 from lit_anndl.modules.restore import Restorable
 from lit_anndl.modules.schedules import end_of_schedule
@@ -25,7 +22,7 @@ Metrics = dict[str, Tensor]
 """Scalars by name, such as `loss`; without the stage, `train`, `val` or `test`."""
 
 
-class Exercise(Restorable, Generic[Data]):
+class Exercise(ManualOptimization, Restorable, Generic[Data]):
     """A model with its training, its metrics, and figures and tables of its tested run.
 
     Subclasses say what one batch does, in `train_batch` and `evaluate_batch`, and make their optimizers, one, several
@@ -36,8 +33,6 @@ class Exercise(Restorable, Generic[Data]):
     Attributes:
         net: what maps inputs to outputs.
         examined: what `examined_once` has found since the latest test began, by the method that has found it.
-        gradient_clipping: the largest norm or value of gradients, and which of the two ("norm" or "value"), None for
-            no bound; `trainer.gradient_clip_val`, which Lightning itself leaves to exercises that take their own steps.
         shares_gradients: whether several processes may train it together, each on its share of the examples.
         phases: those of training, None where there is one; averages of weights begin anew with each, early
             stopping looks at the last.
@@ -48,7 +43,6 @@ class Exercise(Restorable, Generic[Data]):
     """
 
     net: nn.Module
-    gradient_clipping: tuple[float, str] | None = None
     shares_gradients = True
     phases: Phases | None = None
     trains_in_parts = False
@@ -57,10 +51,8 @@ class Exercise(Restorable, Generic[Data]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.automatic_optimization = False
         self.epoch_means = EpochMeans()
         self.examined: dict[str, Any] = {}
-        self._made: Any = None
 
     # What it is
 
@@ -153,45 +145,6 @@ class Exercise(Restorable, Generic[Data]):
         """How many examples a batch of validation or test has, its weight in their means."""
         return len(batch[0])
 
-    def make_optimizers(self) -> Any:
-        """What `configure_optimizers` may return, but for schedules that wait for a plateau; none in closed form."""
-        return []
-
-    def descend(self, optimizer: Any, loss: Tensor) -> None:
-        """One step of an optimizer down the gradient of a loss."""
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        self.clip(optimizer)
-        self.take_step(optimizer)
-
-    def take_step(self, optimizer: Any, *closure: Callable[[], Tensor]) -> None:
-        """One step of an optimizer along the gradients that are there, or that a closure leaves; it is counted.
-
-        Args:
-            optimizer: one of `own_optimizers`, or of Lightning's `optimizers()`.
-            closure: for optimizers that evaluate the loss several times.
-        """
-        if not isinstance(optimizer, LightningOptimizer):  # whose own count keeps global_step true
-            self._count_steps(1)
-        optimizer.step(*closure)
-
-    def clip(self, optimizer: Any) -> None:
-        """Bounds the gradients of an optimizer's parameters, if a bound is set.
-
-        As the bound takes account of the scale, so may gradients of half precision be bounded that a fused optimizer
-        has yet to scale back, which Lightning's own plugin refuses.
-        """
-        if self.gradient_clipping:
-            bound, kind = self.gradient_clipping
-            plugin = self.trainer.precision_plugin
-            Precision.clip_gradients(plugin, optimizer, bound * self.gradient_scale, GradClipAlgorithmType(kind))
-
-    @property
-    def gradient_scale(self) -> float:
-        """What a loss is multiplied by for half precision, and so its gradients are until the optimizer's step."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        return float(scaler.get_scale()) if scaler else 1.0
-
     # What can be done with it
 
     def sample(self, number: int, generator: Generator) -> Tensor:
@@ -219,30 +172,16 @@ class Exercise(Restorable, Generic[Data]):
 
     # Lightning's hooks
 
-    def on_train_start(self) -> None:
-        """Takes the optimizers, one or a list, without Lightning's wrappers where these would do nothing."""
-        self.bypass_lightning = self._may_bypass_lightning()
-        self.own_optimizers: Any = self.optimizers(use_pl_optimizer=not self.bypass_lightning)
-
     def forward(self, inputs: Tensor) -> Any:
         """The net's outputs."""
         return self.net(inputs)
-
-    def prepare_optimizers(self) -> None:
-        """Makes the optimizers of the fit to come, so that what they refuse is known before a run is recorded."""
-        self._made = self.make_optimizers()
-
-    def configure_optimizers(self) -> Any:
-        """The optimizers, made now if they are not yet."""
-        made, self._made = self._made, None
-        return self.make_optimizers() if made is None else made
 
     def training_step(self, batches: list[Any], _: int) -> None:
         """Learns from batches one by one, or from all together with other runs."""
         if self.together:
             self.epoch_means.extend(self.together(self, batches))
             done = len(batches)
-            self._count_steps(done)
+            self.count_steps(done)
         else:
             done = self._learn_one_by_one(batches)
         share_buffers(self)
@@ -250,7 +189,7 @@ class Exercise(Restorable, Generic[Data]):
 
     def _learn_one_by_one(self, batches: list[Any]) -> int:
         """Learns from each batch, no more than `max_steps` optimizer steps in all; from how many it has learnt."""
-        schedules, limit = self._schedules("step"), self.trainer.max_steps
+        schedules, limit = self.schedules("step"), self.trainer.max_steps
         done = 0
         for batch in batches:
             if 0 < limit <= self.global_step:
@@ -264,7 +203,7 @@ class Exercise(Restorable, Generic[Data]):
     def on_train_epoch_end(self) -> None:
         """Logs the epoch's means, and moves learning rates that change by epochs."""
         log_epoch(self, {f"train/{name}": value for name, value in self.epoch_means.reset().items()})
-        for schedule in self._schedules("epoch"):
+        for schedule in self.schedules("epoch"):
             schedule.step()
 
     def on_test_start(self) -> None:
@@ -292,22 +231,6 @@ class Exercise(Restorable, Generic[Data]):
         """Keeps no weights that diverged."""
         refuse_infinite_weights(self, self.advice)
         super().on_save_checkpoint(checkpoint)
-
-    def _count_steps(self, number: int) -> None:
-        """Counts optimizer steps that Lightning does not see."""
-        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total
-        progress.ready += number
-        progress.completed += number
-
-    def _may_bypass_lightning(self) -> bool:
-        """Whether Lightning's wrappers, half of what a tiny step costs, would do nothing: one device, no scaling."""
-        precision = type(self.trainer.precision_plugin)
-        plain = (Precision, DoublePrecision, HalfPrecision)
-        return isinstance(self.trainer.strategy, SingleDeviceStrategy) and precision in plain
-
-    def _schedules(self, interval: str) -> list[Any]:
-        """The learning rates' schedules that move by batches ("step") or by epochs ("epoch")."""
-        return [each.scheduler for each in self.trainer.lr_scheduler_configs if each.interval == interval]
 
     def _evaluate(self, batch: Any, stage: str) -> None:
         metrics = {f"{stage}/{name}": value for name, value in self.evaluate_batch(batch, stage).items()}

@@ -9,7 +9,7 @@ from lit_anndl.runtime.records import Table
 def inpainting_errors(table: Table, fine: int) -> Figure:
     """Squared error of the hidden pixels, and accuracy of a classifier, against hidden rows, by place and clamping.
 
-    Beside them a line after the number of rows that report A calls fine.
+    Beside them a line after the number of rows that are published to look fine.
     """
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, 2)
@@ -26,7 +26,7 @@ def inpainting_errors(table: Table, fine: int) -> Figure:
     panels[0].set(ylabel="squared error per hidden pixel", ylim=(0, None))
     panels[1].set(ylabel="accuracy of the digit classifier", ylim=(0, 1.02))
     for axes in panels:
-        axes.axvline(fine + 0.5, color="0.5", linestyle=":", label=f"fine up to {fine}, says report A")
+        axes.axvline(fine + 0.5, color="0.5", linestyle=":", label=f"published: fine up to {fine}")
         axes.set(xlabel="hidden rows of the digit")
         axes.grid(alpha=0.3)
     panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)

@@ -18,8 +18,9 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import dbm_examination, dbm_figures, dbm_settings
 from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise, refuse_settings
+from lit_anndl.exercises.generative.chain_memory import refuse_chains
 from lit_anndl.exercises.generative.dbm_settings import CLASSIFIER, JOINT, LAYERS, Epochs
-from lit_anndl.exercises.generative.likelihood import Likelihood, refuse_chains
+from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.classification import loss_and_accuracy
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.exercises.generative.chain_memory import refuse_chains
 from lit_anndl.nets.annealed_importance_sampling import Estimate, annealed, annealed_back, base_rates, schedule
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.enumerated_states import MOST_ENUMERATED, EnumeratedStates
 from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, timed
-from lit_anndl.runtime.errors import InputError
-from lit_anndl.runtime.memory_limits import available_bytes
 from lit_anndl.runtime.terminal import announce
 
 _log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ class Likelihood:
         if not self.chains:
             return exact
         bias = base_rates(samples)
-        self._announce(rbm, bias)
+        self._announce(rbm, bias, 0 if states else _BURN_IN)
 
         def begin() -> Tensor:
             return states.sample(self.chains, generator) if states else self._burnt_in(rbm, samples, generator)
@@ -131,20 +130,12 @@ class Likelihood:
         share = self.temperatures / sum(steps for _, steps in _STAGES)
         return schedule([(end, max(1, round(steps * share))) for end, steps in _STAGES])
 
-    def _announce(self, rbm: RBM, bias: Tensor) -> None:
-        """Says how long it will take, by the first temperatures."""
+    def _announce(self, rbm: RBM, bias: Tensor, burn_in: int) -> None:
+        """Says how long it will take with so many steps beside, by the first temperatures."""
         betas, generator = torch.linspace(0, 1, _TIMED + 1), torch.Generator(bias.device)
         _, seconds = timed(lambda: annealed(rbm, bias, betas, self.chains, generator), bias.device)
-        seconds *= (2 * self.temperatures + _BURN_IN) / _TIMED
+        seconds *= (2 * self.temperatures + burn_in) / _TIMED
         announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
-
-
-def refuse_chains(option: str, chains: int, units: int) -> None:
-    """Refuses more chains of a machine of so many units than memory holds."""
-    each = 4 * 6 * units  # states, inputs, probabilities and random numbers, in single precision
-    free = available_bytes() if chains else None
-    if free is not None and (fit := free // each) < chains:
-        raise InputError(f"model.{option} {chains} were given, but {fit} fit into memory; expected fewer")
 
 
 def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ class BivariateRegression(GradientExercise[Points]):
         Single devices alone, no bound on gradients or on steps.
         """
         plain = self.bypass_lightning and not self.gradient_clipping and self.trainer.max_steps < 0
-        plain &= not self._schedules("step")
+        plain &= not self.schedules("step")
         plain &= self.device.type == "cpu" or not self.is_noisy  # the generators are a CPU's
         if not (plain and is_elementwise(type(self.optimizer))):
             return None
