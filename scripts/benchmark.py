@@ -19,7 +19,8 @@ features   seconds per epoch with validation of autoencoder, cnn and vit: ours, 
            one thread or all, whichever is faster, in another process; several epochs of those whose epochs are short.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
 vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and
-           loss, and one with torch's binary cross-entropy, on one thread or all, whichever is faster.
+           loss, and one with torch's binary cross-entropy, on one thread or all, whichever is faster; several epochs
+           of those whose epochs are short.
 gan        seconds per epoch of gan without validation: ours, and a lean loop over the same nets, on one thread or all.
 flow       seconds of flow for some steps, without validation, in batches of its preset's size: ours, and a lean loop
            over the same net, on one thread or all, whichever is faster, in another process.
