@@ -54,6 +54,9 @@ def _sending_lost_ones_again() -> Iterator[None]:
 
     Python reports what is raised there, and goes on as if nothing had been.
     """
+    if not is_main_thread():
+        yield
+        return
     report = sys.unraisablehook
 
     def hook(unraisable: "sys.UnraisableHookArgs") -> None:
