@@ -1,13 +1,12 @@
 """What processes that died have left: runs that say RUNNING, and records that have not reached the store."""
 
 import logging
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lit_anndl.runtime.liveness import has_died, is_own, process
+from lit_anndl.runtime.liveness import has_died, is_own
 from lit_anndl.tracking import delivery
 from lit_anndl.tracking.outbox import Outbox
 from lit_anndl.tracking.ownership import taken_over
@@ -67,13 +66,9 @@ def _set_aside_if_unreadable(store: TrackingStore, run_id: str) -> None:
 
 
 def _mark_dead_runs(store: TrackingStore) -> None:
-    """Notes of runs whose process has died that they are KILLED.
-
-    Those of this process, which may be many that learn together, are not even read.
-    """
+    """Notes of runs whose process has died that they are KILLED."""
     experiments = [experiment.experiment_id for experiment in store.client.search_experiments()]
-    of_others = f"attributes.status = 'RUNNING' and tags.process != '{process(os.getpid())}'"
-    for run in store.client.search_runs(experiments, of_others):
+    for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         outbox = store.outbox(run.info.run_id)
         if has_died(run.data.tags) and "status" not in outbox.metadata():
             outbox.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
@@ -86,7 +81,7 @@ def _finish_leftover(store: TrackingStore, run_id: str) -> bool:
     if not facts:  # its process died while it made the folder
         outbox.remove()
         return False
-    if not _is_of(store, facts) or (is_own(facts) and "status" not in facts):  # of this process, which is at it
+    if not _is_of(store, facts):
         return False
     run = store.find(run_id)
     if run is None or taken_over(run.data.tags, facts):
