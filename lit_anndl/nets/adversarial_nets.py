@@ -38,39 +38,49 @@ def fully_connected_discriminator(hidden: Sequence[int] = (1024, 512, 256), drop
     return nn.Sequential(nn.Flatten(), *_perceptron((_SIDE**2, *hidden, 1), dropout), nn.Flatten(0))
 
 
-def convolutional_generator(latent: int, width: int) -> nn.Sequential:
-    """Transposed convolutions from latent channels of 1×1 to 32 w of 5×5, 16 w of 7×7, w of 14×14, and an image.
+def convolutional_generator(latent: int, channels: Sequence[int]) -> nn.Sequential:
+    """Transposed convolutions from latent channels of 1×1 to channels of 5×5, 7×7 and 14×14, and to an image.
 
     Between them are batch normalization and rectifiers, at the output is tanh, after DCGAN (Radford, Metz & Chintala,
-    ICLR 2016). The cost grows as w²; nearly all of it is that of the second.
+    ICLR 2016), whose initial weights are smaller. Nearly all of the cost is that of the second, 25 weights per pair of
+    channels.
 
-    >>> sum(p.numel() for p in convolutional_generator(20, 4).parameters())
-    273549
+    >>> sum(p.numel() for p in convolutional_generator(20, (128, 64, 32)).parameters())
+    302753
     """
-    shapes = ((latent, 32 * width, 5, 1, 0), (32 * width, 16 * width, 5, 1, 1), (16 * width, width, 4, 2, 1))
+    first, second, third = channels
+    shapes = ((latent, first, 5, 1, 0), (first, second, 5, 1, 1), (second, third, 4, 2, 1))
     layers: list[nn.Module] = [nn.Unflatten(1, (latent, 1, 1))]
     for shape in shapes:
         layers += [nn.ConvTranspose2d(*shape), nn.BatchNorm2d(shape[1]), nn.ReLU()]
-    net = nn.Sequential(*layers, nn.ConvTranspose2d(width, 1, 4, 2, 1), nn.Tanh())
+    net = nn.Sequential(*layers, nn.ConvTranspose2d(third, 1, 4, 2, 1), nn.Tanh())
     return net.to(memory_format=torch.channels_last)
 
 
-def convolutional_discriminator(width: int, norm: Norm = "batch") -> nn.Sequential:
-    """Convolutions to w channels of 14×14, 16 w of 7×7, 32 w of 5×5 and w of 1×1, and a linear readout.
+def convolutional_discriminator(
+    channels: Sequence[int], norm: Norm = "batch", outer_norm: bool = False
+) -> nn.Sequential:
+    """Convolutions to channels of 14×14, 7×7 and 5×5, to as many as the first of 1×1, and a linear readout.
 
-    Each is standardised and followed by leaky rectifiers of slope 0.2.
+    Leaky rectifiers of slope 0.2 follow each; the second and third are standardised before them.
+
+    Batch normalization goes by the batch at hand, in evaluation, too: running statistics would be those of real and of
+    generated images together, and the scores those of another function than the one that was trained.
 
     Args:
-        width: w.
+        channels: of the first three convolutions.
         norm: what standardises; with a gradient penalty not "batch", which makes the score of an image depend on the
             others.
+        outer_norm: whether the first and the last convolution are standardised, too. Batch normalization of the last
+            one takes from real and from generated images what their batches differ by in mean and in spread.
     """
-    before, after = ((1, width, 4, 2, 1), (width, 16 * width, 4, 2, 1)), (32 * width, width, 5, 1, 0)
-    shapes = (*before, (16 * width, 32 * width, 5, 1, 1), after)
+    first, second, third = channels
+    shapes = ((1, first, 4, 2, 1), (first, second, 4, 2, 1), (second, third, 5, 1, 1), (third, first, 5, 1, 0))
     layers: list[nn.Module] = []
-    for shape in shapes:
-        layers += [nn.Conv2d(*shape), *_norm(norm, shape[1]), nn.LeakyReLU(_SLOPE)]
-    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, 1), nn.Flatten(0))
+    for shape, is_inner in zip(shapes, (False, True, True, False), strict=True):
+        normalization = _norm(norm, shape[1]) if is_inner or outer_norm else []
+        layers += [nn.Conv2d(*shape), *normalization, nn.LeakyReLU(_SLOPE)]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(first, 1), nn.Flatten(0))
     return net.to(memory_format=torch.channels_last)
 
 
@@ -86,7 +96,7 @@ def _perceptron(sizes: Sequence[int], dropout: float) -> list[nn.Module]:
 def _norm(kind: Norm, channels: int) -> list[nn.Module]:
     """What standardises channels, if anything does."""
     made: dict[Norm, list[nn.Module]] = {
-        "batch": [nn.BatchNorm2d(channels)],
+        "batch": [nn.BatchNorm2d(channels, track_running_stats=False)],
         "layer": [nn.GroupNorm(1, channels)],
         "none": [],
     }

@@ -49,18 +49,30 @@ class ConvolutionalNets(AdversarialNets):
     """Convolutions and their transposes, after DCGAN.
 
     Args:
-        width: w, of 32 w, 16 w and w channels; null for as many as there are latent values, as the course has it. A
-            step's cost grows as its square.
+        channels: c, of the generator at 5×5, 7×7 and 14×14, and of the discriminator in reverse; null for 32 z, 16 z and
+            z with z latents, as the course has it. A step's cost grows as the product of the first two.
         norm: what standardises the discriminator's channels: batch, layer (as a gradient penalty needs it), or none.
+        outer_norm: whether the discriminator's first and last convolutions are standardised, too, as the course has
+            it; DCGAN leaves its input and output as they are.
     """
 
-    def __init__(self, width: PositiveInt | None = None, norm: Norm = "batch") -> None:
-        self.width, self.norm = width, norm
+    def __init__(
+        self,
+        channels: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None,
+        norm: Norm = "batch",
+        outer_norm: bool = False,
+    ) -> None:
+        self.channels, self.norm, self.outer_norm = channels, norm, outer_norm
 
     def generator(self, latent: int) -> nn.Module:
-        """latent×1×1 - 32 w×5×5 - 16 w×7×7 - w×14×14 - 1×28×28."""
-        return adversarial_nets.convolutional_generator(latent, int(self.width or latent))
+        """latent×1×1 - c₁×5×5 - c₂×7×7 - c₃×14×14 - 1×28×28."""
+        return adversarial_nets.convolutional_generator(latent, self._channels(latent))
 
     def discriminator(self, latent: int) -> nn.Module:
-        """1×28×28 - w×14×14 - 16 w×7×7 - 32 w×5×5 - w×1×1 - 1."""
-        return adversarial_nets.convolutional_discriminator(int(self.width or latent), self.norm)
+        """1×28×28 - c₃×14×14 - c₂×7×7 - c₁×5×5 - c₃×1×1 - 1."""
+        return adversarial_nets.convolutional_discriminator(self._channels(latent)[::-1], self.norm, self.outer_norm)
+
+    def _channels(self, latent: int) -> tuple[int, int, int]:
+        """Those given, or the course's."""
+        first, second, third = self.channels or (32 * latent, 16 * latent, latent)
+        return int(first), int(second), int(third)

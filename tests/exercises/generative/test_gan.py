@@ -159,7 +159,7 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(preset, comman
     """Five batches an epoch: the head start and the steps of the generator do not end with epochs."""
     options = [preset, *QUIET, "--data.directory", str(digits), "--model.latent", "3", "--data.batch_size", "75"]
     options += ["--model.discriminator_steps", "2", "--model.discriminator_head_start", "6"]
-    options += ["--model.nets.width", "1"] if preset == "dcgan" else ["--model.nets.hidden", "[16]"]
+    options += ["--model.nets.channels", "[3,2,1]"] if preset == "dcgan" else ["--model.nets.hidden", "[16]"]
     whole = command.run(*options, "--trainer.max_epochs", "4")
     part = command.run(*options, "--trainer.max_epochs", "2")
     again = command.run(preset, "--resume", part.info.run_id, "--trainer.max_epochs", "4")
@@ -260,9 +260,9 @@ def test_wrong_words_leave_no_run(words, said, command, digits):
     [
         (["--model.gradient_penalty", "10"], "expected --model.nets.norm layer or none"),
         (["--data.batch_size", "359"], "leaves a last batch of one"),
-        (["--model.nets.width", "0"], "model.nets.width: 0 was given"),
+        (["--model.nets.channels", "[0,2,1]"], "model.nets.channels"),
     ],
 )
 def test_wrong_words_of_convolutional_nets(words, said, command, digits):
-    tiny = ["dcgan", *QUIET, "--model.nets.width", "1", "--data.directory", str(digits)]
+    tiny = ["dcgan", *QUIET, "--model.nets.channels", "[3,2,1]", "--data.directory", str(digits)]
     assert_refused(command(*tiny, *words), said)

@@ -4,7 +4,12 @@ import torch
 from lit_anndl.exercises.generative.gan_nets import ConvolutionalNets, FullyConnectedNets
 from lit_anndl.nets.adversarial_game import AdversarialGame
 
-PAIRS = [FullyConnectedNets(), FullyConnectedNets((8,), 0.0), ConvolutionalNets(), ConvolutionalNets(2, "layer")]
+PAIRS = [
+    FullyConnectedNets(),
+    FullyConnectedNets((8,), 0.0),
+    ConvolutionalNets(),
+    ConvolutionalNets((8, 4, 2), "layer"),
+]
 
 
 def parameters(net):
@@ -36,9 +41,34 @@ def test_channels_are_those_of_the_course():
 
 def test_without_batch_normalization_scores_do_not_depend_on_other_images():
     images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    for nets, alone in ((ConvolutionalNets(2, "layer"), True), (ConvolutionalNets(2, "batch"), False)):
+    channels = (8, 4, 2)
+    for nets, alone in ((ConvolutionalNets(channels, "layer"), True), (ConvolutionalNets(channels, "batch"), False)):
         discriminator = nets.discriminator(2)
         assert torch.allclose(discriminator(images)[:2], discriminator(images[:2]), atol=1e-5) is alone
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_what_is_evaluated_is_what_was_trained(norm):
+    torch.manual_seed(0)
+    discriminator = ConvolutionalNets((8, 4, 2), norm, outer_norm=True).discriminator(2)
+    images = torch.rand(5, 1, 28, 28)
+    for _ in range(3):
+        trained = discriminator.train()(images)
+    assert torch.equal(trained, discriminator.eval()(images))
+
+
+@torch.no_grad()
+def test_batches_are_told_apart_by_their_means():
+    """Unless the last convolution is standardised, too."""
+    torch.manual_seed(0)
+    dark, bright = torch.rand(2, 64, 1, 28, 28) + torch.tensor([-1.0, 0.0]).reshape(2, 1, 1, 1, 1)
+
+    def difference(outer_norm):
+        *layers, _, _, _, _ = ConvolutionalNets((16, 8, 4), outer_norm=outer_norm).discriminator(2)
+        features = torch.nn.Sequential(*layers)
+        return float((features(dark).mean(0) - features(bright).mean(0)).abs().max())
+
+    assert difference(True) < 1e-5 < 1e-2 < difference(False)
 
 
 @pytest.mark.parametrize("loss", ["non_saturating", "minimax", "wasserstein"])
