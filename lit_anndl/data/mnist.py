@@ -98,6 +98,10 @@ class MNISTData(InMemoryData):
         images, *others = batch
         return binarize(images, how or self.binarization, self.stream(f"binarization of {purpose}")), *others
 
+    def train_as_seen(self) -> Batch:
+        """The training images, binarized if they are to be, once for all: what others may learn from, too."""
+        return self.binarized("training images", self.train)
+
     def _subset(self, option: str, images: Tensor, labels: Tensor) -> Batch:
         """`self.option` images at random, or all in order, scaled to [0, 1]."""
         size = getattr(self, option)

@@ -40,6 +40,7 @@ class Exercise(ManualOptimization, Restorable, Generic[Data]):
             the metrics of each batch, (steps). None where it learns alone.
         trains_in_parts: whether a step may leave parameters without a gradient, which data parallelism has to know.
         needs_single_precision: whether weights of half precision leave nothing of what it measures.
+        writes_gradients: whether it leaves gradients that are those of no loss, which could be scaled.
     """
 
     net: nn.Module
@@ -47,6 +48,7 @@ class Exercise(ManualOptimization, Restorable, Generic[Data]):
     phases: Phases | None = None
     trains_in_parts = False
     needs_single_precision = False
+    writes_gradients = False
     together: "Callable[[Exercise[Any], list[Any]], Metrics] | None" = None
 
     def __init__(self) -> None:
@@ -206,9 +208,17 @@ class Exercise(ManualOptimization, Restorable, Generic[Data]):
         for schedule in self.schedules("epoch"):
             schedule.step()
 
+    def on_evaluation_start(self, stage: str) -> None:
+        """Begins a validation ("val") or a test ("test"): what is drawn in it begins anew, so that all see the same."""
+
+    def on_validation_start(self) -> None:
+        """Begins a validation."""
+        self.on_evaluation_start("val")
+
     def on_test_start(self) -> None:
-        """Drops what was found of an earlier test."""
+        """Drops what was found of an earlier test, and begins another."""
         self.examined.clear()
+        self.on_evaluation_start("test")
 
     def validation_step(self, batch: Any, _: int) -> None:
         """Logs the validation metrics."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lit_anndl.nets.binary_units import draw
-from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.boltzmann import BinaryLayer
 
 
 class Statistics(NamedTuple):
@@ -22,26 +22,32 @@ class Statistics(NamedTuple):
 
 
 @torch.no_grad()
-def run_chains(rbm: RBM, v: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
+def run_chains(layer: BinaryLayer, v: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
     """The chains' states (B, visible) after so many Gibbs steps."""
     for _ in range(steps):
-        v, _ = rbm.gibbs_step(v, generator)
+        v, _ = layer.gibbs_step(v, generator)
     return v
 
 
 @torch.no_grad()
-def run_from_hidden(rbm: RBM, h: Tensor, steps: int, generator: torch.Generator | None = None) -> Statistics:
-    """v ~ p(v | h), h ~ p(h | v), so many times, from hidden states (B, hidden): v at the end, and p(h = 1 | v)."""
+def run_from_hidden(layer: BinaryLayer, h: Tensor, steps: int, generator: torch.Generator | None = None) -> Statistics:
+    """v ~ p(v | h), h ~ p(h | v), so many times, from hidden states (B, hidden): v at the end, and p(h = 1 | v).
+
+    Raises:
+        ValueError: fewer than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"steps: {steps} was given, expected 1 or more")
     for step in range(steps):
-        v = draw(rbm.visible_probability(h), generator)
-        mean = rbm.hidden_probability(v)
+        v = draw(layer.visible_probability(h), generator)
+        mean = layer.hidden_probability(v)
         if step < steps - 1:
             h = draw(mean, generator)
     return Statistics(v, mean)
 
 
 @torch.no_grad()
-def leave_gradient(rbm: RBM, data: Statistics, model: Statistics, centred: bool = False) -> None:
+def leave_gradient(layer: BinaryLayer, data: Statistics, model: Statistics, centred: bool = False) -> None:
     """Leaves the gradient of -log p, approximated, in the parameters' `grad`.
 
     Centred, it is that of E(v, h) = -(v - μ)ᵀW(h - λ) - bᵀ(v - μ) - aᵀ(h - λ) with the means of data and chains as
@@ -59,4 +65,4 @@ def leave_gradient(rbm: RBM, data: Statistics, model: Statistics, centred: bool 
     if centred:
         visible = visible - weight @ means[1]
         hidden = hidden - means[0] @ weight
-    rbm.weight.grad, rbm.visible_bias.grad, rbm.hidden_bias.grad = weight, visible, hidden
+    layer.weight.grad, layer.visible_bias.grad, layer.hidden_bias.grad = weight, visible, hidden

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from lit_anndl.nets.binary_units import draw
-from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.boltzmann import RBM, BinaryLayer
 
 
 class States(NamedTuple):
@@ -129,12 +129,13 @@ class DBM(nn.Module):
         self.visible_bias.grad, self.first_bias.grad, self.second_bias.grad = visible, first, second
 
 
-class LayerAlone(RBM):
+class LayerAlone(BinaryLayer):
     """A layer of a deep machine before the next one is there: what comes from one side counts so often.
 
     For the first layer of two p(h | v) = σ(2 Wᵀv + a), p(v | h) = σ(Wh + b), as if the visible units were there twice;
     for the second p(h | v) = σ(Wᵀv + a), p(v | h) = σ(2 Wh + b). Together they are then one machine in which each half
     of h₁'s input comes from either side (Salakhutdinov & Hinton 2009, section 3.1).
+    A layer alone has no energy.
 
     Args:
         visible: units below.

@@ -54,7 +54,8 @@ class VisionTransformer(nn.Module):
 
     Its parameters, for N patches of P² pixels, m = mlp_dim, K classes and no stem: (P² + 1) d for the patches,
     (N + 2) d for class and positions, 4 d² + 2 m d + m + 5 d for each block, (d + 1) m + (m + 1) K for the logits.
-    Source: Dosovitskiy et al., An image is worth 16x16 words, ICLR 2021.
+    Source: Dosovitskiy et al., An image is worth 16x16 words, ICLR 2021, whose logits are those of LN(zᴸ); the course
+    has the perceptron without it.
 
     Args:
         dim: d, units of a token.

@@ -40,13 +40,13 @@ class Prior:
         decode: its images, as they are sampled.
         smooth: the same in double precision, not rounded to grey levels: a change of latents that is not lost.
         latent: how many values latents have.
-        ways: between how many pairs of latents it is looked at what lies between; as many as a few minutes suffice for.
+        pairs: of latents, between which it is looked at what lies; as many as a few minutes suffice for.
     """
 
     decode: Decoder
     smooth: Decoder
     latent: int
-    ways: int = 1000
+    pairs: int = 1000
 
     def latents(self, number: int, generator: torch.Generator) -> Tensor:
         """Some from the prior: (number, latent)."""
@@ -80,13 +80,13 @@ class Prior:
 
         On great circles between pairs of latents `latent/prior_path_length`, the perceptual path length, and
         `latent/path_detour`, the same over the mean squared distance of the ends' features: 1 on straight lines at
-        constant speed, 9 of ways three times as long, as by two other digits. Their `…_fading` is that of test images
+        constant speed, 9 of paths three times as long, as by two other digits. Their `…_fading` is that of test images
         which fade into each other. `latent/sure` is the share of the circles' points that the classifier gives a
         probability of 0.9 or more, `latent/sure_linear` that of straight lines, which lead through more likely latents
         than are ever drawn, and `latent/sure_floor` that of test images. Of factors see `latent_factors`.
         """
-        device, number = z.device, min(self.ways, len(z) // 2)
-        announce(f"latent space: {number} ways between latents, a few minutes at most")
+        device, number = z.device, min(self.pairs, len(z) // 2)
+        announce(f"latent space: interpolations between {number} pairs of latents, a few minutes at most")
         classifier = digit_classifier()[0].to(device)
         scores = torch.cat([classifier(part) for part in images.split(_AT_ONCE)])
         factors = latent_factors.Factors.of(images, scores.argmax(dim=1))

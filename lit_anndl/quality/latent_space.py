@@ -17,7 +17,7 @@ from lit_anndl.runtime.terminal import announce
 
 SUMMARIES = ("latent/mse", "latent/path_length")
 OF_AUTOENCODERS = (*SUMMARIES, *sample_quality.SUMMARIES)
-_WAYS = 1000
+_PAIRS = 1000
 _JITTER = 1e-6
 """Of the codes' covariance, where units are idle, relative to the largest variance."""
 
@@ -44,7 +44,7 @@ class LatentSpace:
         codes = self._codes(images)
         error = (in_batches(self.decode, codes) - images).square().mean()
         draws = stream(data.seed, "ways between codes", device)
-        number = min(_WAYS, len(codes))
+        number = min(_PAIRS, len(codes))
         start, end = (codes[torch.randperm(len(codes), generator=draws, device=device)[:number]] for _ in range(2))
         classifier = digit_classifier()[0].to(device).double()
         length = perceptual_path_length(self.decode, classifier.features, start, end, draws)
@@ -59,8 +59,8 @@ class LatentSpace:
         factor = torch.linalg.cholesky(covariance + jitter * torch.eye(len(mean), device=mean.device).double())
 
         def sample(number: int, generator: torch.Generator) -> Tensor:
-            noise = torch.randn(number, len(mean), generator=generator, device=mean.device, dtype=mean.dtype)
-            return in_batches(self.decode, mean + noise @ factor.T).float()
+            noise = torch.randn(number, len(mean), generator=generator, device=generator.device, dtype=mean.dtype)
+            return in_batches(self.decode, mean + noise.to(mean) @ factor.T).float()
 
         return sample
 
@@ -81,7 +81,7 @@ def examine_autoencoder(space: LatentSpace, data: MNISTData, number: int, device
     """
     if not number:
         return Findings()
-    sampler = space.gaussian_sampler(data.train[0].to(device))
+    sampler = space.gaussian_sampler(data.train_as_seen()[0].to(device))
     quality = sample_quality.measure(sampler, data, number, device)
     if data.binarization != "none":
         announce(f"latent/… is left out: of data.binarization {data.binarization} no grey images are learnt")

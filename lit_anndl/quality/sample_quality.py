@@ -4,7 +4,6 @@ Distances are between features of the digit classifier that comes with the packa
 published Fréchet distance, whose features are Inception's.
 """
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from lit_anndl.nets.neighbourhoods import agreement, nearest
 from lit_anndl.plots.images import image_rows, sample_grid
 from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.timed import timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 from lit_anndl.runtime.terminal import announce
@@ -102,11 +102,8 @@ def draw(sample: Sampler, data: MNISTData, number: int, device: torch.device) ->
     """As many samples as are wanted and there are test and training images for."""
     number = _comparable(number, data)
     announce(f"sample quality: {number} samples beside {number} test images, a minute or a quarter of an hour")
-    begun = time.perf_counter()
-    images = sample(number, drawing(data, device)).float().clamp(0, 1)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return Samples(images, (time.perf_counter() - begun) * _TIMED / number)
+    images, seconds = timed(lambda: sample(number, drawing(data, device)).float().clamp(0, 1), device)
+    return Samples(images, seconds * _TIMED / number)
 
 
 def drawing(data: MNISTData, device: torch.device) -> torch.Generator:

@@ -192,11 +192,16 @@ def _make_trainer(objects: Namespace, callbacks: list[Callback], tracker: Tracke
 
 
 def _check_precision(trainer: Trainer, model: Exercise[Any]) -> None:
-    """Refuses weights of half precision where they leave nothing of what is measured."""
+    """Refuses weights of half precision where they leave nothing of what is measured, and a loss scaled in vain."""
     if model.needs_single_precision and isinstance(trainer.precision_plugin, HalfPrecision):
         raise InputError(
             f"trainer.precision {trainer.precision} was given, expected 32-true, 64-true or a mixed one: weights of "
             "half precision are too coarse for what is measured here"
+        )
+    if model.writes_gradients and getattr(trainer.precision_plugin, "scaler", None):
+        raise InputError(
+            f"trainer.precision {trainer.precision} was given, expected 32-true, 64-true or bf16-mixed: there is no "
+            "loss here that could be scaled for float16"
         )
 
 

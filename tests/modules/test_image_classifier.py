@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
 from torch import nn
 
+import lit_anndl.exercises
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.modules.schedules import end_of_schedule
 from tests.support.processes import checkpoint
@@ -82,7 +85,12 @@ def test_a_schedule_that_waits_for_a_metric_is_refused(words, command, fit):
     command.refuses(*fit, "--model.lr_scheduler", *words, says=says)
 
 
-@pytest.mark.parametrize("preset", ["cnn_best", "digit_classifier", "mnist_cnn_best", "vit_best"])
+EXERCISES = Path(lit_anndl.exercises.__path__[0])
+
+
+@pytest.mark.parametrize(
+    "preset", [path.stem for path in sorted(EXERCISES.glob("*/*.yaml")) if "OneCycleLR" in path.read_text()]
+)
 def test_presets_train_to_the_end_of_their_schedule(preset, command):
     code, out, _ = command(preset, "--print_config")
     settings = yaml.safe_load(out)

@@ -59,7 +59,7 @@ def test_everything_is_measured_and_the_samples_are_those_that_quality_is_measur
         seen.append(z)
         return images[place]
 
-    found = Prior(decode, lambda z: decode(z).double(), 3, ways=60).examine(data, 300, CPU)
+    found = Prior(decode, lambda z: decode(z).double(), 3, pairs=60).examine(data, 300, CPU)
     assert set(found.summary) == set(latent_prior.OF_GENERATORS)
     tables = {"quality", "classifier", "latent_factors"}
     assert {"samples", "nearest"} <= set(found.figures) and tables == set(found.tables)
@@ -82,8 +82,8 @@ def test_of_a_straight_way_between_features_the_detour_is_one(data: MNISTData):
         return images[:1] * (0.5 + 0.01 * z[:, :1, None, None])
 
     z = drawn(200, 1)
-    found = Prior(lambda z: decode(z).float(), decode, 1, ways=100).measure_latent_space(z, decode(z).float(), data)
-    # on a line θ ∈ [0, π] between a and -a, or none at all: latents of one value are parallel, so ways are straight
+    found = Prior(lambda z: decode(z).float(), decode, 1, pairs=100).measure_latent_space(z, decode(z).float(), data)
+    # on a line θ ∈ [0, π] between a and -a, or none at all: latents of one value are parallel, so paths are straight
     assert found.summary["latent/path_detour"] == pytest.approx(1, abs=0.2)
 
 

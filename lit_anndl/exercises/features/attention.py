@@ -1,26 +1,21 @@
 """Self-attention in NumPy and in PyTorch, and what it costs (exercise 3.3)."""
 
-import time
-from collections.abc import Callable, Iterator
-from functools import partial
-from statistics import median
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jsonargparse.typing import PositiveInt
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lit_anndl.data.random_tokens import RandomTokens
+from lit_anndl.exercises.features import attention_cost
+from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.nets.self_attention import Array, SelfAttention, attention, softmax, softmax_of_swapped_clip
 from lit_anndl.plots.attention_maps import attention_weights, cost
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
-
-_REPEATS = 5
 
 
 class Attention(Exercise[RandomTokens]):
@@ -29,7 +24,8 @@ class Attention(Exercise[RandomTokens]):
     Metrics: `test/difference`, the largest difference between NumPy's and PyTorch's outputs; `test/sdpa_difference`,
     that to torch's scaled_dot_product_attention; `test/swapped_spread`, the largest difference between two weights of
     one row when softmax is preceded by a clip whose bounds are swapped (none: whatever the scores, every token gets
-    the mean of all values), and `test/spread`, that of honest weights; `train/norm`, the mean norm of an output token.
+    the mean of all values, of those that a mask forbids, too), and `test/spread`, that of honest weights;
+    `train/norm`, the mean norm of an output token.
 
     Args:
         heads: of attention.
@@ -103,10 +99,11 @@ class Attention(Exercise[RandomTokens]):
         return [layer.weight.detach().cpu().numpy() for layer in layers]
 
     def scores(self, x: Tensor) -> Array:
-        """Q Kᵀ / √d_k, unmasked: (B, heads, N, N)."""
+        """Q Kᵀ / √d_k, and -∞ where no attention may be paid: (B, heads, N, N)."""
         queries, keys, _ = self.net.project(x)
         scores: Array = (queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5).cpu().numpy()
-        return scores
+        mask = self.mask(x.shape[1])
+        return scores if mask is None else np.where(mask.cpu().numpy(), scores, -np.inf)
 
     @torch.no_grad()
     def tables(self, data: RandomTokens) -> Iterator[tuple[str, Table]]:
@@ -152,54 +149,7 @@ class Attention(Exercise[RandomTokens]):
             }
             yield "cost", cost(self.lengths, quantities)
 
+    @examined_once
     def costs(self, data: RandomTokens) -> dict[str, list[float]]:
-        """Seconds and bytes of one sequence of each length, written out and by torch's kernel; measured once.
-
-        Bytes are those of all tensors made on the way, see `AllocationCounter`: more than are needed at once.
-        """
-        if not hasattr(self, "_costs"):
-            self._costs: dict[str, list[float]] = {}
-            for name, way in (("written out", self.net), ("torch's kernel", self.net.fused)):
-                shapes = [(1, length, data.shape[2]) for length in self.lengths]
-                inputs = [torch.zeros(shape, dtype=torch.float64, device=self.device) for shape in shapes]
-                self._costs[f"{name}, seconds"] = [seconds(partial(way, x)) for x in inputs]
-                self._costs[f"{name}, bytes"] = [allocated(partial(way, x)) for x in inputs]
-        return self._costs
-
-
-def seconds(action: Callable[[], Any]) -> float:
-    """The median time of an action, after a first time."""
-    action()
-    taken = []
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        action()
-        taken.append(time.perf_counter() - began)
-    return median(taken)
-
-
-class AllocationCounter(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations make while it is active.
-
-    It is their sum, not the peak, as none is taken off when it is freed; what a kernel needs within itself, as that of
-    fused attention does, is not seen.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's
-        self.bytes = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Runs an operation, and counts what it has made that is no view of something before."""
-        outputs = func(*args, **(kwargs or {}))
-        for tensor in outputs if isinstance(outputs, tuple | list) else (outputs,):
-            if isinstance(tensor, Tensor) and not func.is_view:
-                self.bytes += tensor.untyped_storage().nbytes()
-        return outputs
-
-
-def allocated(action: Callable[[], Any]) -> float:
-    """The bytes of all tensors that an action makes on its way."""
-    with AllocationCounter() as counter:
-        action()
-    return float(counter.bytes)
+        """Seconds and bytes of one sequence of each length, written out and by torch's kernel."""
+        return attention_cost.costs(self.net, [self.mask(length) for length in self.lengths], self.lengths)

@@ -139,7 +139,7 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
     @examined_once
     def pca(self, data: MNISTData) -> Tensor:
         """The test images from as many principal components as the code has units."""
-        train, test = (images.flatten(1).numpy() for images in (data.train[0], data.test[0]))
+        train, test = (images.flatten(1).numpy() for images in (data.train_as_seen()[0], data.test[0]))
         pca = PCA(self.code, svd_solver="covariance_eigh" if len(train) > SIDE**2 else "full").fit(train)
         outputs = torch.from_numpy(pca.inverse_transform(pca.transform(test)))
         return outputs.clamp(0, 1).reshape(-1, 1, SIDE, SIDE)

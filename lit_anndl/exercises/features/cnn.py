@@ -49,7 +49,7 @@ class DigitCNN(ImageClassifier):
         batch_norm: whether outputs of convolutions are standardised over the batch (no).
         activation: what convolutions and hidden units apply (relu).
         dropout: probability of zeroing a value after a convolution (0).
-        last_pooling: average or max over the images before the dense layers (neither).
+        last_pooling: average or max over the images before the dense layers (neither; a variant's own stays).
         last_size: height and width that it leaves (1).
         head: hidden units of the dense layers, [] for none ([100]).
         head_dropout: probability of zeroing an input of a dense layer (0).

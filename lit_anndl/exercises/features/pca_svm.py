@@ -17,7 +17,7 @@ def pca_svm_accuracy(data: MNISTData, components: int) -> float:
     with the square of the number of images. Of images of a single class it learns that there is no other.
     """
     (images, labels), (test_images, test_labels) = (
-        (each[0].flatten(1).numpy(), each[1].numpy()) for each in (data.train, data.test)
+        (each[0].flatten(1).numpy(), each[1].numpy()) for each in (data.train_as_seen(), data.test)
     )
     if len(set(labels)) == 1:
         return float((test_labels == labels[0]).mean())

@@ -34,6 +34,7 @@ class BoltzmannExercise(Exercise[MNISTData]):
 
     shares_gradients = False
     needs_single_precision = True
+    writes_gradients = True
     likelihood: Likelihood
     watched: Tensor
 
@@ -73,7 +74,13 @@ class BoltzmannExercise(Exercise[MNISTData]):
 
     @torch.no_grad()
     def sample(self, number: int, generator: torch.Generator, steps: int = 1000) -> Tensor:
-        """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps."""
+        """Images in [0, 1] (number, 1, 28, 28): p(v = 1 | h) of chains that began at noise, after some Gibbs steps.
+
+        Raises:
+            ValueError: fewer than one step.
+        """
+        if steps < 1:
+            raise ValueError(f"steps: {steps} was given, expected 1 or more")
         rbm = self.restricted()
         noise = draw(torch.full((number, len(rbm.visible_bias)), 0.5, device=generator.device), generator)
         states = run_chains(rbm, noise.to(rbm.weight), steps - 1, generator)

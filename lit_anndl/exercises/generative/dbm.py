@@ -276,14 +276,9 @@ class DigitDBM(BoltzmannExercise):
             self.epoch_means.append({"free_energy": energies.mean()})
         super().on_train_epoch_end()
 
-    def on_validation_start(self) -> None:
-        """Begins the draws of pixels anew, so that each epoch sees the same images."""
-        self.draws = stream(self.seed, "binarization of val")
-
-    def on_test_start(self) -> None:
-        """Does so for the test."""
-        super().on_test_start()
-        self.draws = stream(self.seed, "binarization of test")
+    def on_evaluation_start(self, stage: str) -> None:
+        """Begins the draws of pixels anew."""
+        self.draws = stream(self.seed, f"binarization of {stage}")
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """What the phase measures; in the test all of the whole machine and of the classifier."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.exercises.generative import diffusion_steps, latent_ways
+from lit_anndl.exercises.generative import diffusion_steps, latent_interpolations
 from lit_anndl.exercises.generative.diffusion_bound import StratifiedBound
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Metrics
@@ -24,12 +24,12 @@ from lit_anndl.plots.learning import curves
 from lit_anndl.quality import latent_prior, sample_distance, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, timed
+from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
 _AT_ONCE = 250
-_WAYS = 250
+_PAIRS = 250
 """Between latents; a few minutes on one core."""
 _RESIDUAL_IMAGES = 64
 """By how many training images it is measured what the denoiser leaves uncertain."""
@@ -129,12 +129,11 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         return {**self.measure(errors, batch), "bits_per_dimension": bits.mean()}
 
     def on_validation_epoch_start(self) -> None:
-        """Begins the noise anew, and measures what the denoiser, averaged if it is to be, leaves uncertain."""
+        """Begins the noise anew, and measures what the denoiser, with averaged weights in place, leaves uncertain."""
         self._prepare("val")
 
-    def on_test_start(self) -> None:
+    def on_test_epoch_start(self) -> None:
         """Does so for the test."""
-        super().on_test_start()
         self._prepare("test")
 
     @torch.no_grad()
@@ -192,7 +191,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
-        """Curves, samples, what becomes of them by the number of steps, ways between test images."""
+        """Curves, samples, what becomes of them by the number of steps, interpolations."""
         yield "loss", curves(history, ["train/loss", "val/loss"], "mean squared error of the prediction", log=True)
         if "val/bits_per_dimension" in history:
             yield "bits_per_dimension", curves(history, ["val/bits_per_dimension"], "bits per dimension")
@@ -208,7 +207,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
             found = found.joined(diffusion_steps.compared(self.sample, self.compared_steps, *own, data, self.device))
         images = data.test[0].to(next(self.parameters()))
         figures = {"fewer_steps": diffusion_steps.of_same_noise(self.sample, self.compared_steps, self.seed)}
-        figures |= latent_ways.between_images(self.encode, self.decode, images)
+        figures |= latent_interpolations.between_images(self.encode, self.decode, images)
         return found.joined(Findings(self._seconds(images), {}, figures))
 
     @torch.no_grad()
@@ -222,7 +221,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     def _quality(self, data: MNISTData) -> Findings:
         """Of samples, and of latent space, where noise at the start is all that decides on an image."""
         net = deepcopy(self.net).double()
-        prior = Prior(self.decode, lambda z: _unrounded(self._denoised(z, net)), SIDE**2, _WAYS)
+        prior = Prior(self.decode, lambda z: _unrounded(self._denoised(z, net)), SIDE**2, _PAIRS)
         return prior.examine(data, self.quality_samples, self.device, self.sample if self.eta else None)
 
 

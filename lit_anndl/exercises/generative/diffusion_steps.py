@@ -1,6 +1,5 @@
 """What becomes of a diffusion's samples by the number of steps that they take."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.sample_distance import SampleDistance
 from lit_anndl.quality.sample_quality import Sampler
+from lit_anndl.quality.timed import timed
 from lit_anndl.runtime.records import Table
 
 RATIO = "sampling_steps/distance_ratio"
@@ -65,9 +65,8 @@ def _timed_distance(
     seconds = []
 
     def by_steps(number: int, generator: torch.Generator) -> Tensor:
-        begun = time.perf_counter()
-        images = sample(number, generator, steps, eta).cpu()
-        seconds.append(time.perf_counter() - begun)
+        images, taken = timed(lambda: sample(number, generator, steps, eta).cpu(), generator.device)
+        seconds.append(taken)
         return images
 
     return measure(by_steps), sum(seconds)

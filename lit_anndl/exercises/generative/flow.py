@@ -14,7 +14,7 @@ from lit_anndl.data.batches import Batch
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
-from lit_anndl.exercises.generative import latent_ways
+from lit_anndl.exercises.generative import latent_interpolations
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.gradient import GradientExercise
@@ -32,7 +32,7 @@ from lit_anndl.plots.learning import curves
 from lit_anndl.quality import latent_prior, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, timed
+from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
@@ -130,14 +130,9 @@ class DigitFlow(GradientExercise[MNISTData]):
             "logit_log_likelihood": outputs[:, 0].mean(),
         }
 
-    def on_validation_start(self) -> None:
-        """Begins the noise anew, so that each epoch has the same."""
-        self.noise = stream(self.seed, "dequantization of val")
-
-    def on_test_start(self) -> None:
-        """Does so for the test."""
-        super().on_test_start()
-        self.noise = stream(self.seed, "dequantization of test")
+    def on_evaluation_start(self, stage: str) -> None:
+        """Begins the noise anew."""
+        self.noise = stream(self.seed, f"dequantization of {stage}")
 
     # What can be done with it
 
@@ -167,7 +162,7 @@ class DigitFlow(GradientExercise[MNISTData]):
         yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
-        """Curves, samples, ways between test images, and the images that are likely and unlikely."""
+        """Curves, samples, interpolations between test images, and the images that are likely and unlikely."""
         names = ["train/bits_per_dimension", "val/bits_per_dimension"]
         yield "bits_per_dimension", curves(history, names, "bits per dimension")
         yield from self.findings(data).figures.items()
@@ -175,11 +170,11 @@ class DigitFlow(GradientExercise[MNISTData]):
 
     @examined_once
     def findings(self, data: MNISTData) -> Findings:
-        """The quality of the tested weights' samples, latent space, ways between test images, a likelihood's price."""
+        """The quality of the tested weights' samples, latent space, interpolations, a likelihood's price."""
         like = next(self.parameters())
         prior = Prior(lambda z: self.decode(z.to(like)), deepcopy(self.net).double().dequantized, SIDE**2)
-        ways = latent_ways.between_images(self.encode, self.decode, data.test[0].to(like))
-        others = Findings(self._seconds(data), figures=ways)
+        figures = latent_interpolations.between_images(self.encode, self.decode, data.test[0].to(like))
+        others = Findings(self._seconds(data), figures=figures)
         return prior.examine(data, self.quality_samples, self.device).joined(others)
 
     @torch.no_grad()

@@ -183,14 +183,9 @@ class AdversarialNetworks(LatentModel):
 
     # How it is evaluated
 
-    def on_validation_start(self) -> None:
-        """Begins the latents of validation anew, so that each epoch has the same."""
-        self.latents = stream(self.seed, "latents of val")
-
-    def on_test_start(self) -> None:
-        """Does so for the test."""
-        super().on_test_start()
-        self.latents = stream(self.seed, "latents of test")
+    def on_evaluation_start(self, stage: str) -> None:
+        """Begins the latents anew."""
+        self.latents = stream(self.seed, f"latents of {stage}")
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """Losses and accuracies on real images and as many generated ones."""
@@ -249,7 +244,7 @@ class AdversarialNetworks(LatentModel):
         yield from self.findings(data).tables.items()
 
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
-        """Curves, samples over training, ways between latents, and what is found of the samples."""
+        """Curves, samples over training, interpolations, and what is found of the samples."""
         yield from gan_figures.learning(history)
         for name, table in self.vanishing.tables().items():
             yield name, gan_figures.vanishing_gradient(table)

@@ -1,4 +1,4 @@
-"""What can be seen of generative adversarial networks: curves, samples over training, ways between latents."""
+"""What can be seen of generative adversarial networks: curves, samples over training, interpolations."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ from lit_anndl.plots.learning import curves
 from lit_anndl.quality.latent_prior import Decoder
 from lit_anndl.runtime.records import History, Table
 
-_WAYS = 6
+_PAIRS = 6
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 _PATH = 10
 """Images on a longer way."""
@@ -53,15 +53,15 @@ def vanishing_gradient(table: Table) -> Figure:
 
 
 def latent_space(decode: Decoder, latent: int, seed: int) -> Iterator[tuple[str, Figure]]:
-    """Straight ways by quarters, longer ones straight and on great circles; of two latents the whole plane."""
+    """Straight lines by quarters, longer ones straight and on great circles; of two latents the whole plane."""
     generator = stream(seed, "ends of interpolations")
-    start, end = (torch.randn(_WAYS, latent, generator=generator) for _ in range(2))
+    start, end = (torch.randn(_PAIRS, latent, generator=generator) for _ in range(2))
     straight = _decoded(decode, start, end, _QUARTERS, "linear")
     yield "interpolation", interpolation(straight, _QUARTERS, "from one latent to another, on straight lines")
     weights = torch.linspace(0, 1, _PATH).tolist()
     paths: tuple[Path, ...] = ("linear", "spherical")
-    ways = [_decoded(decode, start[:3], end[:3], weights, path) for path in paths]
-    rows = np.stack(ways, axis=1).reshape(-1, *ways[0].shape[1:])
+    decoded = [_decoded(decode, start[:3], end[:3], weights, path) for path in paths]
+    rows = np.stack(decoded, axis=1).reshape(-1, *decoded[0].shape[1:])
     title = "from one latent to another, on straight lines and on great circles"
     yield "interpolation_path", interpolation(rows, weights, title, list(paths) * 3)
     if latent == 2:
@@ -72,7 +72,7 @@ def latent_space(decode: Decoder, latent: int, seed: int) -> Iterator[tuple[str,
 
 
 def _decoded(decode: Decoder, start: Tensor, end: Tensor, weights: Sequence[float], path: Path) -> np.ndarray:
-    """Images on ways: (ways, weights, 28, 28)."""
+    """Images between latents: (pairs, weights, 28, 28)."""
     points = interpolate(start, end, torch.tensor(weights), path)
     images = decode(points.flatten(0, 1)).float().cpu()
     return images.reshape(len(start), len(weights), *images.shape[2:]).numpy()

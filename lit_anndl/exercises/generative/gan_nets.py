@@ -49,8 +49,8 @@ class ConvolutionalNets(AdversarialNets):
     """Convolutions and their transposes, after DCGAN.
 
     Args:
-        channels: c, of the generator at 5×5, 7×7 and 14×14, and of the discriminator in reverse; null for 32 z, 16 z and
-            z with z latents, as the course has it. A step's cost grows as the product of the first two.
+        channels: c, of the generator at 5×5, 7×7 and 14×14, and of the discriminator in reverse; null for 32 z, 16 z
+            and z with z latents, as the course has it. A step's cost grows as the product of the first two.
         norm: what standardises the discriminator's channels: batch, layer (as a gradient penalty needs it), or none.
         outer_norm: whether the discriminator's first and last convolutions are standardised, too, as the course has
             it; DCGAN leaves its input and output as they are.

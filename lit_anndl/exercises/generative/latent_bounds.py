@@ -12,7 +12,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.nets.importance_bound import importance_bound
 from lit_anndl.nets.likelihoods import LikelihoodName
 from lit_anndl.nets.variational import VAE
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, PER, timed
+from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.terminal import announce
 

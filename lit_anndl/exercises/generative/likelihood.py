@@ -13,7 +13,7 @@ from lit_anndl.nets.annealed_importance_sampling import Estimate, annealed, anne
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.enumerated_states import MOST_ENUMERATED, EnumeratedStates
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS, timed
+from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, timed
 from lit_anndl.runtime.terminal import announce
 
 _log = logging.getLogger(__name__)

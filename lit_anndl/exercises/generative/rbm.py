@@ -168,14 +168,9 @@ class DigitRBM(BoltzmannExercise):
         """The mean squared error of what comes back from the mean hidden units."""
         return mse_loss(self.net.visible_probability(data.hidden), data.visible)
 
-    def on_validation_start(self) -> None:
-        """Begins the draws of flipped pixels anew, so that each epoch flips the same."""
-        self.flips, self.is_exact_known = stream(self.seed, "flipped pixels of val"), False
-
-    def on_test_start(self) -> None:
-        """Does so for the test."""
-        super().on_test_start()
-        self.flips = stream(self.seed, "flipped pixels of test")
+    def on_evaluation_start(self, stage: str) -> None:
+        """Begins the draws of flipped pixels anew."""
+        self.flips, self.is_exact_known = stream(self.seed, f"flipped pixels of {stage}"), False
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """Pseudo-likelihoods and free energy; the exact one costs more than training, and is left to few images."""

@@ -153,14 +153,9 @@ class DigitVAE(Exercise[MNISTData]):
         """How far the weight of the divergence has risen in this epoch."""
         return min(1.0, self.current_epoch / self.kl_warm_up) if self.kl_warm_up else 1.0
 
-    def on_validation_start(self) -> None:
-        """Begins the draws of codes anew, so that each epoch is validated by the same."""
-        self.draws = self._stream("codes of val")
-
-    def on_test_start(self) -> None:
-        """Does so for the test."""
-        super().on_test_start()
-        self.draws = self._stream("codes of test")
+    def on_evaluation_start(self, stage: str) -> None:
+        """Begins the draws of codes anew."""
+        self.draws = self._stream(f"codes of {stage}")
 
     def _stream(self, purpose: str) -> torch.Generator:
         """On the device, a function of the seed."""

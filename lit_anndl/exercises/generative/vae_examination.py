@@ -1,4 +1,4 @@
-"""What is found of a trained variational autoencoder: likelihood, active units, reconstructions, ways between codes."""
+"""What is found of a trained variational autoencoder: likelihood, active units, reconstructions, interpolations."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from lit_anndl.quality import latent_prior, latent_space, sample_quality
 from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.quality.latent_prior import Prior
-from lit_anndl.quality.likelihood_time import LIKELIHOOD_SECONDS
+from lit_anndl.quality.timed import LIKELIHOOD_SECONDS
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
@@ -35,7 +35,7 @@ _DECODED_AT_ONCE = 250
 """Codes: 256 levels of as many pixels in double precision are 400 MB."""
 _ACTIVE = 0.01
 _SHOWN = 10
-_WAYS = 5
+_PAIRS = 5
 _GRID = 15
 _MARGIN = 0.02
 
@@ -63,7 +63,7 @@ class Examination:
 def sample(net: VAE, number: int, generator: torch.Generator) -> Tensor:
     """E[x | z] of codes from the prior, in [0, 1]: (number, 1, 28, 28)."""
     like = next(net.parameters())
-    z = torch.randn(number, net.latent, generator=generator, device=like.device)
+    z = torch.randn(number, net.latent, generator=generator, device=generator.device)
     return torch.cat([decode(net, codes) for codes in z.to(like).split(AT_ONCE)])
 
 
@@ -136,9 +136,9 @@ def _reconstructions_figure(net: VAE, images: Tensor, means: Tensor) -> Figure:
 
 
 def _interpolation_figure(net: VAE, means: Tensor, labels: Tensor, steps: int) -> Figure:
-    """Ways between the codes of test images of different classes, the first of each."""
+    """Interpolations between the codes of test images of different classes, the first of each."""
     firsts = [int(found[0]) for label in range(CLASSES) if len(found := (labels == label).nonzero().flatten())]
-    pairs = list(zip(firsts, [*firsts[1:], firsts[0]], strict=True))[::2][:_WAYS]
+    pairs = list(zip(firsts, [*firsts[1:], firsts[0]], strict=True))[::2][:_PAIRS]
     start, end = (means[list(ends)] for ends in zip(*pairs, strict=True))
     weights = torch.linspace(0, 1, steps)
     codes = interpolate(start, end, weights)  # (pairs, steps, latent)

@@ -27,6 +27,16 @@ def test_shapes_and_costs(command, tmp_path):
     assert artifacts(command.client, run.info.run_id, "figures") == figures
 
 
+def test_causal_attention_costs_what_its_mask_does_too(command, tmp_path):
+    def costs(*words):
+        return table(command.client, command.run(*QUICK, *words), "cost", tmp_path)
+
+    plain, causal = costs(), costs("--model.causal", "true")
+    for one, other in zip(plain, causal, strict=True):
+        assert one["written out, bytes"] < other["written out, bytes"]
+        assert one["torch's kernel, bytes"] <= other["torch's kernel, bytes"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

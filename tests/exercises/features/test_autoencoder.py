@@ -42,11 +42,14 @@ def test_codes_lead_back_to_what_was_tested(fit, digits):
     assert torch.equal(again(images), outputs)
 
 
-def test_principal_components_are_those_of_the_training_images(fit, digits):
-    run = fit("--model.code", "8")
+@pytest.mark.parametrize("binarization", ["none", "threshold"])
+def test_principal_components_are_those_of_the_training_images(binarization, fit, digits):
+    run = fit("--model.code", "8", "--data.binarization", binarization)
     data = MNISTData(directory=str(digits), train_size=400, test_size=100, validation_fraction=0.2, seed=0)
     data.setup("test")
     train, test = (images.flatten(1).double().numpy() for images in (data.train[0], data.test[0]))
+    if binarization == "threshold":  # what the net learns from
+        train, test = ((images > 0.5).astype(float) for images in (train, test))
     pca = PCA(8).fit(train)
     error = (pca.inverse_transform(pca.transform(test)).clip(0, 1) - test) ** 2
     assert run.data.metrics["pca/mse"] == pytest.approx(error.mean(), rel=1e-4)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lit_anndl import load
+from lit_anndl.data.mnist import MNISTData
 from tests.support.recorded import artifacts, table
 
 SHORT = ["cnn", "--data.train_size", "300", "--data.test_size", "100", "--trainer.max_epochs", "1"]
@@ -39,6 +40,20 @@ def test_shifts_are_measured_and_sizes_told(run, client, tmp_path):
     assert fields == [1, 3, 7, 15, 23]
     wanted = {f"figures/{name}.png" for name in ("loss", "accuracy", "confusion_matrix", "worst_mistakes", "shifts")}
     assert wanted | {"figures/filters.png"} <= artifacts(client, found.info.run_id)
+
+
+def test_accuracy_on_shifted_images_is_the_mean_of_four_directions(run, digits):
+    found = run()
+    module = load(found.info.run_id)
+    data = MNISTData(directory=str(digits), train_size=300, test_size=100, seed=0)
+    data.setup("test")
+    images, labels = data.test
+    blank = torch.zeros(len(images), 1, 28, 2)
+    left, right = torch.cat([images[..., 2:], blank], dim=3), torch.cat([blank, images[..., :-2]], dim=3)
+    up, down = torch.cat([images[:, :, 2:], blank.mT], dim=2), torch.cat([blank.mT, images[:, :, :-2]], dim=2)
+    with torch.no_grad():
+        accuracies = [(module(each).argmax(dim=1) == labels).double().mean() for each in (left, right, up, down)]
+    assert found.data.metrics["test/accuracy_shifted_2"] == pytest.approx(float(sum(accuracies)) / 4)
 
 
 def test_receptive_fields_are_what_gradients_see(run):

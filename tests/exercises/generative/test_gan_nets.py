@@ -4,12 +4,8 @@ import torch
 from lit_anndl.exercises.generative.gan_nets import ConvolutionalNets, FullyConnectedNets
 from lit_anndl.nets.adversarial_game import AdversarialGame
 
-PAIRS = [
-    FullyConnectedNets(),
-    FullyConnectedNets((8,), 0.0),
-    ConvolutionalNets(),
-    ConvolutionalNets((8, 4, 2), "layer"),
-]
+CHANNELS = (8, 4, 2)
+PAIRS = [FullyConnectedNets(), FullyConnectedNets((8,), 0.0), ConvolutionalNets(), ConvolutionalNets(CHANNELS, "layer")]
 
 
 def parameters(net):
@@ -41,8 +37,7 @@ def test_channels_are_those_of_the_course():
 
 def test_without_batch_normalization_scores_do_not_depend_on_other_images():
     images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    channels = (8, 4, 2)
-    for nets, alone in ((ConvolutionalNets(channels, "layer"), True), (ConvolutionalNets(channels, "batch"), False)):
+    for nets, alone in ((ConvolutionalNets(CHANNELS, "layer"), True), (ConvolutionalNets(CHANNELS, "batch"), False)):
         discriminator = nets.discriminator(2)
         assert torch.allclose(discriminator(images)[:2], discriminator(images[:2]), atol=1e-5) is alone
 
@@ -50,7 +45,7 @@ def test_without_batch_normalization_scores_do_not_depend_on_other_images():
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
 def test_what_is_evaluated_is_what_was_trained(norm):
     torch.manual_seed(0)
-    discriminator = ConvolutionalNets((8, 4, 2), norm, outer_norm=True).discriminator(2)
+    discriminator = ConvolutionalNets(CHANNELS, norm, outer_norm=True).discriminator(2)
     images = torch.rand(5, 1, 28, 28)
     for _ in range(3):
         trained = discriminator.train()(images)

@@ -112,6 +112,11 @@ def test_other_precisions(precision, fit):
     assert run.data.metrics["test/log_likelihood"] == pytest.approx(plain.data.metrics["test/log_likelihood"], rel=0.02)
 
 
+def test_float16_is_refused_for_want_of_a_loss(command, digits):
+    says = "trainer.precision 16-mixed was given, expected 32-true, 64-true or bf16-mixed"
+    command.refuses("rbm", "--data.directory", str(digits), "--trainer.precision", "16-mixed", says=says)
+
+
 def test_averaged_weights_are_those_of_the_machine(fit):
     run = fit("--weight_averaging.decay", "0.5", "--model.persistent", "true")
     state = torch.load(checkpoint(run).with_name("last.ckpt"), weights_only=True)

@@ -1,4 +1,4 @@
-"""What the likelihood of images costs."""
+"""What samples and likelihoods cost."""
 
 import time
 from collections.abc import Callable
@@ -13,12 +13,17 @@ _Result = TypeVar("_Result")
 
 
 def timed(evaluate: Callable[[], _Result], device: torch.device) -> tuple[_Result, float]:
-    """What something gives, and the seconds that it takes on a device that may lag behind."""
+    """What something gives, and the seconds that it takes.
+
+    On a CPU they are those of this process, of all its threads together, which other work on the machine hardly
+    lengthens; on a GPU those of a clock, from when it is idle to when it is idle again.
+    """
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
     _wait_for(device)
-    begun = time.perf_counter()
+    begun = clock()
     result = evaluate()
     _wait_for(device)
-    return result, time.perf_counter() - begun
+    return result, clock() - begun
 
 
 def _wait_for(device: torch.device) -> None:

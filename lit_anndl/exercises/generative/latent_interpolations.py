@@ -1,4 +1,4 @@
-"""Ways between test images, by models that find the latents of images."""
+"""Interpolations between test images, by models that find the latents of images."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from lit_anndl.nets.latent_interpolation import interpolate
 from lit_anndl.plots.interpolation import interpolation
 
-_WAYS, _POINTS = 6, 9
+_PAIRS, _POINTS = 6, 9
 
 
 @torch.no_grad()
@@ -23,12 +23,12 @@ def between_images(
         decode: back.
         images: (n, 1, height, width), of the model's type and on its device.
     """
-    number = min(_WAYS, len(images) // 2)
+    number = min(_PAIRS, len(images) // 2)
     if not number:
         return {}
     latents = encode(images[: 2 * number])
     weights = torch.linspace(0, 1, _POINTS)
-    ways = interpolate(latents[::2], latents[1::2], weights, "spherical")
-    decoded = decode(ways.flatten(0, 1)).float().unflatten(0, ways.shape[:2]).squeeze(2)
+    points = interpolate(latents[::2], latents[1::2], weights, "spherical")
+    decoded = decode(points.flatten(0, 1)).float().unflatten(0, points.shape[:2]).squeeze(2)
     title = "great circles between the latents of test images"
     return {"interpolation": interpolation(decoded.cpu().numpy(), weights.tolist(), title)}

@@ -1,0 +1,68 @@
+"""What self-attention costs by the length of a sequence, written out and by torch's kernel."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.benchmark import Timer
+
+from lit_anndl.nets.self_attention import SelfAttention
+
+_REPEATS = 5
+
+
+@torch.no_grad()
+def costs(net: SelfAttention, masks: Sequence[Tensor | None], lengths: Sequence[int]) -> dict[str, list[float]]:
+    """Seconds on one thread of a CPU, or on a GPU, and bytes of one sequence of each length.
+
+    Bytes are those of all tensors made on the way: more than are needed at once.
+
+    Args:
+        net: of either way.
+        masks: by length, where attention may be paid (N, N), None for everywhere.
+        lengths: N, tokens.
+    """
+    like = net.queries.weight
+    inputs = [torch.zeros(1, length, like.shape[1], dtype=like.dtype, device=like.device) for length in lengths]
+    found = {}
+    for name, way in (("written out", net), ("torch's kernel", net.fused)):
+        actions = [partial(way, x, mask) for x, mask in zip(inputs, masks, strict=True)]
+        found[f"{name}, seconds"] = [_seconds(each) for each in actions]
+        found[f"{name}, bytes"] = [_allocated(each) for each in actions]
+    return found
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    """The mean time of an action, on one thread of a CPU; a GPU is waited for."""
+    timer = Timer("action()", globals={"action": action})
+    return float(timer.timeit(_REPEATS).mean)
+
+
+def _allocated(action: Callable[[], Any]) -> float:
+    """The bytes of all tensors that an action makes on its way."""
+    with _AllocationCounter() as counter:
+        action()
+    return float(counter.bytes)
+
+
+class _AllocationCounter(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations make while it is active.
+
+    It is their sum, not the peak, as none is taken off when it is freed; what a kernel needs within itself, as that of
+    fused attention does, is not seen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs an operation, and counts what it has made that is no view of something before."""
+        outputs = func(*args, **(kwargs or {}))
+        for tensor in outputs if isinstance(outputs, tuple | list) else (outputs,):
+            if isinstance(tensor, Tensor) and not func.is_view:
+                self.bytes += tensor.untyped_storage().nbytes()
+        return outputs
