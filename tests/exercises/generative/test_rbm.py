@@ -112,9 +112,20 @@ def test_other_precisions(precision, fit):
     assert run.data.metrics["test/log_likelihood"] == pytest.approx(plain.data.metrics["test/log_likelihood"], rel=0.02)
 
 
-def test_float16_is_refused_for_want_of_a_loss(command, digits):
+def test_float16_is_refused_for_want_of_a_loss(command, digits, tmp_path):
+    """The precision by name would be bf16-mixed on a CPU."""
+    config = tmp_path / "half.yaml"
+    config.write_text("""
+trainer:
+  plugins:
+    - class_path: lightning.pytorch.plugins.precision.MixedPrecision
+      init_args:
+        precision: 16-mixed
+        device: cpu
+        scaler: {class_path: torch.amp.GradScaler, init_args: {device: cpu}}
+""")
     says = "trainer.precision 16-mixed was given, expected 32-true, 64-true or bf16-mixed"
-    command.refuses("rbm", "--data.directory", str(digits), "--trainer.precision", "16-mixed", says=says)
+    command.refuses("rbm", "--data.directory", str(digits), "--config", str(config), says=says)
 
 
 def test_averaged_weights_are_those_of_the_machine(fit):
