@@ -9,9 +9,10 @@
         reason: why this decides it, fixed before anything was measured
         ticks: {A: {GAN: no, VAE: yes}}
 
-A run meets a criterion if all its conditions hold: `at least`, `at most`, `above` or `below` a number, or so many times
-another metric of the same run (`at most 5 times quality/fid_floor`). What is claimed holds of a column if all its runs
-meet it, or that share of them. A tick is yes, no, `?`, or n/a where the model has no such thing.
+A run meets a criterion if all its conditions hold, of which a metric has one or a list: `at least`, `at most`, `above`
+or `below` a number, or so many times another metric of the same run (`at most 5 times quality/fid_floor`). What is
+claimed holds of a column if all its runs meet it, or that share of them. A tick is yes, no, `?`, or n/a where the model
+has no such thing.
 """
 
 import operator
@@ -82,7 +83,7 @@ class Claim:
     @property
     def decisive(self) -> list[str]:
         """The metrics that the criterion is about."""
-        return [each.metric for each in self.criterion]
+        return list(dict.fromkeys(each.metric for each in self.criterion))
 
     @property
     def metrics(self) -> list[str]:
@@ -118,7 +119,11 @@ def _read_claim(name: str, entry: Any, columns: list[str], sources: list[str]) -
     shown = entry.get("shown", [])
     if not isinstance(shown, list):
         raise InputError(f"{where}: shown: expected a list of metrics")
-    conditions = [_read_condition(where, metric, text) for metric, text in criterion.items()]
+    conditions = [
+        _read_condition(where, metric, text)
+        for metric, texts in criterion.items()
+        for text in (texts if isinstance(texts, list) else [texts])
+    ]
     ticks = _read_ticks(where, entry.get("ticks", {}), columns, sources)
     return Claim(name, conditions, share, [str(each) for each in shown], reason, ticks)
 

@@ -69,7 +69,7 @@ def test_what_every_run_measures_may_decide():
 
 
 def test_multiples_of_other_metrics_and_several_conditions():
-    both = {"criterion": {"test/mse": "at most 0.5 times train/mse", "train/mse": "at least 1"}}
+    both = {"criterion": {"test/mse": "at most 0.5 times train/mse", "train/mse": ["at least 1", "at most 100"]}}
     assert cell([0.5], both).answer == "yes"
     assert cell([0.6], both).answer == "no"
     assert cell([0.5], {"criterion": {**both["criterion"], "train/mse": "above 1"}}).answer == "no"

@@ -32,11 +32,12 @@ class DigitVAE(Exercise[MNISTData]):
     """A VAE of 784 pixels, 784 - hidden - latent - hidden - 784, with a standard normal prior.
 
     Metrics, nats per image, in training, validation and test: `reconstruction`, -log p(x | z) at samples z of q(z | x);
-    `kl`, KL(q(z | x) ‖ p(z)), exact; and `loss`, what training minimises: their weighted sum for one sample, else the
-    importance-weighted bound's negative. What is compared with others has the name of its targets: `test/elbo`, minus
-    reconstruction and divergence, and `test/nll`, the importance-weighted bound on -log p(x) with its error, of binary
-    images drawn anew in each epoch; for others see `latent_bounds`. `test/active_units` are latent dimensions that vary
-    with the image. Where images are grey `latent/…`, see `latent_space`; of samples `quality/…`, see `sample_quality`.
+    `kl`, KL(q(z | x) ‖ p(z)), exact; and `loss`, what training minimises: their weighted sum, the mean over samples,
+    or, if `importance_weighted`, the negative of the bound of several samples together. What is compared with others
+    has the name of its targets: `test/elbo`, minus reconstruction and divergence, and `test/nll`, the
+    importance-weighted bound on -log p(x) with its error, of binary images drawn anew in each epoch; for others see
+    `latent_bounds`. `test/active_units` are latent dimensions that vary with the image. Where images are grey
+    `latent/…`, see `latent_space`; of samples `quality/…`, see `sample_quality`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
