@@ -15,7 +15,7 @@ State = tuple[Tensor, Tensor]
 
 Activation = Literal["tanh", "relu", "sin"]
 
-_WAVES = {"tanh": torch.tanh, "relu": torch.relu, "sin": torch.sin}
+_ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sin": torch.sin}
 
 
 class _PopulationLinear(nn.Module):
@@ -72,7 +72,7 @@ class PopulationMLP(nn.Module):
         self, windows: Tensor, state: State | None = None, chosen: slice | None = None
     ) -> tuple[Tensor, State | None]:
         """The predictions, and the state as it was."""
-        features = _WAVES[self.activation](self.hidden(windows.transpose(0, 1), chosen))
+        features = _ACTIVATIONS[self.activation](self.hidden(windows.transpose(0, 1), chosen))
         return self.readout(features, chosen).squeeze(-1).T, state
 
     def initial_state(self, chosen: slice | None = None) -> None:
