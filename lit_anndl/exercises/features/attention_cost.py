@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.benchmark import Timer
 
 from lit_anndl.nets.self_attention import SelfAttention
+from lit_anndl.quality.timed import timed
 
 _REPEATS = 5
 
 
 @torch.no_grad()
 def costs(net: SelfAttention, masks: Sequence[Tensor | None], lengths: Sequence[int]) -> dict[str, list[float]]:
-    """Seconds on one thread of a CPU, or on a GPU, and bytes of one sequence of each length.
+    """Seconds, as in `timed`, and bytes of one sequence of each length.
 
     Bytes are those of all tensors made on the way: more than are needed at once.
 
@@ -30,15 +31,15 @@ def costs(net: SelfAttention, masks: Sequence[Tensor | None], lengths: Sequence[
     found = {}
     for name, way in (("written out", net), ("torch's kernel", net.fused)):
         actions = [partial(way, x, mask) for x, mask in zip(inputs, masks, strict=True)]
-        found[f"{name}, seconds"] = [_seconds(each) for each in actions]
+        found[f"{name}, seconds"] = [_seconds(each, like.device) for each in actions]
         found[f"{name}, bytes"] = [_allocated(each) for each in actions]
     return found
 
 
-def _seconds(action: Callable[[], Any]) -> float:
-    """The mean time of an action, on one thread of a CPU; a GPU is waited for."""
-    timer = Timer("action()", globals={"action": action})
-    return float(timer.timeit(_REPEATS).mean)
+def _seconds(action: Callable[[], Any], device: torch.device) -> float:
+    """The median time of an action, after a first time."""
+    _, *seconds = (timed(action, device)[1] for _ in range(1 + _REPEATS))
+    return median(seconds)
 
 
 def _allocated(action: Callable[[], Any]) -> float:
