@@ -12,13 +12,15 @@ PER = 1000
 _Result = TypeVar("_Result")
 
 
-def timed(evaluate: Callable[[], _Result], device: torch.device) -> tuple[_Result, float]:
+def timed(
+    evaluate: Callable[[], _Result], device: torch.device, *, as_waited_for: bool = False
+) -> tuple[_Result, float]:
     """What something gives, and the seconds that it takes.
 
     On a CPU they are those of this process, of all its threads together, which other work on the machine hardly
-    lengthens; on a GPU those of a clock, from when it is idle to when it is idle again.
+    lengthens, or those that someone waits for; on a GPU those of a clock, from when it is idle to when it is again.
     """
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    clock = time.process_time if device.type == "cpu" and not as_waited_for else time.perf_counter
     _wait_for(device)
     begun = clock()
     result = evaluate()

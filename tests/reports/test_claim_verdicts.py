@@ -72,7 +72,8 @@ def test_multiples_of_other_metrics_and_several_conditions():
     both = {"criterion": {"test/mse": "at most 0.5 times train/mse", "train/mse": ["at least 1", "at most 100"]}}
     assert cell([0.5], both).answer == "yes"
     assert cell([0.6], both).answer == "no"
-    assert cell([0.5], {"criterion": {**both["criterion"], "train/mse": "above 1"}}).answer == "no"
+    for others in ("above 1", ["at least 1", "below 1"], ["above 1", "at most 100"]):
+        assert cell([0.5], {"criterion": {**both["criterion"], "train/mse": others}}).answer == "no"
 
 
 def test_what_a_column_has_not_measured_is_undecided_and_what_is_not_there_is_none():

@@ -7,6 +7,7 @@ from torch import nn
 
 from lit_anndl.nets import adversarial_nets
 from lit_anndl.nets.adversarial_nets import Norm
+from lit_anndl.runtime.errors import InputError
 
 
 class AdversarialNets(ABC):
@@ -54,14 +55,21 @@ class ConvolutionalNets(AdversarialNets):
         norm: what standardises the discriminator's channels: batch, layer (as a gradient penalty needs it), or none.
         outer_norm: whether the discriminator's first and last convolutions are standardised, too, as the course has
             it; DCGAN leaves its input and output as they are.
+
+    Raises:
+        InputError: there are not three numbers of channels.
     """
 
     def __init__(
         self,
-        channels: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None,
+        channels: list[PositiveInt] | None = None,
         norm: Norm = "batch",
         outer_norm: bool = False,
     ) -> None:
+        if channels is not None and len(channels) != 3:
+            raise InputError(
+                f"model.nets.channels: {list(channels)} was given, expected three numbers, such as [128,64,32]"
+            )
         self.channels, self.norm, self.outer_norm = channels, norm, outer_norm
 
     def generator(self, latent: int) -> nn.Module:

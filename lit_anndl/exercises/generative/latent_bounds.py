@@ -134,7 +134,7 @@ class BoundOnNLL:
         """Says how long it will take, by a hundredth of the samples of a few images."""
         few = max(1, self.samples // 100)
         generator = torch.Generator(images.device)
-        _, seconds = timed(lambda: importance_bound(net, images, few, generator), images.device)
+        _, seconds = timed(lambda: importance_bound(net, images, few, generator), images.device, as_waited_for=True)
         seconds *= self.samples / few * number / len(images)
         announce(f"bound on -log p(x): {self.samples} samples for each of {number} test images, {seconds:.0f} s")
 

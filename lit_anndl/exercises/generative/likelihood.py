@@ -133,7 +133,7 @@ class Likelihood:
     def _announce(self, rbm: RBM, bias: Tensor, burn_in: int) -> None:
         """Says how long it will take with so many steps beside, by the first temperatures."""
         betas, generator = torch.linspace(0, 1, _TIMED + 1), torch.Generator(bias.device)
-        _, seconds = timed(lambda: annealed(rbm, bias, betas, self.chains, generator), bias.device)
+        _, seconds = timed(lambda: annealed(rbm, bias, betas, self.chains, generator), bias.device, as_waited_for=True)
         seconds *= (2 * self.temperatures + burn_in) / _TIMED
         announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
 
