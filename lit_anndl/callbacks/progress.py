@@ -7,6 +7,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
+from lit_anndl.modules.exercise import Exercise
 from lit_anndl.runtime.terminal import announce
 
 _REFRESH_SECONDS = 0.2
@@ -20,15 +21,19 @@ def progress() -> list[Callback]:
 
 
 class Beginning(Callback):
-    """Says which run trains, and at which epoch it begins or goes on, before the first step."""
+    """Says which run trains, at which epoch it begins or goes on, and whether it ends before what its model plans."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the line."""
         if trainer.is_global_zero:
-            epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else "without end"
+            assert isinstance(pl_module, Exercise)
+            asked = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+            planned = pl_module.planned_epochs(pl_module.arguments)
+            epochs = "without end" if asked is None else str(asked)
+            early = f", of {planned} planned" if asked and planned and asked < planned else ""
             run = f"run {trainer.logger.version}" if trainer.logger else "not recorded"
             goes_on = "goes on" if trainer.current_epoch else "begins"
-            announce(f"training {goes_on} with epoch {trainer.current_epoch + 1} of {epochs} ({run})")
+            announce(f"training {goes_on} with epoch {trainer.current_epoch + 1} of {epochs}{early} ({run})")
 
 
 class ProgressBar(Callback):

@@ -10,6 +10,7 @@ from sklearn.svm import SVC
 from torch.nn.functional import cross_entropy
 
 from lit_anndl import load
+from lit_anndl.callbacks import progress
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features.stacked_autoencoder import StackedDigitAutoencoder
 from tests.support.phases import resumed_after_each_epoch
@@ -45,6 +46,15 @@ def data(digits):
 def undrawn(monkeypatch):
     """Runs without figures."""
     monkeypatch.setattr(StackedDigitAutoencoder, "figures", lambda *_: iter(()))
+
+
+@pytest.mark.parametrize("epochs, told", [(1, "1, of 8 planned ("), (8, "8 (")])
+def test_a_run_that_ends_before_its_phases_do_says_so(words, command, monkeypatch, undrawn, epochs, told):
+    said = []
+    monkeypatch.setattr(progress, "announce", said.append)
+    command.run(*words, *PHASES, "--trainer.max_epochs", str(epochs))
+    (line,) = [line for line in said if line.startswith("training begins")]
+    assert line.startswith(f"training begins with epoch 1 of {told}")
 
 
 def test_each_phase_moves_its_own_weights(words, command, monkeypatch, undrawn):
