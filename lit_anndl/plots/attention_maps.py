@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lit_anndl.plots.scales import label_plainly
+
 
 def attention_weights(panels: Mapping[str, NDArray[np.float64]]) -> Figure:
     """Weights (N, N) by title, queries in rows, keys in columns, on one scale."""
@@ -29,6 +31,7 @@ def cost(lengths: Sequence[int], curves: Mapping[str, Mapping[str, Sequence[floa
         for name, values in by_name.items():
             axes.plot(lengths, values, marker=".", label=name)
         axes.set(xlabel="tokens N", ylabel=quantity, xscale="log", yscale="log")
+        label_plainly(axes.yaxis)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)

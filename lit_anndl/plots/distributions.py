@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lit_anndl.plots.scales import label_plainly
+
 _BINS = 60
 
 
@@ -16,6 +18,7 @@ def histograms(values: Mapping[str, NDArray[np.float32]], title: str) -> Figure:
     for axes, (name, own) in zip(np.ravel(figure.subplots(1, len(values))), values.items(), strict=True):
         axes.hist(own, bins=_BINS, color="C0")
         axes.set(xlabel=name, yscale="log")
+        label_plainly(axes.yaxis)
         axes.set_title(f"mean {own.mean():.3g}, s.d. {own.std():.3g}", fontsize=9)
         axes.grid(alpha=0.3)
     return figure

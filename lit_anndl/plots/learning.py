@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lit_anndl.plots.scales import label_plainly
 from lit_anndl.runtime.records import History
 
 
@@ -41,6 +42,8 @@ def curves(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3, which="both" if log else "major")
     axes.legend()
+    if log:
+        label_plainly(axes.yaxis)
     logged = [epoch for name in names for epoch, _ in history.get(name, [])]
     if phases and logged:
         _mark_phases(axes, phases, min(logged), max(logged))
@@ -55,6 +58,7 @@ def gradient_norms(norms: Mapping[str, Sequence[float]], start: int) -> Figure:
         colour = matplotlib.colormaps["viridis_r"]((number + 0.5) / len(norms))
         axes.plot(range(start, start + len(values)), values, label=name, marker=".", color=colour)
     axes.set(xlabel="epoch", ylabel="norm of the gradient by the weights", yscale="log")
+    label_plainly(axes.yaxis)
     axes.set_title("gradients in fine-tuning, by layer")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3, which="both")

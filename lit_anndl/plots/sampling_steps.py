@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
+from lit_anndl.plots.scales import label_plainly
 from lit_anndl.runtime.records import Table
 
 
@@ -31,7 +31,5 @@ def _scale(axes: Axes, steps: Sequence[int]) -> None:
     axes.set(xlabel="sampling steps", xscale="log", yscale="log")
     axes.set_xticks(steps, [str(each) for each in steps], minor=False)
     axes.xaxis.minorticks_off()
-    plain = LogFormatter(labelOnlyBase=False, minor_thresholds=(3, 1))
-    axes.yaxis.set_major_formatter(plain)
-    axes.yaxis.set_minor_formatter(plain)
+    label_plainly(axes.yaxis)
     axes.grid(alpha=0.3, which="both")

@@ -11,7 +11,6 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization.matplotlib import (
@@ -21,7 +20,7 @@ from optuna.visualization.matplotlib import (
     plot_slice,
 )
 
-from lit_anndl.plots.scales import scale_of
+from lit_anndl.plots.scales import label_plainly, scale_of
 from lit_anndl.studies.definition import Definition
 
 _TITLES = {
@@ -77,10 +76,7 @@ def _finished(drawn: Sequence[Axes], name: str, study: str, scale: str) -> Figur
             legend.remove()
         for axis in (axes.xaxis, axes.yaxis):
             if axis.get_scale() == "log":  # few labels, which do not run into each other
-                low, high = axis.get_view_interval()
-                axis.set_major_locator(LogLocator(subs=(1, 3) if high < 300 * low else (1,)))
-                axis.set_major_formatter("{x:g}")
-                axis.set_minor_formatter(NullFormatter())
+                label_plainly(axis)
             labels = [label.get_text() for label in axis.get_ticklabels()]
             if any(label.startswith("'") for label in labels):
                 axis.set_ticks(axis.get_ticklocs(), [label.strip("'") for label in labels])
