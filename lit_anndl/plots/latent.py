@@ -5,12 +5,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 _FEWEST = 4
 _ROUNDING = 1e-6
+_INK = 25_000
+_SMALLEST_POINT, _LARGEST_POINT = 5, 40
+"""Areas in square points; in between as large as leaves all points together this much."""
 
 
 def code_map(codes: NDArray[Any], labels: NDArray[Any], axis_labels: tuple[str, str]) -> Figure:
@@ -26,18 +30,20 @@ def code_maps(panels: Mapping[str, NDArray[Any]], labels: NDArray[Any], axis_lab
         _scatter(axes, codes, labels)
         axes.set(xlabel=axis_labels[0], ylabel=axis_labels[1], title=title)
         axes.grid(alpha=0.3)
-    legend = grid[-1].legend(title="class", loc="center left", bbox_to_anchor=(1.01, 0.5), markerscale=3)
+    legend = grid[-1].legend(title="class", loc="center left", bbox_to_anchor=(1.01, 0.5))
     for handle in legend.legend_handles:
-        if handle is not None:
+        if isinstance(handle, PathCollection):
             handle.set_alpha(1)
+            handle.set_sizes([_LARGEST_POINT])
     return figure
 
 
 def _scatter(axes: Axes, codes: NDArray[Any], labels: NDArray[Any]) -> None:
     """A point per code, in the colour of its class."""
+    area = min(max(_INK / len(codes), _SMALLEST_POINT), _LARGEST_POINT)
     for label in np.unique(labels):
-        own = codes[labels == label]
-        axes.scatter(own[:, 0], own[:, 1], s=5, alpha=0.5, color=f"C{int(label) % 10}", linewidths=0, label=str(label))
+        x, y = codes[labels == label].T
+        axes.scatter(x, y, s=area, alpha=0.5, color=f"C{int(label) % 10}", linewidths=0, label=str(label))
 
 
 def tsne(codes: NDArray[Any]) -> NDArray[Any] | None:
