@@ -49,9 +49,13 @@ class ResidualBlock(nn.Module):
 class UNet(nn.Module):
     """Images to halved resolutions and back, with the features of each handed over (Ronneberger et al., MICCAI 2015).
 
+    They are added to those on the way back, rather than put beside them, and channels are changed before the resolution
+    is doubled: convolutions at full resolution are what takes the time.
+
     Args:
         channels: at each resolution, multiples of 8, the first that of the images.
         features: of the time.
+        middle: residual blocks at the lowest resolution, where they cost least.
 
     Shapes: images (B, 1, height, width), divisible so often by 2, and times in [0, 1] (B,) → (B, 1, height, width),
     zeros at first.
@@ -63,7 +67,7 @@ class UNet(nn.Module):
     0.0
     """
 
-    def __init__(self, channels: Sequence[int] = (32, 64, 128), features: int = 128) -> None:
+    def __init__(self, channels: Sequence[int] = (32, 64, 128), features: int = 128, middle: int = 2) -> None:
         super().__init__()
         if not channels or any(each % _GROUPS for each in channels):
             raise ValueError(f"channels {list(channels)} were given, expected multiples of {_GROUPS}")
@@ -74,9 +78,9 @@ class UNet(nn.Module):
         self.enter = nn.Conv2d(1, first, 3, padding=1)
         self.down = nn.ModuleList(ResidualBlock(each, each, features) for each in channels[:-1])
         self.halve = nn.ModuleList(nn.Conv2d(here, below, 3, stride=2, padding=1) for here, below in pairs)
-        self.middle = nn.ModuleList(ResidualBlock(last, last, features) for _ in range(2))
-        self.widen = nn.ModuleList(nn.Conv2d(below, here, 3, padding=1) for here, below in pairs)
-        self.up = nn.ModuleList(ResidualBlock(2 * each, each, features) for each in channels[:-1])
+        self.middle = nn.ModuleList(ResidualBlock(last, last, features) for _ in range(middle))
+        self.widen = nn.ModuleList(nn.Conv2d(below, here, 1) for here, below in pairs)
+        self.up = nn.ModuleList(ResidualBlock(each, each, features) for each in channels[:-1])
         leave = nn.Conv2d(first, 1, 3, padding=1)
         self.leave = nn.Sequential(nn.GroupNorm(_GROUPS, first), nn.SiLU(), _zeroed(leave))
 
@@ -91,8 +95,7 @@ class UNet(nn.Module):
         for block in self.middle:
             x = block(x, told)
         for block, widen in zip(reversed(self.up), reversed(self.widen), strict=True):
-            x = widen(interpolate(x, scale_factor=2.0))
-            x = block(torch.cat([x, handed.pop()], dim=1), told)
+            x = block(interpolate(widen(x), scale_factor=2.0) + handed.pop(), told)
         result: Tensor = self.leave(x)
         return result
 

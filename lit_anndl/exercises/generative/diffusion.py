@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from typing import Literal
 
 import torch
 from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
@@ -28,6 +29,7 @@ from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
+TimestepSampling = Literal["uniform", "logit_normal"]
 _AT_ONCE = 250
 _PAIRS = 250
 """Between latents; a few minutes on one core."""
@@ -38,18 +40,22 @@ _RESIDUAL_IMAGES = 64
 class DigitDiffusion(GradientExercise[MNISTData]):
     """Gaussian diffusion of images, undone by a U-Net (Ho, Jain & Abbeel, NeurIPS 2020).
 
-    Metrics: `loss`, the mean squared error of what the network predicts, at random steps; of validation and test
-    `bits_per_dimension`, a bound on -log₂ p of the 256 grey levels per pixel, at one random step for each image, and of
-    the test `test/bits_per_dimension_error`, its standard error; `likelihood/seconds`, what the bounds of 1000 images
-    take by all steps, for one step says nothing of a single image. Of samples: `quality/…`, and of images without noise
-    on the way `latent/…`, see `latent_prior`; and the table and figure `sampling_steps`, the distance from validation
-    images and the seconds by the number of steps, with `sampling_steps/distance_ratio`, see `diffusion_steps`.
+    Metrics: `loss`, the mean squared error of what the network predicts, at steps that training draws, see
+    `timestep_sampling`, and validation and test spread evenly; of these two `bits_per_dimension`, a bound on -log₂ p of
+    the 256 grey levels per pixel, at one random step for each image, and of the test `test/bits_per_dimension_error`,
+    its standard error; `likelihood/seconds`, what the bounds of 1000 images take by all steps, for one step says
+    nothing of a single image. Of samples: `quality/…`, and of images without noise on the way `latent/…`, see
+    `latent_prior`; and the table and figure `sampling_steps`, the distance from validation images and the seconds by
+    the number of steps, with `sampling_steps/distance_ratio`, see `diffusion_steps`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
         channels: of the U-Net at each resolution, 28, 14 and 7 pixels.
+        middle_blocks: its residual blocks at the lowest resolution.
         steps: of the diffusion, T.
         prediction: noise, or velocity, see `nets.gaussian_diffusion`.
+        timestep_sampling: how steps are drawn in training: uniform, or logit_normal, t / T = 1 / (1 + exp(-z)) with z
+            from N(0, 1), rarely those that hide nothing or all (Esser et al., ICML 2024).
         sampling_steps: how many steps a sample takes.
         eta: noise that is added on the way of a sample: 0 for none (DDIM), 1 with all steps for ancestral sampling.
         compared_steps: numbers of steps to compare, one or more.
@@ -72,8 +78,10 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         self,
         optimizer: OptimizerCallable,
         channels: list[PositiveInt] = [32, 64, 128],  # noqa: B006  # jsonargparse shows it
+        middle_blocks: PositiveInt = 2,
         steps: PositiveInt = 1000,
         prediction: Prediction = "velocity",
+        timestep_sampling: TimestepSampling = "uniform",
         sampling_steps: PositiveInt = 50,
         eta: ClosedUnitInterval = 0.0,
         compared_steps: list[PositiveInt] = [5, 10, 20, 50],  # noqa: B006  # jsonargparse shows it
@@ -85,8 +93,11 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         if compared_samples == 1:
             raise InputError("model.compared_samples 1 was given, expected 0, or 2 or more")
         super().__init__(
-            optimizer, GaussianDiffusion(_unet(channels), int(steps), prediction), lr_scheduler=lr_scheduler
+            optimizer,
+            GaussianDiffusion(_unet(channels, int(middle_blocks)), int(steps), prediction),
+            lr_scheduler=lr_scheduler,
         )
+        self.timestep_sampling = timestep_sampling
         self.sampling_steps, self.eta = int(sampling_steps), float(eta)
         self.compared_steps, self.compared_samples = sorted(map(int, compared_steps)), int(compared_samples)
         self.quality_samples = int(quality_samples)
@@ -116,7 +127,9 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     def forward(self, images: Tensor) -> Tensor:
         """The squared error of the prediction at a random step, of torch's own generator, for each image: (B,)."""
         x0 = _scaled(images)
-        t = torch.randint(1, self.net.steps + 1, (len(x0),), device=x0.device)
+        normal = self.timestep_sampling == "logit_normal"
+        share = torch.randn(len(x0), device=x0.device).sigmoid() if normal else torch.rand(len(x0), device=x0.device)
+        t = (share * self.net.steps).long().clamp(max=self.net.steps - 1) + 1
         return self.net.errors(x0, t, torch.randn_like(x0))
 
     def measure(self, outputs: Tensor, batch: Batch) -> Metrics:
@@ -225,7 +238,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         return prior.examine(data, self.quality_samples, self.device, self.sample if self.eta else None)
 
 
-def _unet(channels: list[PositiveInt]) -> UNet:
+def _unet(channels: list[PositiveInt], middle_blocks: int) -> UNet:
     """The network.
 
     Raises:
@@ -234,7 +247,7 @@ def _unet(channels: list[PositiveInt]) -> UNet:
     if not channels or SIDE % 2 ** (len(channels) - 1):
         raise InputError(f"model.channels {channels} was given, expected one to three, for 28, 14 and 7 pixels")
     try:
-        return UNet([int(each) for each in channels])
+        return UNet([int(each) for each in channels], middle=middle_blocks)
     except ValueError as error:
         raise InputError(f"model.{error}") from None
 

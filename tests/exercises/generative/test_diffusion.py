@@ -24,6 +24,19 @@ def test_without_validation_there_is_nothing_to_compare_steps_by(fit, client):
     assert not {"figures/sampling_steps.png", "figures/bits_per_dimension.png"} & figures
 
 
+@pytest.mark.parametrize("sampling, quarters", [("uniform", [250, 500, 750]), ("logit_normal", [337, 500, 663])])
+def test_training_draws_steps_as_asked(sampling, quarters):
+    torch.manual_seed(0)
+    diffusion = DigitDiffusion(torch.optim.Adam, channels=[8, 8], timestep_sampling=sampling)
+    drawn = []
+    diffusion.net.errors = lambda x0, t, noise: drawn.append(t)  # type: ignore[method-assign]
+    diffusion(torch.zeros(20_000, 1, 28, 28))
+    (t,) = drawn
+    assert 1 <= t.min() <= t.max() <= 1000
+    found = t.double().quantile(torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)).tolist()
+    assert found == pytest.approx(quarters, abs=8)
+
+
 @pytest.mark.parametrize("prediction", ["velocity", "noise"])
 def test_it_learns(prediction, fit):
     words = ("--model.prediction", prediction, "--model.optimizer.lr", "0.005", "--model.quality_samples", "0")
