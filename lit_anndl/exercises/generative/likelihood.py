@@ -13,6 +13,7 @@ from lit_anndl.nets.annealed_importance_sampling import Estimate, annealed, anne
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.enumerated_states import MOST_ENUMERATED, EnumeratedStates
+from lit_anndl.nets.quiet_states import log_z_of_quiet_states
 from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, timed
 from lit_anndl.runtime.terminal import announce
 
@@ -38,10 +39,14 @@ class Likelihood:
     `Estimate.margin`), or the estimate itself, if that is lower. What either finds of log Z are
     `test/log_partition_function` and `test/log_partition_function_reverse`.
 
+    Chains may miss where most of Z is, both those that go up and those that come down. What states with one active unit
+    at most have of it is summed, see `quiet_states`, as `test/log_partition_function_least`: where that is more than
+    chains find, the likelihood is told by it, which flatters still, and has neither an error nor a lower end.
+
     Where the hidden units are few, log Z is summed over all their states, for `test/log_partition_function_exact` and
     `test/log_likelihood_exact`, and chains come down from exact samples. Of other machines they come down from what
-    1000 Gibbs steps make of training images, and the bracket holds if that suffices. Where both ways contradict each
-    other by more than their margins, it did not: there is no lower end then, and a warning says so.
+    1000 Gibbs steps make of training images, and the bracket holds if that suffices. Where what they find is less, by
+    more than the margins, than log Z is at least, it did not: there is no lower end then, and a warning says so.
 
     Args:
         chains: how many; 0 for none of this.
@@ -81,7 +86,8 @@ class Likelihood:
             return states.sample(self.chains, generator) if states else self._burnt_in(rbm, samples, generator)
 
         (up, down), seconds = timed(lambda: self._both_ways(rbm, bias, begin, generator), bias.device)
-        return {**self._metrics(unnormalised, up, down), **exact, LIKELIHOOD_SECONDS: seconds}
+        metrics = self._metrics(unnormalised, up, down, log_z_of_quiet_states(rbm))
+        return {**metrics, **exact, LIKELIHOOD_SECONDS: seconds}
 
     def _both_ways(
         self, rbm: RBM, bias: Tensor, begin: Callable[[], Tensor], generator: torch.Generator
@@ -105,25 +111,30 @@ class Likelihood:
         log_z = states.log_z
         return {"test/log_partition_function_exact": log_z, f"test/{self.name}_exact": unnormalised - log_z}
 
-    def _metrics(self, unnormalised: float, up: Estimate, down: Estimate) -> dict[str, float]:
-        """The estimate and its bracket, from the mean of log p* over the images."""
-        least, most = up.log_z - up.margin, down.log_z + down.margin
+    def _metrics(self, unnormalised: float, up: Estimate, down: Estimate, quiet: float) -> dict[str, float]:
+        """The estimate and its bracket, from the mean of log p* over the images; quiet is part of log Z for certain."""
+        log_z = max(up.log_z, quiet)
+        least, most = max(up.log_z - up.margin, quiet), down.log_z + down.margin
         metrics = {
-            f"test/{self.name}": unnormalised - up.log_z,
-            f"test/{self.name}_error": up.error,
+            f"test/{self.name}": unnormalised - log_z,
             f"test/{self.name}_upper": unnormalised - least,
             "test/log_partition_function": up.log_z,
             "test/log_partition_function_reverse": down.log_z,
+            "test/log_partition_function_least": quiet,
         }
+        if log_z == up.log_z:
+            metrics[f"test/{self.name}_error"] = up.error
         if most < least:
+            by = "states with one active unit at most have" if quiet == least else "chains that go up find"
             _log.warning(
-                "test/%s_lower is left out: chains that go up find log Z %.1f, those that come down less, %.1f",
+                "test/%s_lower is left out: %s log Z %.1f, chains that come down find less, %.1f",
                 self.name,
-                up.log_z,
+                by,
+                log_z,
                 down.log_z,
             )
             return metrics
-        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, up.log_z)}
+        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, log_z)}
 
     def _betas(self) -> Tensor:
         """The inverse temperatures."""
@@ -141,7 +152,7 @@ class Likelihood:
 def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:
     """The names of the metrics."""
     own = (name, *(f"{name}_{part}" for part in ("error", "lower", "upper", "exact")))
-    log_z = tuple(f"log_partition_function{way}" for way in ("", "_reverse", "_exact"))
+    log_z = tuple(f"log_partition_function{way}" for way in ("", "_reverse", "_least", "_exact"))
     return (*(f"test/{each}" for each in (*own, *log_z)), LIKELIHOOD_SECONDS)
 
 

@@ -12,11 +12,11 @@ PIXELS = 30
 @pytest.fixture
 def two_modes() -> RBM:
     """All pixels on, or, e²⁰ times less likely, all off; no chain finds the way from one to the other."""
-    rbm = RBM(PIXELS, 1)
+    rbm = RBM(PIXELS, 2)  # both units on, or none
     with torch.no_grad():
-        rbm.weight.fill_(12)
+        rbm.weight.fill_(6)
         rbm.visible_bias.fill_(-6)
-        rbm.hidden_bias.fill_(-160)
+        rbm.hidden_bias.fill_(-80)
     return rbm
 
 
@@ -31,8 +31,27 @@ def test_there_is_no_lower_end_where_chains_come_down_from_other_samples_than_th
     found = measured(two_modes, enumerate_states=False)
     assert found["test/log_partition_function_reverse"] < found["test/log_partition_function"] - 10
     assert "test/log_likelihood_lower" not in found
-    assert "test/log_likelihood_lower is left out: chains that go up find log Z 20.1" in caplog.text
+    assert (
+        "test/log_likelihood_lower is left out: chains that go up find log Z 19.7, chains that come down" in caplog.text
+    )
     assert -EnumeratedStates(two_modes).log_z < found["test/log_likelihood_upper"]
+
+
+def test_a_likelihood_does_not_leave_out_the_noise_that_no_chain_finds(caplog):
+    rbm = RBM(PIXELS, 4)  # all units on, all pixels too; or none, and any pixels: e⁴ times as likely in all
+    with torch.no_grad():
+        rbm.weight.fill_(3)
+        rbm.visible_bias.zero_()
+        rbm.hidden_bias.fill_(-86)
+    likelihood = Likelihood(100, 1000, enumerate_states=False)
+    found = likelihood.measure(rbm, torch.ones(100, PIXELS), 0.0, torch.Generator().manual_seed(0))
+    truth = -EnumeratedStates(rbm).log_z
+    assert truth < -found["test/log_partition_function"] - 3  # chains flatter, both ways alike
+    assert truth < -found["test/log_partition_function_reverse"] - 3
+    for name in ("test/log_likelihood", "test/log_likelihood_upper"):
+        assert found[name] == -found["test/log_partition_function_least"] == pytest.approx(truth, abs=0.02)
+    assert not {"test/log_likelihood_lower", "test/log_likelihood_error"} & found.keys()
+    assert "left out: states with one active unit at most have log Z 20.8, chains that come down" in caplog.text
 
 
 def test_exact_samples_bracket_the_truth(two_modes):
@@ -49,5 +68,5 @@ def test_an_estimate_by_one_chain_of_ten_is_too_high_by_what_chance_allows_at_mo
 
 
 def test_the_lower_end_is_never_above_the_estimate():
-    found = Likelihood(10, 3)._metrics(0.0, Estimate(50.0, 0.2), Estimate(49.3, 0.1))
+    found = Likelihood(10, 3)._metrics(0.0, Estimate(50.0, 0.2), Estimate(49.3, 0.1), 0.0)
     assert found["test/log_likelihood_lower"] == found["test/log_likelihood"] == -50
