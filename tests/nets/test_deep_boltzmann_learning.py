@@ -39,10 +39,12 @@ def test_a_layers_gradient_is_that_of_contrastive_divergence_between_data_and_wh
     torch.testing.assert_close(change * 7, (change * 7).round())
 
 
-def test_chains_begin_at_images_and_go_on():
+def test_chains_begin_at_noise_and_go_on():
     dbm, learning, v = machine()
-    learning.begin_chains(dbm, v[:3])
-    assert torch.equal(learning.visible, v[[0, 1, 2, 0, 1]])
+    begun = DBMLearning(dbm, chains=4000)
+    for states in (begun.visible, begun.first, begun.second):
+        assert set(states.unique().tolist()) == {0.0, 1.0}
+        assert (states.mean(dim=0) - 0.5).abs().max() < 0.04
     before = learning.first.clone()
     learning.leave_joint_gradient(dbm, v)
     assert not torch.equal(before, learning.first)
@@ -52,7 +54,6 @@ def test_chains_begin_at_images_and_go_on():
 def test_without_an_upper_matrix_the_joint_gradient_is_a_restricted_machines():
     dbm, learning, v = machine()
     torch.nn.init.zeros_(dbm.upper)
-    learning.begin_chains(dbm, v)
     means = learning.leave_joint_gradient(dbm, v)
     rbm = RBM(6, 4)
     rbm.weight.data, rbm.hidden_bias.data = dbm.lower.data, dbm.first_bias.data
@@ -64,7 +65,6 @@ def test_without_an_upper_matrix_the_joint_gradient_is_a_restricted_machines():
 
 def test_the_joint_gradient_takes_the_chains_first_layer_by_its_mean_given_the_others():
     dbm, learning, v = machine()
-    learning.begin_chains(dbm, v)
     means = dbm.mean_field(v, learning.mean_field_steps)
     learning.leave_joint_gradient(dbm, v)
     first = dbm.first_probability(learning.visible, learning.second)

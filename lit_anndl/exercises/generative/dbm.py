@@ -27,6 +27,7 @@ from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.annealed_importance_sampling import base_rates
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States
 from lit_anndl.nets.deep_boltzmann_learning import DBMLearning
 from lit_anndl.nets.mean_field_classifier import MeanFieldClassifier, MeanFieldInput
@@ -225,6 +226,17 @@ class DigitDBM(BoltzmannExercise):
         self.learning.layers.requires_grad_(True)
         super().on_fit_start()
 
+    @torch.no_grad()
+    def initialize(self, data: MNISTData) -> None:
+        """Lets the pixels' biases begin at the log-odds of their means (Hinton, A Practical Guide, 2010, section 8).
+
+        Where they begin at 0, pixels are off because hidden units are on, and with these off all images of noise have
+        more of the probability than digits.
+        """
+        log_odds = base_rates(data.train[0].flatten(1)).to(self.net.visible_bias)
+        for machine in (self.net, self.learning.layer(1)):
+            machine.visible_bias.copy_(log_odds)
+
     def seen(self, data: MNISTData, images: Tensor) -> Tensor:
         """Images of zeros and ones, drawn once."""
         return data.binarized("watched", (images,), "dynamic")[0]
@@ -234,10 +246,8 @@ class DigitDBM(BoltzmannExercise):
         self.learning.layers.requires_grad_(False)
 
     def on_train_epoch_start(self) -> None:
-        """Moves on to the phase of the epoch: chains begin at images, the classifier as the machine's inference."""
+        """Moves on to the phase of the epoch; the classifier begins as the machine's inference."""
         self.phase_optimizer, self.phase = self.phases.enter(self), self.phases.at(self.current_epoch)
-        if self.phases.begins(self.current_epoch) and self.phase.name == JOINT:
-            self.learning.begin_chains(self.net, self.watched)
         if self.phases.begins(self.current_epoch) and self.phase.name == CLASSIFIER:
             self.classifier.begin_as(self.net)
             self.can_classify.fill_(True)

@@ -94,6 +94,14 @@ def test_the_bound_is_one_and_its_bracket_holds(words, command, digits, client):
     assert exact - 5 < bound <= exact + 1e-3
 
 
+def test_pixels_begin_as_often_on_as_in_images(words, command, digits, client):
+    net = load(command.run(*words, *epochs(0, 1, 0), "--model.optimizer.lr", "0").info.run_id).net
+    data = MNISTData(directory=str(digits), seed=0)
+    data.setup("fit")
+    means = data.train[0].flatten(1).mean(dim=0)
+    torch.testing.assert_close(net.visible_bias.sigmoid(), means, rtol=0, atol=0.01)
+
+
 def test_joint_training_raises_the_bound(words, command, undrawn):
     words = [*words, *EXACT, "--model.hidden", "[12,8]", "--data.batch_size", "20"]
     short, longer = (command.run(*words, *epochs(*given)).data.metrics for given in ((5, 0, 0), (5, 20, 0)))
