@@ -111,7 +111,7 @@ def test_joint_training_raises_the_bound(words, command, undrawn):
 
 def test_it_learns_to_classify(words, command, undrawn):
     words = [*words, "--model.hidden", "[64,32]", "--data.batch_size", "20", "--model.classifier_optimizer.lr", "0.01"]
-    metrics = command.run(*words, *epochs(5, 5, 20)).data.metrics
+    metrics = command.run(*words, *epochs(15, 5, 20)).data.metrics
     assert metrics["test/accuracy"] > 0.8
 
 
