@@ -28,7 +28,7 @@ class Beginning(Callback):
         if trainer.is_global_zero:
             assert isinstance(pl_module, Exercise)
             asked = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-            planned = pl_module.planned_epochs(pl_module.arguments)
+            planned = pl_module.planned_epochs(pl_module.arguments) if pl_module.arguments else None
             epochs = "without end" if asked is None else str(asked)
             early = f", of {planned} planned" if asked and planned and asked < planned else ""
             run = f"run {trainer.logger.version}" if trainer.logger else "not recorded"

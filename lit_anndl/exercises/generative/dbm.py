@@ -25,9 +25,9 @@ from lit_anndl.modules.classification import loss_and_accuracy
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
+from lit_anndl.nets.annealed_importance_sampling import base_rates
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.annealed_importance_sampling import base_rates
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States
 from lit_anndl.nets.deep_boltzmann_learning import DBMLearning
 from lit_anndl.nets.mean_field_classifier import MeanFieldClassifier, MeanFieldInput
