@@ -170,5 +170,7 @@ def test_a_u_net_keeps_the_shape_and_uses_the_time() -> None:
     early, late = net(images, torch.zeros(3)), net(images, torch.ones(3))
     assert early.shape == images.shape
     assert not torch.allclose(early, late)
+    sizes = [sum(each.numel() for each in UNet((8, 16), middle=blocks).parameters()) for blocks in (1, 2, 3)]
+    assert sizes[2] - sizes[1] == sizes[1] - sizes[0] > 0
     with pytest.raises(ValueError, match="expected multiples of 8"):
         UNet((8, 12))
