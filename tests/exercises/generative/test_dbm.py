@@ -94,8 +94,10 @@ def test_the_bound_is_one_and_its_bracket_holds(words, command, digits, client):
     assert exact - 5 < bound <= exact + 1e-3
 
 
-def test_pixels_begin_as_often_on_as_in_images(words, command, digits, client):
-    net = load(command.run(*words, *epochs(0, 1, 0), "--model.optimizer.lr", "0").info.run_id).net
+@pytest.mark.parametrize("given", [(0, 1, 0), (1, 0, 0)])
+def test_pixels_begin_as_often_on_as_in_images(given, words, command, digits):
+    still = ("--model.optimizer.lr", "0", "--model.pretraining_optimizer.lr", "0")
+    net = load(command.run(*words, *epochs(*given), *still).info.run_id).net
     data = MNISTData(directory=str(digits), seed=0)
     data.setup("fit")
     means = data.train[0].flatten(1).mean(dim=0)
