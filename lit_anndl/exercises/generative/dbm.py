@@ -72,6 +72,7 @@ class DigitDBM(BoltzmannExercise):
         mean_field_steps: updates of the means, per image and update, in training the machine and for the classifier.
         centred: whether the whole machine's gradients are those of centred units.
         initial_scale: standard deviation of the initial weights.
+        initial_second_bias: where the biases of the second layer begin; below 0 few of its units are on.
         ais_chains: chains of annealed importance sampling; 0 for no bound.
         ais_temperatures: how many there are between the base rates and the machine.
         enumerate_states: whether log Z is summed over all states of the first layer, too; null where they are few.
@@ -106,6 +107,7 @@ class DigitDBM(BoltzmannExercise):
         mean_field_steps: PositiveInt = 5,
         centred: bool = False,
         initial_scale: PositiveFloat = 0.01,
+        initial_second_bias: float = -2.0,
         ais_chains: NonNegativeInt = 100,
         ais_temperatures: PositiveInt = 14_500,
         enumerate_states: bool | None = None,
@@ -122,6 +124,7 @@ class DigitDBM(BoltzmannExercise):
         refuse_chains("chains", int(chains), SIDE**2 + first + second)
         steps = (int(pretraining_gibbs_steps), int(gibbs_steps), int(mean_field_steps))
         self.learning = DBMLearning(self.net, int(chains), *steps, centred, float(initial_scale))
+        self.initial_second_bias = initial_second_bias
         self.classifier = MeanFieldClassifier(SIDE**2, first, second, CLASSES)
         self.register_buffer("can_classify", torch.tensor(False))  # once it has begun to learn
         self.phases = self._phases(epochs, (pretraining_optimizer, optimizer, classifier_optimizer), anneal)
@@ -228,14 +231,18 @@ class DigitDBM(BoltzmannExercise):
 
     @torch.no_grad()
     def initialize(self, data: MNISTData) -> None:
-        """Lets the pixels' biases begin at the log-odds of their means (Hinton, A Practical Guide, 2010, section 8).
+        """Lets the biases of pixels begin at the log-odds of their means, and those of the second layer below 0.
 
-        Where they begin at 0, pixels are off because hidden units are on, and with these off all images of noise have
-        more of the probability than digits.
+        Where they begin at 0, most of the probability goes to states that chains from images never see: with all of h₁
+        off, pixels and h₂ are noise, of which there is more than of digits, see `quiet_states`. Source: Hinton, A
+        Practical Guide to Training Restricted Boltzmann Machines, 2010, section 8, which proposes -4 for units that are
+        to be on rarely.
         """
         log_odds = base_rates(data.train[0].flatten(1)).to(self.net.visible_bias)
         for machine in (self.net, self.learning.layer(1)):
             machine.visible_bias.copy_(log_odds)
+        for biases in (self.net.second_bias, self.learning.layer(2).hidden_bias):
+            biases.fill_(self.initial_second_bias)
 
     def seen(self, data: MNISTData, images: Tensor) -> Tensor:
         """Images of zeros and ones, drawn once."""

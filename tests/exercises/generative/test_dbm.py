@@ -95,13 +95,14 @@ def test_the_bound_is_one_and_its_bracket_holds(words, command, digits, client):
 
 
 @pytest.mark.parametrize("given", [(0, 1, 0), (1, 0, 0)])
-def test_pixels_begin_as_often_on_as_in_images(given, words, command, digits):
-    still = ("--model.optimizer.lr", "0", "--model.pretraining_optimizer.lr", "0")
+def test_pixels_begin_as_often_on_as_in_images_and_second_units_rarely(given, words, command, digits):
+    still = ("--model.optimizer.lr", "0", "--model.pretraining_optimizer.lr", "0", "--model.initial_second_bias", "-3")
     net = load(command.run(*words, *epochs(*given), *still).info.run_id).net
     data = MNISTData(directory=str(digits), seed=0)
     data.setup("fit")
     means = data.train[0].flatten(1).mean(dim=0)
     torch.testing.assert_close(net.visible_bias.sigmoid(), means, rtol=0, atol=0.01)
+    assert net.second_bias.unique().tolist() == [-3]
 
 
 def test_joint_training_raises_the_bound(words, command, undrawn):
