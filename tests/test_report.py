@@ -32,6 +32,14 @@ STUDY = {
     "remarks": {"wide": "wider than the other"},
     "headline": {"narrow": "test/mse"},
 }
+SEARCH = {
+    "exercise": "surface",
+    "metric": "val/mse",
+    "space": {"model.hidden": [3, 5]},
+    "sampler": "grid",
+    "sources": {"A": "a report"},
+    "published": {"best": {"test/mse": {"A": 9}}},
+}
 README = "# A project\n\n<!-- results -->\nold\n<!-- end of results -->\n\nThe end.\n"
 
 
@@ -133,6 +141,7 @@ def test_runs_with_settings_that_the_study_had_are_left_out(project, command, cl
 
 def test_a_run_of_ones_own_among_the_rows(project, command, client):
     file = (project / "sweeps" / "reported.yaml").rename(project / "sweeps" / "placed.yaml")  # a study of its own
+    (project / "sweeps" / "searched.yaml").write_text(yaml.safe_dump(SEARCH))
     assert sweep.main([str(file)]) == 0
     assert command("--update")[0] == 0
     from lit_anndl import fit
@@ -153,6 +162,14 @@ def test_a_run_of_ones_own_among_the_rows(project, command, client):
     values = [float(line.removeprefix(f"  run {run.info.run_id}").split()[0 if "this run" in line else 1].split("(")[0])
               for line in block[2:]]  # fmt: skip
     assert values == sorted(values)
+    searched = out.split("\n\n")[-1].splitlines()
+    assert searched[0] == "searched:" and searched[-1].split() == "best 9 ← what a search has found".split()
+
+
+def test_a_run_that_has_not_been_finished_is_not_placed(project, command, client):
+    run = client.create_run(client.create_experiment("unfinished"), tags={"exercise": "surface"})
+    client.log_metric(run.info.run_id, "test/mse", 0.1)
+    assert_refused(command(run.info.run_id), "is no finished run of an exercise", name="report")
 
 
 @pytest.mark.parametrize(

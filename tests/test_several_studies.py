@@ -88,6 +88,7 @@ def test_a_study_that_has_become_another_is_not_passed_over(course, folder):
     [
         ("second", "rows: [", "is not valid YAML"),
         ("second", json.dumps({**ROWS, "metric": "test/mes"}), "there is no test/mes"),
+        ("second", json.dumps({**ROWS, "exercise": "surfce"}), "exercise: there is no surfce; did you mean surface?"),
         ("second", json.dumps({**ROWS, "name": "first"}), "several studies were given that have one name"),
     ],
 )

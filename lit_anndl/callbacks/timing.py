@@ -20,11 +20,13 @@ class Timing(Callback):
 
     Attributes:
         clock: the seconds that count, from any moment on.
+        shared_by: how many runs at most have shared what took their steps together; 1 for a run by itself.
     """
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.clock: Callable[[], float] = time.perf_counter
+        self.shared_by = 1
         self.to_first_step: float | None = None
         self.elapsed: list[float] = []
         self.fit_seconds = 0.0
@@ -32,11 +34,12 @@ class Timing(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The seconds of fit so far, for a run that goes on later."""
-        return {"fit_seconds": self._now(), "elapsed": self.elapsed}
+        return {"fit_seconds": self._now(), "elapsed": self.elapsed, "shared_by": self.shared_by}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Counts on from the seconds of an interrupted fit."""
         self.fit_seconds, self.elapsed = state_dict["fit_seconds"], list(state_dict["elapsed"])
+        self.shared_by = state_dict.get("shared_by", 1)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock of the fit, where it stood."""
@@ -65,6 +68,10 @@ class Timing(Callback):
             **({"seconds/epoch": median(epochs)} if epochs else {}),
             **({"seconds/first_step": self.to_first_step} if self.to_first_step is not None else {}),
         }
+
+    def tags(self) -> dict[str, str]:
+        """`seconds_shared_by`, where the seconds are a share."""
+        return {"seconds_shared_by": str(self.shared_by)} if self.shared_by > 1 else {}
 
     def table(self) -> Table:
         """The seconds of fit at the end of each epoch, interruptions left out."""

@@ -27,6 +27,17 @@ def replaced(below: Any, value: Any) -> Any:
     return merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
 
 
+def as_class(config: ConfigDict, key: str) -> ConfigDict:
+    """Makes names on the way to a key into classes, which get arguments: `optimizer: SGD` before `optimizer.lr`."""
+    head, _, rest = key.partition(".")
+    inner = config.get("init_args", {}) if is_class(config) else config
+    value = inner.get(head)
+    if not rest or not isinstance(value, Mapping | str):
+        return config
+    below = as_class(value, rest) if isinstance(value, Mapping) else {"class_path": value}
+    return {**config, "init_args": {**inner, head: below}} if is_class(config) else {**config, head: below}
+
+
 def look_up(config: ConfigDict, key: str) -> Any:
     """The value at a dotted key, None where there is none."""
     for part in key.split("."):

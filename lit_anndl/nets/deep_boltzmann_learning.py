@@ -14,8 +14,8 @@ class DBMLearning(nn.Module):
     A layer alone learns by contrastive divergence. Jointly, ⟨·⟩_data is taken from means of the hidden units that are
     inferred by mean field, ⟨·⟩_model from chains that go on from update to update (Tieleman, ICML 2008), whose h₁ is
     taken by its mean given the other layers; their states are buffers, so that they are saved with the weights. They
-    begin at noise: chains that begin at images never see what the machine thinks of noise, so that it may come to hold
-    nearly all the probability, and neither they nor the estimate of log Z tell, see `quiet_states`.
+    begin at noise, and leave it for good when digits have become likelier: should noise come to hold most of the
+    probability later, they do not tell, see `quiet_states`.
 
     Args:
         dbm: the machine; it is not kept.

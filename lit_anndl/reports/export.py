@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from lit_anndl.reports.measurements import Measurement, in_order, without_stale
+from lit_anndl.reports.measurements import Measurement, in_order, of_tested_weights, without_stale
 from lit_anndl.studies.definition import BEST, Definition
 from lit_anndl.tracking.store import TrackingStore
 from lit_anndl.tracking.study_results import StudyResult, study_results
@@ -29,19 +29,13 @@ def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
             row=row,
             seed=result.seed,
             settings=result.tags.get("settings", ""),
-            metrics=_of_tested_weights(result.metrics),
+            metrics=of_tested_weights(result.metrics),
             seconds=result.metrics.get("seconds/fit", math.nan),
             commit=_commit(result.tags),
             date=result.began,
             processor=_processor(result.tags),
             versions=f"Python {result.tags.get('python', '?')}, torch {result.tags.get('version.torch', '?')}",
         )
-
-
-def _of_tested_weights(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The finite ones; where early stopping has kept the best weights, theirs, `best/…` in the store."""
-    known = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    return {name: known.get(f"best/{name}", value) for name, value in known.items()}
 
 
 def _commit(tags: Mapping[str, str]) -> str:

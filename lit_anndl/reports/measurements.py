@@ -1,9 +1,9 @@
 """What was measured, a line per row and seed."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite, isnan
 
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.settings_digest import settings_digests
@@ -59,6 +59,12 @@ def group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     for each in measurements:
         found.setdefault(each.row, []).append(each)
     return found
+
+
+def of_tested_weights(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The finite ones of a run; where early stopping has kept the best weights, theirs, `best/…` in the store."""
+    known = {name: value for name, value in metrics.items() if isfinite(value)}
+    return {name: known.get(f"best/{name}", value) for name, value in known.items()}
 
 
 def values_of(measurements: Sequence[Measurement], metric: str) -> list[float]:

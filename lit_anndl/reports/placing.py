@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lit_anndl.reports.measurements import group, values_of
+from lit_anndl.reports.measurements import group, of_tested_weights, values_of
 from lit_anndl.reports.study_page import DIGITS, StudyPage
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.numbers import significant
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.rows import spread
-from lit_anndl.studies.space import Overrides
 from lit_anndl.studies.trial import configure
 from lit_anndl.tracking.exercise_runs import ExerciseRun
 
@@ -44,15 +43,14 @@ def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str]
         InputError: no study has published numbers of the exercise.
     """
     found: dict[tuple[str, str], list[Place]] = {}
+    measured = of_tested_weights(run.metrics)
     for page in pages:
         if run.exercise not in page.definition.exercises:
             continue
         published = page.definition.published.values()
         for metric in dict.fromkeys(metric for by_metric in published for metric in by_metric):
-            if metric in run.metrics:
-                own = Place(
-                    f"run {run.run_id}", {}, significant(run.metrics[metric], DIGITS), run.metrics[metric], "this run"
-                )
+            if (value := measured.get(metric)) is not None:
+                own = Place(f"run {run.run_id}", {}, significant(value, DIGITS), value, "this run")
                 lines = [own, *_rows(page, metric, run)]
                 reverse = page.definition.direction == "maximize"
                 found[page.name, metric] = sorted(lines, key=lambda each: each.value, reverse=reverse)
@@ -64,20 +62,25 @@ def places(run: ExerciseRun, pages: Sequence[StudyPage]) -> dict[tuple[str, str]
 def _rows(page: StudyPage, metric: str, run: ExerciseRun) -> Iterator[Place]:
     """The rows that have a number, measured or published."""
     measurements = group(page.measurements)
-    for row, settings in page.definition.table.items():
+    for row in page.definition.row_names:
         values = values_of(measurements.get(row, []), metric)
         published = page.definition.published.get(row, {}).get(metric, {})
         if values or published:
             value = median(values) if values else median(published.values())
-            yield Place(row, published, spread(values, DIGITS), value, _difference(page.definition, settings, run))
+            yield Place(row, published, spread(values, DIGITS), value, _difference(page.definition, row, run))
 
 
-def _difference(definition: Definition, settings: Overrides, run: ExerciseRun) -> str:
+def _difference(definition: Definition, row: str, run: ExerciseRun) -> str:
     """In which settings a row differs from a run, the first few; "its settings" if in none but the seed."""
-    exercise, params = definition.exercise_of(settings), run.params
+    if row not in definition.table:
+        return "what a search has found"
+    settings, params = definition.table[row], run.params
+    exercise = definition.exercise_of(settings)
     if exercise != run.exercise:
         return exercise
-    wanted = configure(definition, settings, definition.seeds[0]).parameters()
+    configuration = configure(definition, settings, definition.seeds[0])
+    usual = {key: value for key, value in configuration.settings().items() if key in params}  # recorded all the same
+    wanted = {**usual, **configuration.parameters()}
     keys = [key for key in {**wanted, **params} if key != "seed_everything"]
     others = [key for key in keys if str(wanted.get(key)) != params.get(key, "None")]
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""

@@ -42,7 +42,7 @@ def remaining(definition: Definition, kept: Sequence[Measurement]) -> Remaining:
     if definition.budget is None:
         return Remaining(None, None)
     if not definition.rows:
-        runs = definition.budget * len(definition.seeds) - sum(done.values())
+        runs = max(0, definition.budget * len(definition.seeds) - sum(done.values()))  # it may have been made longer
         each = seconds_of([one for own in measured.values() for one in own])
         return Remaining(runs, runs * median(each) if each else None)
     left = {row: len(definition.seeds) - done.get(row, 0) for row in definition.rows}

@@ -9,7 +9,7 @@ from lit_anndl.runtime.errors import InputError, RunFailure, naming
 from lit_anndl.runtime.terminal import announce
 from lit_anndl.studies.conduct import conduct
 from lit_anndl.studies.definition import Definition
-from lit_anndl.studies.validation import check_settings
+from lit_anndl.studies.validation import check_exercises, check_settings
 
 
 def conduct_all(definitions: Sequence[Definition]) -> None:
@@ -22,6 +22,9 @@ def conduct_all(definitions: Sequence[Definition]) -> None:
     if len({definition.name for definition in definitions}) < len(definitions):
         raise InputError("several studies were given that have one name; give each of them a command of its own")
     announce("the studies are checked …")
+    for definition in definitions:
+        with naming(definition.name):
+            check_exercises(definition)
     kept = kept_measurements(definitions)
     left = {definition.name: remaining(definition, kept[definition.name]) for definition in definitions}
     for definition in definitions:

@@ -13,7 +13,6 @@ from lit_anndl.callbacks.timing import Timing
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.runtime.deferral import Deferral
 from lit_anndl.runtime.turns import Turns
-from lit_anndl.tracking.tracker import Tracker
 
 _FLOPS = 15e6
 """Of a network's step on a CPU, above which it is limited by the arithmetic: then several cost as much one by one."""
@@ -36,14 +35,14 @@ class Companion(Callback):
         self.generator = Generator()
         self.default_type, self.threads = torch.get_default_dtype(), torch.get_num_threads()
         self.likeness: Hashable | None = None
-        self.most = 1
+        self.timing: Timing | None = None
         self.has_begun = self.is_over = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Has the run's seconds counted."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning sets it
             if isinstance(callback, Timing):
-                callback.clock = partial(self.turns.seconds, self.number)
+                self.timing, callback.clock = callback, partial(self.turns.seconds, self.number)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the steps over, if they can be shared and are so small that this pays; ends the run if all are to."""
@@ -60,12 +59,14 @@ class Companion(Callback):
         """Ends the run if all are to end."""
         self.turns.raise_end()
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes by how many the seconds were shared."""
+    def share(self, runs: int) -> None:
+        """Notes by how many the seconds are shared."""
+        if self.timing:
+            self.timing.shared_by = max(self.timing.shared_by, runs)
+
+    def on_train_end(self, *_: Any) -> None:
+        """Is of no more use."""
         self.is_over = True
-        assert isinstance(trainer.logger, Tracker)
-        if self.most > 1:
-            trainer.logger.final_tags["seconds_shared_by"] = str(self.most)
 
     def on_exception(self, *_: Any) -> None:
         """Is of no more use."""
@@ -104,7 +105,7 @@ class _Lessons:
         companions, modules, batches = (list(each) for each in zip(*items, strict=True))
         companions[0].set_mode()
         for companion in companions:
-            companion.most = max(companion.most, len(companions))
+            companion.share(len(companions))
         return self._find(companions, modules)(batches)
 
     def _find(self, companions: list[Companion], modules: list[Exercise[Any]]) -> _Learn:

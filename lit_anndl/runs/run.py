@@ -35,7 +35,6 @@ class Result:
 
     metrics: dict[str, float]
     run_id: str | None = None
-    tracking_uri: str | None = None
     artifacts: Path | None = None
 
 
@@ -89,9 +88,9 @@ def execute(
             tracker.close("KILLED" if killed else "FAILED", {"error": said})
         raise
     with deferring():  # half ended, it would be neither finished nor interrupted
-        tracker.close("FINISHED")
+        tracker.close("FINISHED", parts.timing.tags())
     artifacts = tracker.checkpoint_directory().parent
-    return Result(metrics, tracker.run_id, tracker.store.uri, artifacts if artifacts.is_dir() else None)
+    return Result(metrics, tracker.run_id, artifacts if artifacts.is_dir() else None)
 
 
 def begin(

@@ -21,7 +21,8 @@ from lit_anndl.tracking.store import TrackingStore
 def load(run_id: str) -> Exercise[Any]:
     """The trained exercise of a run, on the CPU, in evaluation mode.
 
-    Its weights are those that were tested, or the last ones of a run that was interrupted.
+    Its weights are those that were tested, or that would be if an interrupted run had ended: its last ones, or the best
+    that early stopping has kept.
 
     No code of the store's is run: the class is the exercise's own, the weights are read as tensors.
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import socket
 import sys
 import time
@@ -44,8 +45,8 @@ def is_own(tags: Mapping[str, str]) -> bool:
     return all(tags.get(key) == own[key] for key in ("host", "process"))
 
 
-def end_with_parent(signum: int) -> None:
-    """Has Linux send this process a signal when the one that started it is gone."""
+def end_with_parent(signum: int = signal.SIGTERM) -> None:
+    """Has Linux send this process a signal when the one that started it is gone; also before a program is begun."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
 

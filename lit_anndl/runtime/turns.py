@@ -40,10 +40,6 @@ class Turns:
         self._all_over = threading.Event()
         self._end: BaseException | None = None
 
-    def __len__(self) -> int:
-        """How many they are."""
-        return len(self._seats)
-
     def run(self) -> list[Any]:
         """What each function has returned, or the exception that it has raised.
 

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from optuna.trial import FrozenTrial
 
-from lit_anndl.config.merge import merge, nest
+from lit_anndl.config.merge import as_class, merge, nest
 from lit_anndl.studies.definition import EXERCISE, Definition
 from lit_anndl.studies.space import Overrides
 
@@ -36,16 +36,5 @@ def _layer(settings: Overrides) -> dict[str, Any]:
     """Settings as a `--config` file holds them; a class's arguments come after its name."""
     layer: dict[str, Any] = {}
     for key in sorted(settings):
-        layer = merge(_as_class(layer, key), nest(key, settings[key]))
+        layer = merge(as_class(layer, key), nest(key, settings[key]))
     return layer
-
-
-def _as_class(layer: dict[str, Any], key: str) -> dict[str, Any]:
-    """Makes names that get arguments of their own into classes: `optimizer: SGD` before `optimizer.lr: 0.1`."""
-    head, _, rest = key.partition(".")
-    value = layer.get(head)
-    if not rest or value is None:
-        return layer
-    if isinstance(value, dict):
-        return {**layer, head: _as_class(value, rest)}
-    return {**layer, head: {"class_path": value}}

@@ -67,7 +67,7 @@ class Claim:
     Args:
         name: of the property.
         criterion: when a run has it.
-        share: the share of a column's runs that have to have it; None for all of them.
+        share: the share of a column's runs that have to have it; None where all have to, and else none may.
         shown: other metrics that say something of it.
         reason: why the criterion is this one.
         ticks: what is claimed, by source and column: yes, no, ?, n/a.

@@ -13,6 +13,7 @@ from lit_anndl.runtime.cores import available_cores
 from lit_anndl.runtime.deferral import deferring
 from lit_anndl.runtime.errors import InputError, RunFailure
 from lit_anndl.runtime.interruption import Interruption, ignoring_signals
+from lit_anndl.runtime.liveness import end_with_parent
 from lit_anndl.runtime.terminal import acknowledge
 from lit_anndl.studies.claiming import take_back
 from lit_anndl.studies.database import VARIABLE, retry
@@ -72,7 +73,7 @@ def started(argv: Sequence[str], environments: Sequence[dict[str, str]]) -> Iter
     workers: list[subprocess.Popen[bytes]] = []
     try:
         with deferring():
-            workers += [subprocess.Popen(command, env=each, start_new_session=True) for each in environments]
+            workers += [_start(command, each) for each in environments]
         yield workers
     except Interruption as interruption:
         with ignoring_signals():
@@ -82,6 +83,11 @@ def started(argv: Sequence[str], environments: Sequence[dict[str, str]]) -> Iter
         for worker in workers:
             worker.kill()
             worker.wait()
+
+
+def _start(command: Sequence[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """A process that a signal to this one's group does not reach, and that is told when this one is killed."""
+    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
 
 
 def _terminate_workers(workers: Sequence["subprocess.Popen[bytes]"], signum: int) -> None:

@@ -4,12 +4,10 @@ The storage's address comes in LIT_ANNDL_STORAGE, where no list of processes sho
 """
 
 import logging
-import signal
 import sys
 
 from lit_anndl.runtime.command import DONE, Ending, run_command
 from lit_anndl.runtime.interruption import Interruption
-from lit_anndl.runtime.liveness import end_with_parent
 from lit_anndl.runtime.terminal import quieten
 from lit_anndl.studies.database import PATIENCE_SECONDS, StudyDatabase
 from lit_anndl.studies.study import load
@@ -39,5 +37,4 @@ def arguments(name: str, deadline: float | None, max_failures: int) -> list[str]
 
 
 if __name__ == "__main__":
-    end_with_parent(signal.SIGTERM)
     sys.exit(main(sys.argv[1], float(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3])))

@@ -53,7 +53,7 @@ def enqueue_further_seeds(study: Study, definition: Definition) -> None:
     """Puts a copy of each complete trial that lacks a seed in the queue; the seeds that are done stay done."""
     for trial in current(study):
         if lacks_seeds(trial, definition):
-            copy_into_queue(study, trial)
+            copy_into_queue(study, copy.deepcopy(trial))  # which it changes
 
 
 def requeue(study: Study, trial: FrozenTrial, *, died: bool) -> None:

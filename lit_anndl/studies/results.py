@@ -37,6 +37,9 @@ def _conclude_once(opened: OpenStudy) -> None:
         stand = _stand(opened.definition, trials)
         if opened.study.user_attrs.get("concluded") != stand and _record(opened, trials):
             opened.study.set_user_attr("concluded", stand)
+        trials = opened.trials()
+        if any(trial.state is TrialState.RUNNING for trial in trials):  # another command's, begun in the meantime
+            return
         opened.parent.set_status("FINISHED" if _is_complete(opened.definition, trials) else "KILLED")
 
 

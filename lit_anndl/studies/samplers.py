@@ -29,7 +29,10 @@ def make_sampler(definition: Definition, place: int) -> samplers.BaseSampler:
         case "gp":
             return samplers.GPSampler(seed=seed + place)
         case "qmc":
-            return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+            independent = samplers.RandomSampler(seed=seed + place)  # of what the sequence does not have
+            return samplers.QMCSampler(
+                seed=seed, scramble=True, independent_sampler=independent, warn_independent_sampling=False
+            )
         case "cmaes":
             if find_spec("cmaes") is None:
                 raise InputError("sampler cmaes needs the package cmaes: pip install cmaes")

@@ -24,11 +24,15 @@ _RESERVED = {
     "trainer.logger": "the runs of a study are always recorded",
     "trainer.devices": "a trial runs on one device; give workers instead",
     "trainer.num_nodes": "a trial runs on one device; give workers instead",
+    "trainer.fast_dev_run": "the runs of a study are whole ones",
 }
 """What a study sets itself."""
 
 _MOST_SEED = 2**31
 """Samplers take twice as much, but count on from there."""
+
+_SEEDS = 2**32
+"""There are so many."""
 
 _LISTED = 12
 """Names of metrics that a message has at most."""
@@ -122,12 +126,15 @@ def _check_presentation(definition: Definition) -> None:
 
 
 def check_documentation(definition: Definition) -> None:
-    """Refuses an exercise, metrics, and published numbers of rows, metrics or sources that there are none of.
+    """Refuses no seeds, and an exercise, metrics, and published numbers of rows, metrics or sources that are not there.
 
     Raises:
         InputError: says what was given and what was expected.
     """
     check_exercises(definition)
+    seeds = definition.seeds
+    if not seeds or len(set(seeds)) < len(seeds) or max(seeds) >= _SEEDS:
+        raise InputError(f"seeds: {seeds} was given, expected different whole numbers below {_SEEDS}")
     _check_metric_of_all("metric", definition.metric, definition, measured_metrics)
     for metric in definition.shown:
         _check_metric("shown", metric, _measured_by_any(definition))
@@ -192,12 +199,12 @@ def _check_plan(definition: Definition) -> None:
         raise InputError(f"expected a space to search or rows to run, found {found}")
     if not _NAMES.fullmatch(definition.name):
         raise InputError(f"name: {definition.name!r} was given, expected letters, digits, spaces and . _ + -")
-    if not definition.seeds or len(set(definition.seeds)) < len(definition.seeds):
-        raise InputError(f"seeds: {definition.seeds} was given, expected different whole numbers")
     if definition.rows and definition.pruner != "none":
         raise InputError("pruner: rows are all run to their end; leave it out")
     if definition.rows and any(not isinstance(row, dict) for row in definition.rows.values()):
         raise InputError("rows: expected settings by name, such as {slow: {model.optimizer.lr: 0.001}}")
+    if "" in definition.rows:
+        raise InputError("rows: '' was given, expected names")
     if definition.sampler_seed >= _MOST_SEED:
         raise InputError(f"sampler_seed: {definition.sampler_seed} was given, expected less than {_MOST_SEED}")
     if definition.budget is None and definition.timeout is None:

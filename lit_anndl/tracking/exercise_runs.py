@@ -20,9 +20,10 @@ def read_run(store: TrackingStore, run_id: str) -> ExerciseRun:
     """A run of an exercise.
 
     Raises:
-        InputError: there is no such run, or it is none of an exercise; the store cannot be reached.
+        InputError: there is no such run, it is none of an exercise, or has not been finished; the store cannot be
+            reached.
     """
     run = store.run(run_id)
-    if "exercise" not in run.data.tags or not run.data.metrics:
+    if "exercise" not in run.data.tags or run.info.status != "FINISHED":
         raise InputError(f"run {run_id} is no finished run of an exercise")
     return ExerciseRun(run_id, run.data.tags["exercise"], dict(run.data.params), dict(run.data.metrics))

@@ -71,7 +71,8 @@ def _mark_dead_runs(store: TrackingStore) -> None:
     for run in store.client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         outbox = store.outbox(run.info.run_id)
         if has_died(run.data.tags) and "status" not in outbox.metadata():
-            outbox.note(store=store.uri, status="KILLED", tags={"error": "the process died"})
+            process = {key: run.data.tags[key] for key in ("host", "process")}  # whose death it is
+            outbox.note(store=store.uri, status="KILLED", tags={"error": "the process died"}, **process)
 
 
 def _finish_leftover(store: TrackingStore, run_id: str) -> bool:

@@ -39,15 +39,19 @@ class Ownership:
         return self.is_lost
 
     def ask(self) -> bool:
-        """Asks the store too whether another process has taken the run.
+        """Asks the store too whether another process has taken the run; one that has only ended it is corrected.
 
         Raises:
             MlflowException, OSError: the store is away, and no other process of this machine has taken the run.
         """
         if not self.is_lost_here():
             now = time.time()
-            self.is_lost = taken_over(self._client.get_run(self._run_id).data.tags, process_tags())
+            run = self._client.get_run(self._run_id)
+            self.is_lost = taken_over(run.data.tags, process_tags())
             self._asked = now  # not before there is an answer, which another thread would believe to be no
+            if not self.is_lost and run.info.status != "RUNNING":  # it was believed dead, and none has taken it
+                self._client.set_tag(self._run_id, "error", "")
+                self._client.update_run(self._run_id, status="RUNNING")
         return self.is_lost
 
     def check(self) -> None:

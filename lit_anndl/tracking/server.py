@@ -62,7 +62,7 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.address, **WITHOUT_JOBS}
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said,
-                                   start_new_session=True, preexec_fn=_end_with_this_process)  # fmt: skip
+                                   start_new_session=True, preexec_fn=end_with_parent)  # fmt: skip
         try:
             if not _wait_for(_address(host, port), lambda: process.poll() is None):
                 said.seek(0)
@@ -73,11 +73,6 @@ def serving(store: TrackingStore, host: str, port: int | None) -> Iterator[tuple
             yield _address(host, port), process
         finally:
             _end(process)
-
-
-def _end_with_this_process() -> None:
-    """Has the server end when whoever started it is killed."""
-    end_with_parent(signal.SIGTERM)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -90,17 +90,18 @@ class TrackingStore:
         return str(runs[0].info.experiment_id)
 
     def experiment_of_study(self, study: str) -> str:
-        """The id of the experiment that holds a study's runs.
+        """The id of the experiment that holds a study, the run above its own; these may be in several.
 
         Raises:
             InputError: there is no such study.
         """
         experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
         quoted = study.replace("'", "")  # no name has any
-        runs = self.client.search_runs(experiments, f"tags.study = '{quoted}'", max_results=1)
+        runs = self.client.search_runs(experiments, f"tags.study = '{quoted}'")
         if not runs:
             raise InputError(f"there are no runs of a study {study} in {self.uri}")
-        return str(runs[0].info.experiment_id)
+        parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+        return str((parents or runs)[0].info.experiment_id)
 
     def run(self, run_id: str) -> Run:
         """A run.

@@ -45,7 +45,6 @@ class Tracker(Logger):
 
     Attributes:
         history: what was logged, by metric: pairs of epoch and value.
-        final_tags: what is to be said of the run when it ends.
     """
 
     def __init__(self, exercise: str, store: TrackingStore) -> None:
@@ -53,7 +52,6 @@ class Tracker(Logger):
         self.exercise = exercise
         self.store = store
         self.history: dict[str, list[tuple[int, float]]] = {}
-        self.final_tags: dict[str, str] = {}
         self._tables: set[str] = set()
         self._known: set[tuple[str, int]] = set()
         self._run: Run | None = None
@@ -164,6 +162,8 @@ class Tracker(Logger):
     def deliver(self) -> None:
         """Sends what is logged now; when the store is away, warns once."""
         with self._delivery:
+            if self._ended.is_set():  # and what it has ended as stands
+                return
             try:
                 if not self._ownership.ask():
                     self.store.client.set_tag(self.run_id, "heartbeat", str(time.time()))
@@ -184,7 +184,6 @@ class Tracker(Logger):
         self._ended.set()
         listed = json.dumps([{"path": path, "type": "table"} for path in sorted(self._tables)])
         tags = {
-            **self.final_tags,
             **(tags or {}),
             **({"mlflow.loggedArtifacts": listed} if self._tables else {}),
         }  # for mlflow.load_table

@@ -62,6 +62,12 @@ def test_a_class_and_its_arguments_count_in_either_order():
     assert digest(rows={"row": {**rate, **optimizer}}) != digest(rows={"row": {**other, **optimizer}})
 
 
+def test_a_class_that_the_preset_has_not_counts():
+    decay = {"model.lr_scheduler.total_iters": 5}
+    linear, constant = ({"model.lr_scheduler": name, **decay} for name in ("LinearLR", "ConstantLR"))
+    assert digest(rows={"row": linear}) != digest(rows={"row": constant})
+
+
 def test_what_a_search_is_for_counts():
     search = {"space": {"model.dropout": [0.0, 0.5]}, "sampler": "grid"}
     assert digest("best", **search) != digest("best", **search, direction="maximize")

@@ -9,6 +9,7 @@ from lit_anndl import report
 from lit_anndl.reports import library
 from lit_anndl.studies.best_settings import fit_command, fit_file
 from lit_anndl.studies.study_file import parse_definition
+from lit_anndl.tracking.store import TrackingStore
 from tests.support.refusals import assert_refused
 
 TWO = {
@@ -63,6 +64,7 @@ def test_from_two_exercises_to_one_table(study_file, run_sweep, client, tmp_path
     for exercise in ("gan", "vae"):
         (run,) = client.search_runs([client.get_experiment_by_name(exercise).experiment_id], "tags.row != ''")
         assert run.data.tags["row"] == run.data.tags["exercise"] == exercise
+    assert TrackingStore().experiment_of_study("two") == client.get_experiment_by_name("gan").experiment_id
     (tmp_path / "sweeps").mkdir()
     file.rename(tmp_path / "sweeps" / "two.yaml")
     monkeypatch.setattr(library, "project", lambda: tmp_path)

@@ -4,10 +4,14 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
+from lit_anndl.studies.samplers import make_sampler
+from lit_anndl.studies.study_file import read_definition
 from tests.studies.conftest import assert_complete, in_state
 
 
@@ -63,6 +67,20 @@ def test_samplers(sampler, study_file, run_sweep, storage, load_study):
     found = [tuple(trial.params.values()) for trial in load_study(name, storage).trials]
     assert len(found) == (6 if sampler == "grid" else 3)
     assert len(set(found)) == 6 or sampler != "grid"
+
+
+@pytest.mark.filterwarnings("ignore:QMCSampler is experimental")
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+def test_what_a_failed_trial_had_is_not_drawn_again(sampler, study_file):
+    definition = read_definition(study_file(f"drawn_by_{sampler}", sampler=sampler))
+    study = optuna.create_study()
+    drawn = set()
+    for place in range(4):
+        study.sampler = make_sampler(definition, place)
+        trial = study.ask({"model.optimizer.lr": FloatDistribution(0.001, 1.0, log=True)})
+        drawn.add(trial.params["model.optimizer.lr"])
+        study.tell(trial, state=TrialState.FAIL)
+    assert len(drawn) == 4
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])

@@ -61,6 +61,17 @@ def test_a_bad_leftover_stops_no_other_command(how, tracker, client, monkeypatch
     assert not outbox.folder.exists()
 
 
+def test_a_run_that_was_believed_dead_and_lives_is_running_again(tracker, client):
+    client.set_tag(tracker.run_id, "error", "the process died")
+    client.set_terminated(tracker.run_id, "KILLED")
+    tracker.deliver()
+    assert client.get_run(tracker.run_id).info.status == "RUNNING"
+    tracker.close("FINISHED")
+    tracker.deliver()
+    run = client.get_run(tracker.run_id)
+    assert (run.info.status, run.data.tags["error"]) == ("FINISHED", "")
+
+
 def test_of_two_that_resume_one_is_refused(tracker, client):
     with pytest.raises(InputError, match="still running"):
         Tracker("surface", TrackingStore()).resume(client.get_run(tracker.run_id), "seed_everything: 0", {}, {})
