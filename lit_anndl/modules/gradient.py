@@ -9,15 +9,14 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.optim import Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.modules.epoch import mean_over_processes
 from lit_anndl.modules.exercise import Data, Exercise, Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
+from lit_anndl.modules.line_search import refuse_blind_line_search, refuse_line_search
 from lit_anndl.modules.schedules import with_schedule
-from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
 
@@ -75,11 +74,9 @@ class GradientExercise(Exercise[Data]):
     def make_optimizers(self) -> Any:
         """The optimizer over all parameters, with the schedule of its learning rate if there is one."""
         optimizer = self.make_optimizer(self.parameters())
-        if self.is_loss_drawn and isinstance(optimizer, torch.optim.LBFGS):
-            raise InputError(
-                "model.optimizer: LBFGS was given, expected one without a line search, for losses are drawn anew"
-            )
-        _check_line_search(optimizer)
+        if self.is_loss_drawn:
+            refuse_line_search(optimizer, "model.optimizer", "for losses are drawn anew")
+        refuse_blind_line_search(optimizer)
         return with_schedule(optimizer, self.make_scheduler)
 
     def on_train_start(self) -> None:
@@ -153,17 +150,3 @@ class GradientExercise(Exercise[Data]):
 
         self.take_step(self.optimizer, closure)
         return evaluations[0]
-
-
-def _check_line_search(optimizer: Optimizer) -> None:
-    """Refuses an L-BFGS whose line search may not look anywhere: at its first failure it would stand still for good.
-
-    torch gives the search `max_eval` - 1 evaluations (earlier versions always 25), and `max_eval` is 1.25 `max_iter`
-    by default: none for `max_iter` 1 (https://github.com/pytorch/pytorch/pull/161488).
-    """
-    for group in optimizer.param_groups if isinstance(optimizer, torch.optim.LBFGS) else []:
-        if group["line_search_fn"] and group["max_eval"] < 2:
-            raise InputError(
-                f"optimizer: with max_eval {group['max_eval']} the line search of L-BFGS has no evaluation to make; "
-                f"expected 2 or more, 26 to search as long as torch once did (--model.optimizer.max_eval 26)"
-            )

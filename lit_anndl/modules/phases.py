@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lit_anndl.runtime.errors import InputError
+from lit_anndl.modules.line_search import refuse_line_search
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class Phase:
             InputError: it needs a closure, L-BFGS for instance.
         """
         optimizer: Optimizer = self.optimizer([each for module in self.modules for each in module.parameters()])
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise InputError(f"the optimizer of phase {self.name}: LBFGS was given, expected one without a line search")
+        refuse_line_search(optimizer, f"the optimizer of phase {self.name}")
         return optimizer
 
     def set_rate(self, optimizer: Any, epoch: int) -> None:

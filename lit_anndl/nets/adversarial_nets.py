@@ -42,7 +42,7 @@ def convolutional_generator(latent: int, channels: Sequence[int]) -> nn.Sequenti
     """Transposed convolutions from latent channels of 1×1 to channels of 5×5, 7×7 and 14×14, and to an image.
 
     Between them are batch normalization and rectifiers, at the output is tanh, after DCGAN (Radford, Metz & Chintala,
-    ICLR 2016), whose initial weights are smaller. Nearly all of the cost is that of the second, 25 weights per pair of
+    ICLR 2016), whose initial weights are smaller. Most of the cost is that of the second, 25 weights per pair of
     channels.
 
     >>> sum(p.numel() for p in convolutional_generator(20, (128, 64, 32)).parameters())

@@ -90,6 +90,9 @@ class GaussianDiffusion(nn.Module):
             end: another t, smaller for the way back.
             eta: η, for the way back alone.
             noise: z; none is needed for η = 0.
+
+        Raises:
+            ValueError: σ is not 0, and there is no noise.
         """
         t = torch.full((len(x),), start, device=x.device)
         x0, predicted = self.denoised(x, t)
@@ -100,7 +103,11 @@ class GaussianDiffusion(nn.Module):
         before, after = self.alpha_bar[start].item(), self.alpha_bar[end].item()
         sigma = eta * math.sqrt((1 - after) / (1 - before) * (1 - before / after)) if end < start and eta else 0.0
         moved = math.sqrt(after) * x0 + math.sqrt(max(0.0, 1 - after - sigma**2)) * predicted
-        return moved + sigma * noise if sigma and noise is not None else moved
+        if not sigma:
+            return moved
+        if noise is None:
+            raise ValueError(f"no noise was given, expected some for eta {eta:g}")
+        return moved + sigma * noise
 
     def times(self, number: int) -> Sequence[int]:
         """Some steps from 0 to T, evenly spread, both ends among them: for so many moves.

@@ -34,7 +34,10 @@ class ValueLikelihood(nn.Module):
 
     @abstractmethod
     def initial_bias(self, x: Tensor) -> Tensor:
-        """Outputs that give each value its mean over x (n, values), to begin with: (values · outputs_per_value,)."""
+        """Outputs to begin with: (values · outputs_per_value,).
+
+        They give each value its mean over x (n, values), unless the likelihood has parameters that say otherwise.
+        """
 
 
 class Bernoulli(ValueLikelihood):

@@ -79,7 +79,7 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def start_from_means(self, x: Tensor) -> None:
-        """Sets the decoder's last biases so that the first images are the mean of x (n, inputs)."""
+        """Sets the decoder's last biases so that the first images are the mean of x (n, inputs), if not categorical."""
         last = self.decoder[-1]
         assert isinstance(last, nn.Linear)
         last.bias.copy_(self.likelihood.initial_bias(x))

@@ -77,6 +77,11 @@ def test_samples_of_bounded_data_stay_where_these_lie() -> None:
     assert float(samples.abs().quantile(0.6827)) == pytest.approx(DEVIATION, rel=0.05)
 
 
+def test_noise_on_the_way_has_to_be_given() -> None:
+    with pytest.raises(ValueError, match="no noise was given, expected some for eta 1"):
+        exact(4).move(normal(2, 1), 2, 1, eta=1.0)
+
+
 def test_encoding_is_undone_by_sampling() -> None:
     diffusion = exact(1000, "velocity")
     x = normal(200, 1).clamp(-1.5, 1.5) * DEVIATION

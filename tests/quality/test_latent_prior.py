@@ -87,7 +87,7 @@ def test_of_a_straight_way_between_features_the_detour_is_one(data: MNISTData):
     assert found.summary["latent/path_detour"] == pytest.approx(1, abs=0.2)
 
 
-def test_what_is_flat_is_not_sure(data: MNISTData):
+def test_of_one_image_paths_have_no_length_and_all_are_as_sure(data: MNISTData):
     def decode(z: torch.Tensor) -> torch.Tensor:
         return torch.full((len(z), 1, 28, 28), 0.1, dtype=z.dtype)
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,8 @@ class BoltzmannExercise(Exercise[MNISTData]):
 
     Attributes:
         likelihood: how log Z is estimated.
-        watched: training images (n, 784), zeros and ones, as many as are held out, whose free energy is compared.
+        watched: training images (n, 784) as the machine sees them, as many as are held out, whose free energy is
+            compared.
     """
 
     shares_gradients = False
@@ -61,6 +63,11 @@ class BoltzmannExercise(Exercise[MNISTData]):
         for images in (data.train[0], data.test[0]):
             if not 0 <= float(images.min()) <= float(images.max()) <= 1:
                 raise InputError("data: pixels from 0 to 1 are expected, as probabilities")
+
+    def _evaluate(self, batch: Any, stage: str) -> None:
+        """In full precision, as gradients are: free energies are hundreds, of which differences matter."""
+        with torch.autocast(self.device.type, enabled=False):
+            super()._evaluate(batch, stage)
 
     def on_fit_start(self) -> None:
         """Chooses the training images that are watched."""

@@ -269,6 +269,8 @@ class DigitDBM(BoltzmannExercise):
             measured = self._leave_gradient(draw(batch[0].flatten(1)))
         self.clip(self.phase_optimizer)
         self.take_step(self.phase_optimizer)
+        if self.phase.name in LAYERS:
+            self.learning.stack(self.net)  # at each step, for weights may be averaged over steps
         return measured
 
     def _leave_gradient(self, v: Tensor) -> Metrics:
@@ -284,9 +286,7 @@ class DigitDBM(BoltzmannExercise):
         return {"reconstruction": mse_loss(machine.visible_probability(data.hidden), data.visible)}
 
     def on_train_epoch_end(self) -> None:
-        """Stacks the layers that were trained alone; adds the free energy of the watched images."""
-        if self.phase.name in LAYERS:
-            self.learning.stack(self.net)
+        """Adds the free energy of the watched images."""
         if self.phase.name == JOINT:
             with torch.no_grad():
                 energies = in_batches(lambda v: -self.net.bound(self._infer(v)), self.watched)

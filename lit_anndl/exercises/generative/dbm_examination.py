@@ -10,6 +10,7 @@ from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import chain_findings, dbm_figures, gibbs_chains, likelihood
+from lit_anndl.exercises.generative.boltzmann_figures import receptive_fields
 from lit_anndl.nets.deep_boltzmann import DBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.quality.classifier_table import classifier_table
@@ -52,8 +53,8 @@ def examine(dbm: DBM, data: MNISTData, wanted: Examination) -> Findings:
     summary = wanted.likelihood.measure(rbm, samples, _mean_bound(dbm, test), likelihoods)
     tables: dict[str, Table] = {"classifier": classifier_table()}
     figures = {
-        "filters": dbm_figures.receptive_fields(dbm.lower, "first layer, W₁"),
-        "second_layer_filters": dbm_figures.receptive_fields(dbm.lower @ dbm.upper, "second layer, W₁W₂"),
+        "filters": receptive_fields(dbm.lower, "first layer, W₁: "),
+        "second_layer_filters": receptive_fields(dbm.lower @ dbm.upper, "second layer, W₁W₂: "),
         "distributions": dbm_figures.distributions(dbm, dbm.mean_field(test[:_SOME], _CONVERGED)),
     }
     if wanted.sampling_chains:

@@ -1,18 +1,14 @@
-"""What can be seen of deep Boltzmann machines: learning curves, what units look at, weights and activity."""
+"""What can be seen of deep Boltzmann machines: learning curves, weights and activity."""
 
 from collections.abc import Iterator, Mapping
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from lit_anndl.data.digits.idx import SIDE
+from lit_anndl.exercises.generative import boltzmann_figures
 from lit_anndl.nets.deep_boltzmann import DBM, States
-from lit_anndl.plots.distributions import histograms
-from lit_anndl.plots.images import filters
 from lit_anndl.plots.learning import curves
 from lit_anndl.runtime.records import History
 
-_FILTERS = 100
 _CURVES = {
     "reconstruction": "mean squared error per unit",
     "free_energy": "variational free energy [nats]",
@@ -28,12 +24,6 @@ def learning_curves(history: History, starts: Mapping[str, int]) -> Iterator[tup
             yield name, curves(history, logged, ylabel, log=name == "loss", phases=starts)
 
 
-def receptive_fields(weights: Tensor, name: str) -> Figure:
-    """What units look at: weights (visible, units)."""
-    shown = weights.cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
-    return filters(shown, f"{name}: weights of {len(shown)} of {weights.shape[1]} hidden units")
-
-
 def distributions(dbm: DBM, means: States) -> Figure:
     """Weights, and how active hidden units are, by their means inferred from test images."""
     parts = {
@@ -42,5 +32,4 @@ def distributions(dbm: DBM, means: States) -> Figure:
         "mean μ₁ of each hidden unit": means.first.mean(dim=0),
         "mean μ₂ of each hidden unit": means.second.mean(dim=0),
     }
-    values = {name: each.detach().float().cpu().flatten().numpy() for name, each in parts.items()}
-    return histograms(values, "weights, and inferred activity on test images")
+    return boltzmann_figures.distributions(parts, "weights, and inferred activity on test images")

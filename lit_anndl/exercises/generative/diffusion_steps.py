@@ -73,9 +73,9 @@ def _timed_distance(
 
 
 def of_same_noise(sample: StepSampler, steps: Sequence[int], seed: int) -> Figure:
-    """What becomes of the same noise."""
+    """What becomes of the same noise, if none is added on the way."""
     rows = {}
     for each in steps:
-        images = sample(_SHOWN, stream(seed, "noise of the figure"), each)
+        images = sample(_SHOWN, stream(seed, "noise of the figure"), each, 0.0)
         rows[f"{each} steps"] = images[:, 0].float().cpu().numpy()
-    return image_rows(rows, "samples from the same noise, by the number of steps")
+    return image_rows(rows, "samples from the same noise, η = 0, by the number of steps")

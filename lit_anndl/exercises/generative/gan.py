@@ -59,7 +59,7 @@ class AdversarialNetworks(LatentModel):
         weight_clipping: bound on each parameter of a Wasserstein critic, 0.01 in the paper; null for none.
         gradient_penalty: weight of E (‖∇D(x̂)‖₂ - 1)² in the discriminator's loss, 10 in the paper; 0 for none.
         discriminator_steps: steps of the discriminator for each one of the generator.
-        discriminator_head_start: steps of the discriminator before the first one of the generator.
+        discriminator_head_start: steps of the discriminator before the two take turns.
         course_pixels: whether the discriminator is given real images in [0, 1], as in the course, though the
             generator's lie in (-1, 1); otherwise they are scaled to [-1, 1].
         snapshot_epochs: every how many epochs one fixed set of latents is drawn; 0 for never.
@@ -110,7 +110,7 @@ class AdversarialNetworks(LatentModel):
 
     @classmethod
     def monitors(cls) -> tuple[str, ...]:
-        """Those that are measured in every epoch."""
+        """Those that are measured in every epoch that is no head start."""
         return tuple(name for name in super().monitors() if name != "train/gradient_penalty")
 
     @classmethod

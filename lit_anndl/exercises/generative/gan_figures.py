@@ -30,12 +30,13 @@ def learning(history: History) -> Iterator[tuple[str, Figure]]:
     yield "losses", curves(history, losses, "loss")
     accuracies = [f"{stage}/{name}" for name in ACCURACIES for stage in ("train", "val")]
     yield "discriminator_accuracy", curves(history, accuracies, "share that is taken for what it is")
-    yield (
-        "generator_gradient",
-        curves(history, ["train/generator_gradient_norm"], "norm of the generator's gradient", log=True),
-    )
-    if "val/fid" in history:
-        yield "fid", curves(history, ["val/fid"], "Fréchet distance, own features", log=True)
+    single = {
+        "generator_gradient": ("train/generator_gradient_norm", "norm of the generator's gradient"),
+        "fid": ("val/fid", "Fréchet distance, own features"),
+    }
+    for name, (metric, ylabel) in single.items():
+        if metric in history:
+            yield name, curves(history, [metric], ylabel, log=True)
 
 
 def vanishing_gradient(table: Table) -> Figure:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
+from lit_anndl.modules.line_search import refuse_line_search
 from lit_anndl.nets.adversarial_game import ACCURACIES
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History
@@ -90,16 +91,22 @@ def check_penalised(discriminator: nn.Module, gradient_penalty: float) -> None:
 
 
 def check_last_batch(data: MNISTData, net: nn.Module) -> None:
-    """Refuses a last batch of one image where that cannot be standardised."""
+    """Refuses a last batch of one image, in training or evaluation, where that cannot be standardised."""
     if data.smallest_batch() == 1 and any(isinstance(layer, _BatchNorm) for layer in net.modules()):
         raise InputError(
             f"data.batch_size {data.batch_size} leaves a last batch of one image, which batch normalization cannot "
             "standardise; expected another"
         )
+    without_memory = any(isinstance(each, _BatchNorm) and each.running_mean is None for each in net.modules())
+    for name, images in (("validation", data.validation), ("test", data.test)):
+        if without_memory and images and len(images[0]) % EVALUATION_BATCH_SIZE == 1:
+            raise InputError(
+                f"the {len(images[0])} {name} images leave a last batch of one, which batch normalization without "
+                "running means cannot standardise; expected another number"
+            )
 
 
 def check_optimizers(optimizers: Mapping[str, Optimizer]) -> None:
     """Refuses those that evaluate the loss several times: the other net would have to hold still."""
     for name, optimizer in optimizers.items():
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise InputError(f"model.{name}_optimizer: LBFGS was given, expected one without a line search")
+        refuse_line_search(optimizer, f"model.{name}_optimizer")

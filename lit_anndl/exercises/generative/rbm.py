@@ -19,6 +19,7 @@ from lit_anndl.exercises.generative.boltzmann_exercise import BoltzmannExercise,
 from lit_anndl.exercises.generative.inpainting_results import Region
 from lit_anndl.exercises.generative.likelihood import Likelihood
 from lit_anndl.modules.exercise import Metrics
+from lit_anndl.modules.line_search import refuse_line_search
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
@@ -140,8 +141,7 @@ class DigitRBM(BoltzmannExercise):
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
         optimizer = self.make_optimizer(self.net.parameters())
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise InputError("model.optimizer: LBFGS was given, expected one without a line search, for want of a loss")
+        refuse_line_search(optimizer, "model.optimizer", "for want of a loss")
         return with_schedule(optimizer, self.make_scheduler)
 
     @torch.no_grad()
@@ -218,6 +218,7 @@ class DigitRBM(BoltzmannExercise):
         """Curves, and what is found of the tested machine."""
         yield "reconstruction", curves(history, ["train/reconstruction"], "mean squared error per pixel")
         names = ["val/pseudo_likelihood", "val/exact_pseudo_likelihood"]
-        yield "pseudo_likelihood", curves(history, names, "log-pseudo-likelihood [nats per image]")
+        if names[0] in history:
+            yield "pseudo_likelihood", curves(history, names, "log-pseudo-likelihood [nats per image]")
         yield "free_energy", curves(history, ["train/free_energy", "val/free_energy"], "free energy [nats]")
         yield from self.findings(data).figures.items()

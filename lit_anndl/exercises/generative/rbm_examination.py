@@ -11,18 +11,16 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import chain_findings, gibbs_chains, inpainting_results, likelihood
+from lit_anndl.exercises.generative.boltzmann_figures import distributions, receptive_fields
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.digit_classifier import digit_classifier
 from lit_anndl.nets.inpainting import inpaint
-from lit_anndl.plots.distributions import histograms
-from lit_anndl.plots.images import filters
 from lit_anndl.plots.inpainting_errors import inpainting_errors
 from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*likelihood.summaries(), *gibbs_chains.SUMMARIES, *inpainting_results.SUMMARIES)
-_FILTERS = 100
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
     unnormalised = -float(rbm.free_energy(test).double().mean())
     summary = wanted.likelihood.measure(rbm, train, unnormalised, likelihoods)
     tables: dict[str, Table] = {"classifier": classifier_table()}
-    figures = {"filters": _filters_figure(rbm), "distributions": _distributions_figure(rbm, test)}
+    figures = {"filters": receptive_fields(rbm.weight), "distributions": _distributions_figure(rbm, test)}
     if wanted.sampling_chains:
         images = test[: wanted.sampling_chains]
         chains = chain_findings.examine(rbm, images, wanted.sampling_steps, classifier, sampling)
@@ -77,12 +75,6 @@ def examine(rbm: RBM, data: MNISTData, wanted: Examination) -> Findings:
     return Findings(summary, tables, figures)
 
 
-def _filters_figure(rbm: RBM) -> Figure:
-    """What hidden units look at."""
-    shown = rbm.weight.cpu().T[:_FILTERS].reshape(-1, 1, SIDE, SIDE)
-    return filters(shown, f"weights of {len(shown)} of {len(rbm.hidden_bias)} hidden units")
-
-
 def _distributions_figure(rbm: RBM, images: Tensor) -> Figure:
     """Weights, biases, and how active hidden units are."""
     parts = {
@@ -91,8 +83,7 @@ def _distributions_figure(rbm: RBM, images: Tensor) -> Figure:
         "hidden biases": rbm.hidden_bias,
         "mean p(h = 1 | v) of each hidden unit": rbm.hidden_probability(images).mean(dim=0),
     }
-    values = {name: each.detach().float().cpu().flatten().numpy() for name, each in parts.items()}
-    return histograms(values, "weights, biases, and activity on test images")
+    return distributions(parts, "weights, biases, and activity on test images")
 
 
 def _inpainting_figure(rbm: RBM, images: Tensor, wanted: Examination, generator: torch.Generator) -> Figure:

@@ -17,6 +17,7 @@ from lit_anndl.exercises.generative import latent_bounds, vae_examination
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
+from lit_anndl.modules.line_search import refuse_line_search
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.importance_bound import Terms, terms
 from lit_anndl.nets.likelihoods import LikelihoodName, make_likelihood
@@ -36,8 +37,8 @@ class DigitVAE(Exercise[MNISTData]):
     or, if `importance_weighted`, the negative of the bound of several samples together. What is compared with others
     has the name of its targets: `test/elbo`, minus reconstruction and divergence, and `test/nll`, the
     importance-weighted bound on -log p(x) with its error, of binary images drawn anew in each epoch; for others see
-    `latent_bounds`. `test/active_units` are latent dimensions that vary with the image. Where images are grey
-    `latent/…`, see `latent_space`; of samples `quality/…`, see `sample_quality`.
+    `latent_bounds`. `test/active_units` are latent dimensions that vary with the image. Of samples and of ways between
+    them `quality/…` and `latent/…`, see `latent_prior`; where images are grey more of the latter, see `latent_space`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -56,7 +57,7 @@ class DigitVAE(Exercise[MNISTData]):
         nll_samples: of the bound on -log p(x); 0 for none.
         nll_images: test images that have so many samples, which give the mean over all; null for as many as take a few
             minutes on one core, none where these would be fewer than 100.
-        quality_samples: whose quality is measured; 0 for none.
+        quality_samples: whose quality is measured, and ways between them; 0 for none.
 
     Raises:
         InputError: pixels that the likelihood does not fit; a batch larger than the data.
@@ -120,16 +121,13 @@ class DigitVAE(Exercise[MNISTData]):
             raise InputError(f"data.batch_size {data.batch_size} was given, expected {len(images)} images at most")
 
     def initialize(self, data: MNISTData) -> None:
-        """Lets the first images that are decoded be the mean of the training images."""
+        """Lets the first images that are decoded be the mean of the training images, but for categorical pixels."""
         self.net.start_from_means(data.train[0].flatten(1))
 
     def make_optimizers(self) -> Any:
         """The optimizer, with the schedule of its learning rate if there is one."""
         optimizer = self.make_optimizer(self.net.parameters())
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise InputError(
-                "model.optimizer: LBFGS was given, expected one without a line search, for losses are drawn anew"
-            )
+        refuse_line_search(optimizer, "model.optimizer", "for losses are drawn anew")
         return with_schedule(optimizer, self.make_scheduler)
 
     # What one batch does

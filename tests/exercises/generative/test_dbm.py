@@ -155,8 +155,15 @@ def test_it_comes_back_to_sample_encode_and_classify(words, command, undrawn):
 @pytest.mark.parametrize("options", [["--trainer.precision", "bf16-mixed"], ["--trainer.precision", "64-true"]])
 def test_other_precisions(options, words, command, undrawn):
     ours, plain = (command.run(*words, *epochs(1, 2, 1), *EXACT, *given).data.metrics for given in (options, []))
-    name = "test/log_likelihood_bound_exact"
-    assert ours[name] == pytest.approx(plain[name], rel=0.02)
+    for name in ("test/log_likelihood_bound_exact", "test/free_energy"):
+        assert ours[name] == pytest.approx(plain[name], rel=0.02)
+
+
+def test_an_average_over_pretraining_is_that_of_the_layers(words, command, undrawn):
+    run = command.run(*words, *epochs(1, 0, 0), "--weight_averaging.decay", "0.9")
+    module = load(run.info.run_id)
+    torch.testing.assert_close(module.net.upper, module.learning.layer(2).weight)
+    torch.testing.assert_close(module.net.lower, module.learning.layer(1).weight)
 
 
 @pytest.mark.parametrize(

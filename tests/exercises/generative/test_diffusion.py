@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lit_anndl import load
+from lit_anndl.exercises.generative import diffusion_steps
 from lit_anndl.exercises.generative.diffusion import DigitDiffusion
 from tests.support.processes import checkpoint
 from tests.support.recorded import artifacts, table
@@ -72,6 +73,18 @@ def test_noise_on_the_way_changes_samples_and_not_latent_space(fit):
     assert {name: within[name] for name in latent} == {name: without[name] for name in latent}
     assert "latent/path_detour" in latent
     assert within["quality/fid"] != without["quality/fid"]
+
+
+def test_one_noise_is_followed_by_each_number_of_steps(monkeypatch):
+    asked = []
+
+    def sample(number, generator, steps=None, eta=None):
+        asked.append((steps, eta, float(torch.randn(1, generator=generator))))
+        return torch.zeros(number, 1, 28, 28)
+
+    diffusion_steps.of_same_noise(sample, [2, 4], seed=0)
+    assert [steps for steps, *_ in asked] == [2, 4]
+    assert {eta for _, eta, _ in asked} == {0.0} and len({noise for *_, noise in asked}) == 1
 
 
 @pytest.mark.parametrize("steps", [0, -3, 1001])

@@ -260,6 +260,7 @@ def test_wrong_words_leave_no_run(words, said, command, digits):
     [
         (["--model.gradient_penalty", "10"], "expected --model.nets.norm layer or none"),
         (["--data.batch_size", "359"], "leaves a last batch of one"),
+        (["--model.nets.outer_norm", "true", "--data.test_size", "1"], "the 1 test images leave a last batch of one"),
         (["--model.nets.channels", "[0,2,1]"], "model.nets.channels: [0, 2, 1] was given, expected a whole number > 0"),
         (["--model.nets.channels", "[4,2]"], "model.nets.channels: [4, 2] was given, expected three numbers"),
     ],
