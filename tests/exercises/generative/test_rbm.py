@@ -107,14 +107,16 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(persistent, fi
         assert whole.data.metrics[metric] == again.data.metrics[metric]
 
 
-@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
-def test_other_precisions(precision, fit):
+@pytest.mark.parametrize(
+    ("precision", "rel"), [("64-true", 0.02), ("bf16-mixed", 1e-4)]
+)  # which draw otherwise, or not
+def test_other_precisions(precision, rel, fit):
     run = fit("--trainer.precision", precision, *LIKELIHOOD, *CHAINS, *INPAINTING)
     plain = fit(*LIKELIHOOD)
     ours, theirs = run.data.metrics, plain.data.metrics
     assert ours["test/log_likelihood"] == pytest.approx(theirs["test/log_likelihood"], rel=0.02)
     for name in ("free_energy", "pseudo_likelihood"):  # the latter from small differences of the former
-        assert ours[f"test/{name}"] == pytest.approx(theirs[f"test/{name}"], rel=0.002)
+        assert ours[f"test/{name}"] == pytest.approx(theirs[f"test/{name}"], rel=rel)
 
 
 def test_float16_is_refused_for_want_of_a_loss(command, digits, tmp_path):
