@@ -2,7 +2,8 @@
 
 import pytest
 
-from lit_anndl.reports.export import _commit, _of_tested_weights
+from lit_anndl.reports.export import _commit
+from lit_anndl.reports.measurements import of_tested_weights
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,6 @@ def test_of_which_commit_a_run_is(tag, told):
 
 def test_after_early_stopping_the_best_weights_count():
     last = {"val/mse": 0.3, "test/mse": 0.2, "val/loss": float("inf")}
-    assert _of_tested_weights(last) == {"val/mse": 0.3, "test/mse": 0.2}
+    assert of_tested_weights(last) == {"val/mse": 0.3, "test/mse": 0.2}
     best = {"best/val/mse": 0.1, "best/epoch": 7.0}
-    assert _of_tested_weights({**last, **best}) == {"val/mse": 0.1, "test/mse": 0.2, **best}
+    assert of_tested_weights({**last, **best}) == {"val/mse": 0.1, "test/mse": 0.2, **best}
