@@ -1,4 +1,4 @@
-"""A part of benchmark.py on energy-based models: rbm beside scikit-learn's, same images, units, rate and passes."""
+"""A part of benchmark.py on energy-based models: rbm beside scikit-learn's, same images, units, passes; chains."""
 
 import time
 from pathlib import Path
@@ -11,10 +11,12 @@ from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.nets.boltzmann import RBM
+from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.pseudo_likelihood import exact
 
 _HIDDEN, _RATE = 256, 0.05
 _PASSES = 3
+_UNITS, _CHAINS, _STEPS = 500, 100, 500
 _METRIC = "val/exact_pseudo_likelihood"
 
 
@@ -28,6 +30,15 @@ def rbm(rounds: int, _: Path) -> None:
         print_row(f"batch {batch_size}", names, seconds)
         for name, (_, likelihood) in zip(names, measured[-1], strict=True):
             print(f"  {name}: exact pseudo-likelihood {likelihood:.1f} of validation images after {_PASSES} passes")
+    print(f"  {_CHAINS} chains x {_STEPS} steps of {_UNITS} units: {_seconds_of_chains():.1f} s")
+
+
+def _seconds_of_chains() -> float:
+    """Those of Gibbs steps from noise, of a machine whose weights do not matter."""
+    machine, noise = RBM(28 * 28, _UNITS), torch.bernoulli(torch.full((_CHAINS, 28 * 28), 0.5))
+    start = time.perf_counter()
+    run_chains(machine, noise, _STEPS)
+    return time.perf_counter() - start
 
 
 def _ours(batch_size: int) -> tuple[float, float]:
