@@ -24,18 +24,9 @@ def replaced(below: Any, value: Any) -> Any:
     """What stands at a key after a value was laid over what stood below; a class may be given by its name alone."""
     if is_class(below) and isinstance(value, str):
         value = {"class_path": value}
+    if isinstance(below, str) and isinstance(value, Mapping):  # `optimizer: SGD`, then `optimizer.lr: 0.1`
+        below = {"class_path": below}
     return merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-
-
-def as_class(config: ConfigDict, key: str) -> ConfigDict:
-    """Makes names on the way to a key into classes, which get arguments: `optimizer: SGD` before `optimizer.lr`."""
-    head, _, rest = key.partition(".")
-    inner = config.get("init_args", {}) if is_class(config) else config
-    value = inner.get(head)
-    if not rest or not isinstance(value, Mapping | str):
-        return config
-    below = as_class(value, rest) if isinstance(value, Mapping) else {"class_path": value}
-    return {**config, "init_args": {**inner, head: below}} if is_class(config) else {**config, head: below}
 
 
 def look_up(config: ConfigDict, key: str) -> Any:

@@ -50,7 +50,6 @@ class RandomAffine:
         maps = torch.stack(rows, dim=1).unflatten(1, (2, 3))  # rotation · scale · shear, beside the translation
         grid = affine_grid(maps, list(images.shape), align_corners=False)
         distorted = grid_sample(images, grid, align_corners=False)
-        distorted = torch.minimum(distorted, images.amax(dim=(1, 2, 3), keepdim=True))  # but for rounding it is
         if self.share == 1:
             return distorted
         chosen = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < self.share

@@ -1,12 +1,13 @@
 """What a trial sets, as the command and as the file that run it again."""
 
 import shlex
+from functools import reduce
 from typing import Any
 
 import yaml
 from optuna.trial import FrozenTrial
 
-from lit_anndl.config.merge import as_class, merge, nest
+from lit_anndl.config.merge import merge, nest
 from lit_anndl.studies.definition import EXERCISE, Definition
 from lit_anndl.studies.space import Overrides
 
@@ -34,7 +35,5 @@ def fit_file(definition: Definition, settings: Overrides) -> str:
 
 def _layer(settings: Overrides) -> dict[str, Any]:
     """Settings as a `--config` file holds them; a class's arguments come after its name."""
-    layer: dict[str, Any] = {}
-    for key in sorted(settings):
-        layer = merge(as_class(layer, key), nest(key, settings[key]))
-    return layer
+    nothing: dict[str, Any] = {}
+    return reduce(merge, (nest(key, settings[key]) for key in sorted(settings)), nothing)

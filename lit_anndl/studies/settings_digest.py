@@ -1,9 +1,10 @@
 """What tells the settings of measurements apart."""
 
 from collections.abc import Mapping
+from functools import reduce
 from zlib import crc32
 
-from lit_anndl.config.merge import ConfigDict, as_class, merge, named_settings, nest
+from lit_anndl.config.merge import ConfigDict, merge, named_settings, nest
 from lit_anndl.config.presets import preset
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.yaml_files import read_yaml
@@ -26,11 +27,8 @@ def _digest(definition: Definition, row: str, presets: Mapping[str, ConfigDict])
     own = definition.table.get(row, {})
     exercise = definition.exercise_of(own)
     given = sorted({**definition.fixed, **own}.items())  # a class before its arguments, wherever a file has them
-    configuration = presets[exercise]
-    for key, value in given:
-        if key != EXERCISE:
-            configuration = merge(as_class(configuration, key), nest(key, value))
-    settings = named_settings(configuration)
+    overrides = [nest(key, value) for key, value in given if key != EXERCISE]
+    settings = named_settings(reduce(merge, overrides, presets[exercise]))
     settings.pop("seed_everything", None)  # each run of a study has its own
     sought = [definition.metric, definition.direction] if definition.space else []
     told = [exercise, sorted(settings.items()), sorted(definition.space.items()), *sought]

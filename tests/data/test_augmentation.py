@@ -21,10 +21,6 @@ def test_without_bounds_nothing_changes():
     torch.testing.assert_close(drawn(RandomAffine(), images()), images(), rtol=0, atol=1e-5)
 
 
-def test_nothing_is_brighter_than_before():
-    assert float(drawn(ALL, torch.ones(200, 1, 28, 28)).max()) <= 1
-
-
 def test_it_is_a_function_of_the_generator():
     assert torch.equal(drawn(ALL, images()), drawn(ALL, images()))
     assert not torch.equal(drawn(ALL, images(), 1), drawn(ALL, images()))
