@@ -1,7 +1,6 @@
 """The log-likelihood that a Boltzmann machine gives to binary images, with what is uncertain of it."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,11 +8,18 @@ from torch import Tensor
 
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.generative.chain_memory import refuse_chains
-from lit_anndl.nets.annealed_importance_sampling import Estimate, annealed, annealed_back, base_rates, schedule
+from lit_anndl.nets.annealed_importance_sampling import (
+    Base,
+    Estimate,
+    annealed,
+    annealed_back,
+    base_from_noise,
+    base_of_images,
+    schedule,
+)
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.enumerated_states import MOST_ENUMERATED, EnumeratedStates
-from lit_anndl.nets.quiet_states import log_z_of_quiet_states
 from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, timed
 from lit_anndl.runtime.terminal import announce
 
@@ -23,7 +29,7 @@ LOG_LIKELIHOOD = "log_likelihood"
 _STAGES = ((0.5, 500), (0.9, 4000), (1.0, 10_000))
 """The published temperatures; others are spread alike."""
 _BURN_IN = 1000
-"""Gibbs steps from training images to the samples that chains come down from."""
+"""Gibbs steps from training images to the samples that chains come down from, and from noise to a base."""
 _TIMED = 20
 """Temperatures after which it is known how long all take."""
 
@@ -36,18 +42,18 @@ class Likelihood:
     `test/log_likelihood_error`: where it is more than a third or so, a few chains decide, and the estimate is worth
     little. A bracket: `test/log_likelihood_upper` is that estimate, which flatters on average, plus three standard
     errors; `test/log_likelihood_lower`, that by chains that come down from samples of the machine, minus three (see
-    `Estimate.margin`), or the estimate itself, if that is lower. What either finds of log Z are
+    `Estimate.margin`), or the estimate itself, if that is lower. What they find of log Z are
     `test/log_partition_function` and `test/log_partition_function_reverse`.
 
-    Chains may miss where most of Z is, both those that go up and those that come down. What states with one active unit
-    at most have of it is summed, see `quiet_states`, as `test/log_partition_function_least`: where that is more than
-    chains find, the likelihood is told by it, which flatters still; by more than the margin, it has no error, as chains
-    have missed something.
+    Chains may miss where most of Z is, both those that go up from rates of training images and those that come down
+    from such. Others go up from the rates of where chains from noise end: `test/log_partition_function_from_noise`.
+    Both underestimate log Z on average: the likelihood, its error and its upper end are by those that find more for
+    certain, less their margin.
 
     Where the hidden units are few, log Z is summed over all their states, for `test/log_partition_function_exact` and
     `test/log_likelihood_exact`, and chains come down from exact samples. Of other machines they come down from what
-    1000 Gibbs steps make of training images, and the bracket holds if that suffices. Where what they find is less, by
-    more than the margins, than log Z is at least, it did not: there is no lower end then, and a warning says so.
+    1000 Gibbs steps make of training images, and the bracket holds if that suffices. Where they find less than chains
+    that go up, by more than the margins, it did not: there is no lower end then, and a warning says so.
 
     Args:
         chains: how many; 0 for none of this.
@@ -80,22 +86,20 @@ class Likelihood:
         exact = self._exact(states, unnormalised) if states else {}
         if not self.chains:
             return exact
-        bias = base_rates(samples)
-        self._announce(rbm, bias, 0 if states else _BURN_IN)
+        base = base_of_images(rbm, samples)
+        self._announce(rbm, base, _BURN_IN if states else 2 * _BURN_IN)
 
-        def begin() -> Tensor:
-            return states.sample(self.chains, generator) if states else self._burnt_in(rbm, samples, generator)
+        def estimates() -> dict[str, Estimate]:
+            machine = states.sample(self.chains, generator) if states else self._burnt_in(rbm, samples, generator)
+            noise = base_from_noise(rbm, _BURN_IN, self.chains, generator)
+            return {
+                "": annealed(rbm, base, self._betas(), self.chains, generator),
+                "_from_noise": annealed(rbm, noise, self._betas(), self.chains, generator),
+                "_reverse": annealed_back(rbm, base, self._betas(), machine, generator),
+            }
 
-        (up, down), seconds = timed(lambda: self._both_ways(rbm, bias, begin, generator), bias.device)
-        metrics = self._metrics(unnormalised, up, down, log_z_of_quiet_states(rbm))
-        return {**metrics, **exact, LIKELIHOOD_SECONDS: seconds}
-
-    def _both_ways(
-        self, rbm: RBM, bias: Tensor, begin: Callable[[], Tensor], generator: torch.Generator
-    ) -> tuple[Estimate, Estimate]:
-        """log Z by chains that go up from the base, and by others that come down from where they begin."""
-        up = annealed(rbm, bias, self._betas(), self.chains, generator)
-        return up, annealed_back(rbm, bias, self._betas(), begin(), generator)
+        found, seconds = timed(estimates, base.visible_bias.device)
+        return {**self._metrics(unnormalised, *found.values()), **exact, LIKELIHOOD_SECONDS: seconds}
 
     def _burnt_in(self, rbm: RBM, samples: Tensor, generator: torch.Generator) -> Tensor:
         """What becomes of as many samples as chains by Gibbs steps."""
@@ -112,48 +116,49 @@ class Likelihood:
         log_z = states.log_z
         return {"test/log_partition_function_exact": log_z, f"test/{self.name}_exact": unnormalised - log_z}
 
-    def _metrics(self, unnormalised: float, up: Estimate, down: Estimate, quiet: float) -> dict[str, float]:
-        """The estimate and its bracket, from the mean of log p* over the images; quiet is part of log Z for certain."""
-        log_z = max(up.log_z, quiet)
-        least, most = max(up.log_z - up.margin, quiet), down.log_z + down.margin
+    def _metrics(self, unnormalised: float, images: Estimate, noise: Estimate, down: Estimate) -> dict[str, float]:
+        """The estimate and its bracket, from the mean of log p* over the images."""
+        up = max(images, noise, key=lambda estimate: estimate.log_z - estimate.margin)
+        least, most = up.log_z - up.margin, down.log_z + down.margin
         metrics = {
-            f"test/{self.name}": unnormalised - log_z,
+            f"test/{self.name}": unnormalised - up.log_z,
+            f"test/{self.name}_error": up.error,
             f"test/{self.name}_upper": unnormalised - least,
-            "test/log_partition_function": up.log_z,
+            "test/log_partition_function": images.log_z,
+            "test/log_partition_function_from_noise": noise.log_z,
             "test/log_partition_function_reverse": down.log_z,
-            "test/log_partition_function_least": quiet,
         }
-        if quiet < up.log_z + up.margin:
-            metrics[f"test/{self.name}_error"] = up.error
         if most < least:
-            by = "states with one active unit at most have" if quiet == least else "chains that go up find"
             _log.warning(
-                "test/%s_lower is left out: %s log Z %.1f, chains that come down find less, %.1f",
+                "test/%s_lower is left out: chains that go up from %s find log Z %.1f, those that come down less, %.1f",
                 self.name,
-                by,
-                log_z,
+                "where noise ends" if up is noise else "rates of images",
+                up.log_z,
                 down.log_z,
             )
             return metrics
-        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, log_z)}
+        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, up.log_z)}
 
     def _betas(self) -> Tensor:
         """The inverse temperatures."""
         share = self.temperatures / sum(steps for _, steps in _STAGES)
         return schedule([(end, max(1, round(steps * share))) for end, steps in _STAGES])
 
-    def _announce(self, rbm: RBM, bias: Tensor, burn_in: int) -> None:
+    def _announce(self, rbm: RBM, base: Base, gibbs_steps: int) -> None:
         """Says how long it will take with so many steps beside, by the first temperatures."""
-        betas, generator = torch.linspace(0, 1, _TIMED + 1), torch.Generator(bias.device)
-        _, seconds = timed(lambda: annealed(rbm, bias, betas, self.chains, generator), bias.device, as_waited_for=True)
-        seconds *= (2 * self.temperatures + burn_in) / _TIMED
-        announce(f"log-likelihood: {self.chains} chains, {self.temperatures} temperatures up and down, {seconds:.0f} s")
+        betas, generator = torch.linspace(0, 1, _TIMED + 1), torch.Generator(base.visible_bias.device)
+        _, seconds = timed(
+            lambda: annealed(rbm, base, betas, self.chains, generator), base.visible_bias.device, as_waited_for=True
+        )
+        seconds *= (3 * self.temperatures + gibbs_steps) / _TIMED
+        ways = f"{self.temperatures} temperatures, twice up and once down"
+        announce(f"log-likelihood: {self.chains} chains, {ways}, {seconds:.0f} s")
 
 
 def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:
     """The names of the metrics."""
     own = (name, *(f"{name}_{part}" for part in ("error", "lower", "upper", "exact")))
-    log_z = tuple(f"log_partition_function{way}" for way in ("", "_reverse", "_least", "_exact"))
+    log_z = tuple(f"log_partition_function{way}" for way in ("", "_from_noise", "_reverse", "_exact"))
     return (*(f"test/{each}" for each in (*own, *log_z)), LIKELIHOOD_SECONDS)
 
 

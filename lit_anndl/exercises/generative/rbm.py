@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -23,7 +23,7 @@ from lit_anndl.modules.line_search import refuse_line_search
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, run_from_hidden
+from lit_anndl.nets.contrastive_divergence import Statistics, begun_anew, leave_gradient, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
 from lit_anndl.plots.learning import curves
 from lit_anndl.quality import sample_quality
@@ -52,6 +52,9 @@ class DigitRBM(BoltzmannExercise):
         hidden: hidden units.
         gibbs_steps: k, Gibbs steps of a chain per update.
         persistent: whether chains go on from update to update, rather than begin at the data.
+        restart_probability: of a chain that goes on, to begin anew at noise before an update. Chains that only go on
+            stay where digits are, and do not see what else becomes probable. Source: replay buffers of Du & Mordatch,
+            Implicit Generation and Modeling with Energy Based Models, NeurIPS 2019.
         centred: whether gradients are those of centred units.
         initial_scale: standard deviation of the initial weights.
         lr_scheduler: a class of torch.optim.lr_scheduler with its arguments, which moves the learning rate after each
@@ -68,7 +71,8 @@ class DigitRBM(BoltzmannExercise):
         region: rows [first, last) that the figure of in-painting hides.
 
     Raises:
-        InputError: a region that is none; more hidden units than can be enumerated; no steps to sample after.
+        InputError: a region that is none; more hidden units than can be enumerated; no steps to sample after; a
+            probability to restart chains that do not go on.
     """
 
     net: RBM
@@ -80,6 +84,7 @@ class DigitRBM(BoltzmannExercise):
         hidden: PositiveInt = 100,
         gibbs_steps: PositiveInt = 1,
         persistent: bool = False,
+        restart_probability: ClosedUnitInterval = 0.0,
         centred: bool = False,
         initial_scale: PositiveFloat = 0.01,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -97,9 +102,15 @@ class DigitRBM(BoltzmannExercise):
         if len(region) != 2 or not region[0] < region[1] <= SIDE:
             raise InputError(f"model.region {region} was given, expected [first, last] with first < last ≤ {SIDE}")
         refuse_settings(sampling_steps, enumerate_states, hidden)
+        if restart_probability and not persistent:
+            raise InputError(
+                f"model.restart_probability {restart_probability} was given with chains that begin at the data, "
+                "expected --model.persistent true"
+            )
         self.net = RBM(SIDE**2, int(hidden), float(initial_scale))
         self.make_optimizer, self.make_scheduler = optimizer, lr_scheduler
         self.gibbs_steps, self.persistent, self.centred = int(gibbs_steps), persistent, centred
+        self.restart_probability = float(restart_probability)
         self.likelihood = Likelihood(int(ais_chains), int(ais_temperatures), enumerate_states)
         self.examination = rbm_examination.Examination(
             self.likelihood,
@@ -127,8 +138,8 @@ class DigitRBM(BoltzmannExercise):
         """Begins the chains that go on, at noise."""
         super().build(data)
         if self.persistent:
-            noise = torch.full((int(data.batch_size), len(self.net.hidden_bias)), 0.5)
-            self.chain_states = torch.bernoulli(noise, generator=data.stream("persistent chains"))
+            states = torch.zeros(int(data.batch_size), len(self.net.hidden_bias))
+            self.chain_states = begun_anew(states, 1, data.stream("persistent chains"))
 
     def restricted(self) -> RBM:
         """The machine itself."""
@@ -157,10 +168,11 @@ class DigitRBM(BoltzmannExercise):
         """Leaves the gradient in the parameters; of some batches the reconstruction is measured."""
         data = Statistics(v, self.net.hidden_probability(v))
         measured = {} if len(self.epoch_means.batches) % _MEASURED else {"reconstruction": self._reconstruction(data)}
-        h = self.chain_states[: len(v)] if self.persistent else draw(data.hidden)
+        chains = self.chain_states[: len(v)]
+        h = begun_anew(chains, self.restart_probability) if self.persistent else draw(data.hidden)
         model = run_from_hidden(self.net, h, self.gibbs_steps)
         if self.persistent:
-            h.copy_(draw(model.hidden))
+            chains.copy_(draw(model.hidden))
         leave_gradient(self.net, data, model, self.centred)
         return measured
 
