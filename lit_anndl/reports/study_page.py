@@ -9,6 +9,7 @@ from lit_anndl.reports.claim_verdicts import ClaimLine, claim_lines, claims_said
 from lit_anndl.reports.measurements import Measurement, group, seconds_of, values_of
 from lit_anndl.reports.verdicts import Comparison, Verdict, comparisons, tally
 from lit_anndl.runtime.numbers import significant
+from lit_anndl.runtime.records import SHARED_BY
 from lit_anndl.studies.definition import Definition, spelled
 from lit_anndl.studies.rows import spread
 
@@ -193,6 +194,7 @@ def _said(compared: Sequence[Comparison], sources: int) -> str:
 
 
 def _seconds(measurements: Sequence[Measurement]) -> str:
-    """Their median."""
-    known = seconds_of(measurements)
-    return significant(median(known), 3) if known else ""
+    """Their median, and of how many runs together they are shares."""
+    known, together = seconds_of(measurements), max(values_of(measurements, SHARED_BY), default=1)
+    shared = f", shared by {together:.0f}" if together > 1 else ""
+    return significant(median(known), 3) + shared if known else ""

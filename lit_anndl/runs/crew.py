@@ -42,7 +42,8 @@ class Companion(Callback):
         """Has the run's seconds counted."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning sets it
             if isinstance(callback, Timing):
-                self.timing, callback.clock = callback, partial(self.turns.seconds, self.number)
+                self.timing = callback
+                callback.count_by(partial(self.turns.seconds, self.number))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the steps over, if they can be shared and are so small that this pays; ends the run if all are to."""

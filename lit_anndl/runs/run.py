@@ -88,7 +88,7 @@ def execute(
             tracker.close("KILLED" if killed else "FAILED", {"error": said})
         raise
     with deferring():  # half ended, it would be neither finished nor interrupted
-        tracker.close("FINISHED", parts.timing.tags())
+        tracker.close("FINISHED")
     artifacts = tracker.checkpoint_directory().parent
     return Result(metrics, tracker.run_id, artifacts if artifacts.is_dir() else None)
 

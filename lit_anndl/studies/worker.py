@@ -96,12 +96,12 @@ def run_trials(trials: Sequence[Trial], opened: OpenStudy) -> list[Ending]:
     """Runs trials that this worker has taken: those that learn together, or else the first; the others are put back.
 
     Returns:
-        the endings of those that were run, in the order in which they ended.
+        the endings of those that were run, in the order of their numbers: what diverges ends before its neighbours.
     """
-    endings: list[Ending] = []
+    endings: dict[int, Ending] = {}
 
     def conclude_one(runs: TrialRuns, outcome: Outcome) -> None:
-        endings.append(conclude_trial(runs.trial, outcome, opened))
+        endings[runs.trial.number] = conclude_trial(runs.trial, outcome, opened)
 
     lost = {trial.number: threading.Event() for trial in trials}
     taken = [TrialRuns(trial, opened.definition, opened.parent.run_id, lost[trial.number]) for trial in trials]
@@ -113,9 +113,9 @@ def run_trials(trials: Sequence[Trial], opened: OpenStudy) -> list[Ending]:
         elif others:
             _put_back(others[1:], opened)
             run_alone(others[0], conclude_one)
-        if TrialState.WAITING in (ending.state for ending in endings):
+        if TrialState.WAITING in (ending.state for ending in endings.values()):
             _wait_for_store()
-    return endings
+    return [endings[number] for number in sorted(endings)]
 
 
 def _divide(trials: Sequence[TrialRuns], conclude_one: Conclude) -> tuple[list[TrialRuns], list[TrialRuns]]:

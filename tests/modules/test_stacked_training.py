@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSprop
+from torch.optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 from lit_anndl.data.batches import Batch
 from lit_anndl.modules.stacked_optimizer import is_elementwise
@@ -27,6 +40,11 @@ OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
     "nadam": lambda parameters: NAdam(parameters, lr=0.01),
     "adagrad": lambda parameters: Adagrad(parameters, lr=0.1),
     "rmsprop": lambda parameters: RMSprop(parameters, lr=0.001, centered=True),
+    "adadelta": lambda parameters: Adadelta(parameters, lr=1.0),
+    "adamax": lambda parameters: Adamax(parameters, lr=0.01),
+    "asgd": lambda parameters: ASGD(parameters, lr=0.1, t0=3),
+    "radam": lambda parameters: RAdam(parameters, lr=0.01, decoupled_weight_decay=True, weight_decay=0.01),
+    "rprop": lambda parameters: Rprop(parameters, lr=0.01),
 }
 SHAPES: dict[str, dict[str, Any]] = {
     "relu": {},

@@ -7,6 +7,7 @@ import torch
 from optuna.trial import TrialState
 
 from lit_anndl.data.surface import SurfaceData
+from lit_anndl.runtime.records import SHARED_BY
 from tests.studies.conftest import in_state
 
 ROWS = {
@@ -48,10 +49,10 @@ def test_each_seed_is_the_run_that_it_would_be_alone(study_file, run_sweep, clie
     assert len(together) == len(ROWS) * len(SEEDS)
     for (row, seed), run in together.items():
         other = alone[row, seed]
-        assert run.data.tags.get("seconds_shared_by") == "2"
-        assert "seconds_shared_by" not in other.data.tags
+        assert run.data.metrics[SHARED_BY] == 2
+        assert SHARED_BY not in other.data.metrics
         ours, theirs = run.data.metrics, other.data.metrics
-        assert ours.keys() == theirs.keys()
+        assert ours.keys() == theirs.keys() | {SHARED_BY}
         for metric in (name for name in theirs if not name.startswith("seconds/")):
             assert ours[metric] == pytest.approx(theirs[metric], abs=1e-9), (row, seed, metric)
         mine, its = weights_of(client, run, tmp_path), weights_of(client, other, tmp_path)
@@ -87,4 +88,4 @@ def test_optimizers_that_look_at_all_weights_train_one_seed_after_the_other(stud
     entries = {"rows": rows, "space": None, "trials": None, "sampler": None, "seeds": SEEDS}
     settings = {**SETTINGS, "trainer.max_epochs": 3}
     assert run_sweep(study_file("single", **entries, overrides=settings, metric="test/mse"))[0] == 0
-    assert not [run for run in runs_of(client, "single").values() if "seconds_shared_by" in run.data.tags]
+    assert not [run for run in runs_of(client, "single").values() if SHARED_BY in run.data.metrics]

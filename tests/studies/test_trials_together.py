@@ -5,6 +5,7 @@ import signal
 import pytest
 from optuna.trial import TrialState
 
+from lit_anndl.runtime.records import SHARED_BY
 from lit_anndl.studies.claiming import claim
 from lit_anndl.studies.database import StudyDatabase
 from lit_anndl.studies.samplers import make_sampler
@@ -39,7 +40,7 @@ def trials_of(study):
 def sharing(client, study):
     """By how many runs the seconds of each complete trial's runs were shared, None for those of its own."""
     runs = [run for trial in in_state(study, TrialState.COMPLETE) for run in trial.user_attrs["runs"].values()]
-    return [client.get_run(run).data.tags.get("seconds_shared_by") for run in runs]
+    return [client.get_run(run).data.metrics.get(SHARED_BY) for run in runs]
 
 
 def test_each_trial_is_the_one_that_it_would_be_alone(study_file, run_sweep, client, storage, load_study):
@@ -54,11 +55,11 @@ def test_each_trial_is_the_one_that_it_would_be_alone(study_file, run_sweep, cli
     }
     for place in ours:
         run, other = (client.get_run(each[place].user_attrs["runs"]["0"]).data for each in (ours, theirs))
-        assert run.metrics.keys() == other.metrics.keys()
+        assert run.metrics.keys() - {SHARED_BY} == other.metrics.keys()
         for metric in (name for name in run.metrics if not name.startswith("seconds/")):
             assert run.metrics[metric] == pytest.approx(other.metrics[metric], abs=1e-9), (place, metric)
     assert sharing(client, load_study("solo", storage)) == [None] * TRIALS
-    assert sorted(map(str, sharing(client, load_study("crew", storage)))) == ["4"] * 4 + ["None"] * 2
+    assert sorted(map(str, sharing(client, load_study("crew", storage)))) == ["4.0"] * 4 + ["None"] * 2
 
 
 def test_rows_of_several_rates_and_seeds_are_one_program(study_file, run_sweep, client, storage, load_study):
@@ -68,7 +69,7 @@ def test_rows_of_several_rates_and_seeds_are_one_program(study_file, run_sweep, 
     assert code == 0, err
     study = load_study("rates", storage)
     assert_complete(study, client, 2, seeds=2)
-    assert sharing(client, study) == ["4"] * 4
+    assert sharing(client, study) == [4] * 4
 
 
 def test_a_trial_that_diverges_fails_alone(study_file, run_sweep, client, storage, load_study):
@@ -78,10 +79,19 @@ def test_a_trial_that_diverges_fails_alone(study_file, run_sweep, client, storag
     assert code == 0, err
     assert "2 of 3 trials complete, 1 failed" in out
     study = load_study("wild batch", storage)
-    assert sharing(client, study) == ["3"] * 2
+    assert sharing(client, study) == [3] * 2
     (failed,) = in_state(study, TrialState.FAIL)
     assert failed.params["model.optimizer.lr"] == 1e30
     assert "smaller learning rate" in failed.user_attrs["error"]
+
+
+def test_failures_in_a_row_are_those_of_trials_in_a_row(study_file, run_sweep, storage, load_study):
+    """What diverges ends first, all of a batch before any that learns."""
+    rows = {f"rate {rate}": {"model.optimizer.lr": rate} for rate in (1e30, 0.1, 1e29, 0.01)}
+    entries = {"rows": rows, "space": None, "trials": None, "sampler": None, "max_failures": 2}
+    code, out, err = run_sweep(study_file("scattered", **entries), "--together", 3)
+    assert code == 0, err
+    assert "2 of 4 trials complete, 2 failed" in out
 
 
 def test_what_is_pruned_leaves_the_others(study_file, run_sweep, storage, load_study, client):
