@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lit_anndl.runtime.records import Table
 
@@ -9,7 +10,7 @@ from lit_anndl.runtime.records import Table
 def inpainting_errors(table: Table, fine: int) -> Figure:
     """Squared error of the hidden pixels, and accuracy of a classifier, against hidden rows, by place and clamping.
 
-    Beside them a line after the number of rows that are published to look fine.
+    Beside them a line after the number of rows that report A calls fine.
     """
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, 2)
@@ -26,8 +27,9 @@ def inpainting_errors(table: Table, fine: int) -> Figure:
     panels[0].set(ylabel="squared error per hidden pixel", ylim=(0, None))
     panels[1].set(ylabel="accuracy of the digit classifier", ylim=(0, 1.02))
     for axes in panels:
-        axes.axvline(fine + 0.5, color="0.5", linestyle=":", label=f"published: fine up to {fine}")
+        axes.axvline(fine + 0.5, color="0.5", linestyle=":", label=f"report A: fine up to {fine}")
         axes.set(xlabel="hidden rows of the digit")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     panels[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
     return figure

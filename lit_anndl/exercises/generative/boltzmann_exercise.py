@@ -60,9 +60,10 @@ class BoltzmannExercise(Exercise[MNISTData]):
         """Refuses more chains than memory holds, pixels that are no probabilities, too few samples."""
         sample_quality.check(self.quality_samples, data)
         self.likelihood.check(*self.restricted().weight.shape)
-        for images in (data.train[0], data.test[0]):
-            if not 0 <= float(images.min()) <= float(images.max()) <= 1:
-                raise InputError("data: pixels from 0 to 1 are expected, as probabilities")
+        for images in (data.train[0], data.validation[0], data.test[0]):
+            low, high = (float(end) for end in images.aminmax()) if len(images) else (0.0, 0.0)
+            if not 0 <= low <= high <= 1:
+                raise InputError(f"data: pixels from {low:g} to {high:g} were given, expected 0 to 1, as probabilities")
 
     def _evaluate(self, batch: Any, stage: str) -> None:
         """In full precision, as gradients are: free energies are hundreds, of which differences matter."""

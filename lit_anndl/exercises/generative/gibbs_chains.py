@@ -13,8 +13,11 @@ from lit_anndl.nets.digit_classifier import DigitClassifier
 from lit_anndl.quality.sample_quality import entropy_bits
 from lit_anndl.runtime.records import Table
 
+_TOLD = (10, 100)
+"""After so many steps the classes are told beside those of the end, where chains are looked at then."""
 SUMMARIES = (
     "samples/class_entropy",
+    *(f"samples/class_entropy_{steps}_steps" for steps in _TOLD),
     "samples/rarest_class",
     "samples/two_commonest_classes",
     "samples/ones_and_nines",
@@ -73,16 +76,22 @@ def _class_shares(classifier: DigitClassifier, images: Tensor) -> Tensor:
 def summary(classifier: DigitClassifier, from_images: Chains, from_noise: Chains, energies: Tensor) -> dict[str, float]:
     """What chains end in, and how long they remember.
 
-    Of the chains from noise: `samples/class_entropy`, in bits, of the classes that their last looks are taken for,
-    `samples/rarest_class` and `samples/two_commonest_classes`, shares. Of those from test images, the share
-    `samples/ones_and_nines`. Of free energies (steps, chains), `samples/autocorrelation_time`, in steps; where they are
-    too few to tell it, `samples/autocorrelation_time_at_least`, a fifth of their number.
+    Of the chains from noise: `samples/class_entropy`, in bits, of the classes that their last looks are taken for (of
+    earlier ones `samples/class_entropy_10_steps` and `samples/class_entropy_100_steps`), `samples/rarest_class` and
+    `samples/two_commonest_classes`, shares. Of those from test images, the share `samples/ones_and_nines`. Of free
+    energies (steps, chains), `samples/autocorrelation_time`, in steps; where they are too few to tell it,
+    `samples/autocorrelation_time_at_least`, a fifth of their number.
     """
     shares = _class_shares(classifier, _end(from_noise))
     of_images = _class_shares(classifier, _end(from_images))
     told, longest = autocorrelation_time(energies), len(energies) / _TELLING
     return {
         "samples/class_entropy": entropy_bits(shares),
+        **{
+            f"samples/class_entropy_{steps}_steps": entropy_bits(_class_shares(classifier, from_noise.looks[steps]))
+            for steps in _TOLD
+            if steps in from_noise.looks
+        },
         "samples/rarest_class": float(shares.min()),
         "samples/two_commonest_classes": float(shares.topk(2).values.sum()),
         "samples/ones_and_nines": float(of_images[[1, 9]].sum()),

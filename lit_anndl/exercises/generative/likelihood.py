@@ -46,9 +46,9 @@ class Likelihood:
     `test/log_partition_function` and `test/log_partition_function_reverse`.
 
     Chains may miss where most of Z is, both those that go up from rates of training images and those that come down
-    from such. Others go up from the rates of where chains from noise end: `test/log_partition_function_from_noise`.
-    Both underestimate log Z on average: the likelihood, its error and its upper end are by those that find more for
-    certain, less their margin.
+    from such. Others go up from the rates of where chains from noise end. As both underestimate log Z on average, that
+    one of `test/log_partition_function_from_images` and `test/log_partition_function_from_noise` is told, with its
+    error, which is more for certain, less its margin.
 
     Where the hidden units are few, log Z is summed over all their states, for `test/log_partition_function_exact` and
     `test/log_likelihood_exact`, and chains come down from exact samples. Of other machines they come down from what
@@ -124,7 +124,8 @@ class Likelihood:
             f"test/{self.name}": unnormalised - up.log_z,
             f"test/{self.name}_error": up.error,
             f"test/{self.name}_upper": unnormalised - least,
-            "test/log_partition_function": images.log_z,
+            "test/log_partition_function": up.log_z,
+            "test/log_partition_function_from_images": images.log_z,
             "test/log_partition_function_from_noise": noise.log_z,
             "test/log_partition_function_reverse": down.log_z,
         }
@@ -158,7 +159,7 @@ class Likelihood:
 def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:
     """The names of the metrics."""
     own = (name, *(f"{name}_{part}" for part in ("error", "lower", "upper", "exact")))
-    log_z = tuple(f"log_partition_function{way}" for way in ("", "_from_noise", "_reverse", "_exact"))
+    log_z = tuple(f"log_partition_function{way}" for way in ("", "_from_images", "_from_noise", "_reverse", "_exact"))
     return (*(f"test/{each}" for each in (*own, *log_z)), LIKELIHOOD_SECONDS)
 
 
