@@ -10,12 +10,14 @@ from PIL import Image
 
 _THUMBNAIL = (512, 512)
 """The pixels that a figure has among others at most."""
+_FAST = {"compress_level": 1}
+"""Files are a tenth larger than by default, and take half the time to compress."""
 
 
 def figure_files(run: Run, name: str, figure: Figure) -> Iterator[tuple[str, bytes]]:
     """The names and contents of a figure's files: figures/NAME.png, and what `MlflowClient.log_image` would write."""
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=120)
+    figure.savefig(content, format="png", dpi=120, pil_kwargs=_FAST)
     shared = _image_name(run, f"figures/{name}")
     yield f"figures/{name}.png", content.getvalue()
     yield f"{shared}.png", content.getvalue()
@@ -33,5 +35,5 @@ def _thumbnail(png: io.BytesIO) -> bytes:
     small = io.BytesIO()
     with Image.open(png) as image:
         image.thumbnail(_THUMBNAIL)
-        image.save(small, format="webp")
+        image.save(small, format="webp", method=0)  # the fastest
     return small.getvalue()
