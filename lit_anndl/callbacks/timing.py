@@ -13,7 +13,7 @@ from lit_anndl.runtime.records import SHARED_BY, Table
 
 
 class Timing(Callback):
-    """Measures the fit, its epochs and the way to the first step, in seconds of wall time.
+    """Measures the fit, its epochs and the way to the first step, in seconds of wall time, or of another clock.
 
     Args:
         started: when the command started, as `time.time()`.
@@ -67,7 +67,7 @@ class Timing(Callback):
     def metrics(self) -> dict[str, float]:
         """`seconds/fit`, `seconds/epoch` (median) and `seconds/first_step` (since the command started).
 
-        Where they are shares of what several runs took together, `seconds/shared_by` says of how many.
+        Where they are shares of what several runs took together, `seconds_shared_by` says of how many.
         """
         epochs = [end - start for start, end in pairwise([0.0, *self.elapsed])]
         return {

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from lit_anndl.nets.binary_units import draw
+from lit_anndl.nets.binary_units import draw, log_odds
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 
@@ -53,6 +53,11 @@ class Estimate(NamedTuple):
         """
         return -math.log(max(1 - 3 * self.error, 1 / 740))
 
+    @property
+    def least(self) -> float:
+        """What log Z is at least, by chains that go up."""
+        return self.log_z - self.margin
+
 
 def schedule(stages: Sequence[tuple[float, int]] = ((0.5, 500), (0.9, 4000), (1.0, 10_000))) -> Tensor:
     """Inverse temperatures from 0 to 1: up to each stage's end in so many equal steps, by default 14 501 of them.
@@ -79,12 +84,6 @@ class Base(NamedTuple):
         return sum(float(softplus(bias.double()).sum()) for bias in self)
 
 
-def log_odds(v: Tensor) -> Tensor:
-    """Those of each pixel's mean over images v (n, visible), as if one more were half on: (visible,)."""
-    mean = (v.sum(dim=0) + 0.5) / (len(v) + 1)
-    return mean.logit()
-
-
 def base_of_images(rbm: RBM, v: Tensor) -> Base:
     """The published one: the pixels' rates are those of images v (n, visible), hidden units are on or off alike."""
     return Base(log_odds(v), torch.zeros_like(rbm.hidden_bias))
@@ -92,7 +91,7 @@ def base_of_images(rbm: RBM, v: Tensor) -> Base:
 
 @torch.no_grad()
 def base_from_noise(rbm: RBM, burn_in: int, chains: int, generator: torch.Generator) -> Base:
-    """The rates of all units where chains end that begin at noise, over a tenth as many steps more, as after burn-in.
+    """The mean rates of all units of chains that began at noise, over a tenth as many Gibbs steps more as of burn-in.
 
     Where the machine has put most of its probability aside from its training images, without their chains coming there,
     these may.

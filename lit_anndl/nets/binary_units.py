@@ -16,3 +16,13 @@ def draw(p: Tensor, generator: torch.Generator | None = None) -> Tensor:
     device = p.device if generator is None else generator.device
     uniform = torch.rand(p.shape, generator=generator, dtype=precision, device=device)
     return (uniform.to(p.device) < p).to(p.dtype)
+
+
+def log_odds(v: Tensor) -> Tensor:
+    """Log-odds of each unit's mean over states v (n, units), as if one more were half on: (units,).
+
+    >>> log_odds(torch.tensor([[0.0], [1.0]]))
+    tensor([0.])
+    """
+    mean = (v.sum(dim=0) + 0.5) / (len(v) + 1)
+    return mean.logit()

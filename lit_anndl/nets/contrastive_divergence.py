@@ -46,15 +46,15 @@ def run_from_hidden(layer: BinaryLayer, h: Tensor, steps: int, generator: torch.
     return Statistics(v, mean)
 
 
-def begun_anew(states: Tensor, probability: float, generator: torch.Generator | None = None) -> Tensor:
+def restart_chains(h: Tensor, probability: float, generator: torch.Generator | None = None) -> Tensor:
     """States of chains (B, units), each of which with a probability is noise, where units are on or off alike.
 
     Nothing is drawn with a probability of 0.
     """
     if not probability:
-        return states
-    anew = draw(torch.full((len(states), 1), probability, device=states.device), generator)
-    return torch.where(anew.bool(), draw(torch.full_like(states, 0.5), generator), states)
+        return h
+    restarted = draw(torch.full((len(h), 1), probability, device=h.device), generator)
+    return torch.where(restarted.bool(), draw(torch.full_like(h, 0.5), generator), h)
 
 
 @torch.no_grad()

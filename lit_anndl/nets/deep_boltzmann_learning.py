@@ -15,7 +15,7 @@ class DBMLearning(nn.Module):
     inferred by mean field, ⟨·⟩_model from chains that go on from update to update (Tieleman, ICML 2008), whose h₁ is
     taken by its mean given the other layers; their states are buffers, so that they are saved with the weights. They
     begin at noise, and leave it for good when digits have become likelier: should noise come to hold most of the
-    probability later, they do not tell.
+    probability later, they do not tell, see `quiet_states`.
 
     Args:
         dbm: the machine; it is not kept.

@@ -12,5 +12,5 @@ Table = Mapping[str, list[Any]]
 ELAPSED = "elapsed"
 """The name of the table of seconds by epoch."""
 
-SHARED_BY = "seconds/shared_by"
+SHARED_BY = "seconds_shared_by"
 """The metric that says of how many runs together a run's seconds are a share."""

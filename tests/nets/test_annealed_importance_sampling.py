@@ -7,9 +7,9 @@ from lit_anndl.nets.annealed_importance_sampling import (
     annealed_back,
     base_from_noise,
     base_of_images,
-    log_odds,
     schedule,
 )
+from lit_anndl.nets.binary_units import log_odds
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.enumerated_states import EnumeratedStates

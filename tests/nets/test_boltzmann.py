@@ -6,7 +6,13 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.utils import check_random_state
 
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.contrastive_divergence import Statistics, begun_anew, leave_gradient, run_chains, run_from_hidden
+from lit_anndl.nets.contrastive_divergence import (
+    Statistics,
+    leave_gradient,
+    restart_chains,
+    run_chains,
+    run_from_hidden,
+)
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
 
 
@@ -153,16 +159,18 @@ def test_centred_steps_do_not_mind_what_is_called_zero():
     torch.testing.assert_close(probabilities(rbm, probe), probabilities(flipped, 1 - probe))
 
 
-def test_chains_begin_anew_with_a_probability():
+def test_chains_restart_with_a_probability():
     states = torch.full((10_000, 8), 7.0)
-    begun = begun_anew(states, 0.25, torch.Generator().manual_seed(0))
-    anew = (begun != states).all(dim=1)
-    assert anew.double().mean() == pytest.approx(0.25, abs=3 * (0.25 * 0.75 / 10_000) ** 0.5)
-    assert begun[~anew].equal(states[~anew])
-    assert begun[anew].unique().tolist() == [0, 1] and begun[anew].mean() == pytest.approx(0.5, abs=0.02)
+    states_now = restart_chains(states, 0.25, torch.Generator().manual_seed(0))
+    restarted = (states_now != states).all(dim=1)
+    assert restarted.double().mean() == pytest.approx(0.25, abs=3 * (0.25 * 0.75 / 10_000) ** 0.5)
+    assert states_now[~restarted].equal(states[~restarted])
+    assert states_now[restarted].unique().tolist() == [0, 1] and states_now[restarted].mean() == pytest.approx(
+        0.5, abs=0.02
+    )
 
 
 def test_chains_that_only_go_on_draw_nothing():
     states, generator = torch.ones(3, 2), torch.Generator().manual_seed(0)
     before = generator.get_state()
-    assert begun_anew(states, 0.0, generator) is states and generator.get_state().equal(before)
+    assert restart_chains(states, 0.0, generator) is states and generator.get_state().equal(before)

@@ -25,8 +25,7 @@ from lit_anndl.modules.classification import loss_and_accuracy
 from lit_anndl.modules.exercise import Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
 from lit_anndl.modules.phases import Phase, Phases
-from lit_anndl.nets.annealed_importance_sampling import log_odds
-from lit_anndl.nets.binary_units import draw
+from lit_anndl.nets.binary_units import draw, log_odds
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.deep_boltzmann import DBM, LayerAlone, States
 from lit_anndl.nets.deep_boltzmann_learning import DBMLearning
@@ -234,8 +233,9 @@ class DigitDBM(BoltzmannExercise):
         """Lets the biases of pixels begin at the log-odds of their means, and those of the second layer below 0.
 
         Where they begin at 0, most of the probability goes to states that chains from images never see: with all of h₁
-        off, pixels and h₂ are noise, of which there is more than of digits. Source: Hinton, A Practical Guide to
-        Training Restricted Boltzmann Machines, 2010, section 8, which proposes -4 for units that are to be on rarely.
+        off, pixels and h₂ are noise, of which there is more than of digits, see `quiet_states`. Source: Hinton, A
+        Practical Guide to Training Restricted Boltzmann Machines, 2010, section 8, which proposes -4 for units that are
+        to be on rarely.
         """
         of_pixels = log_odds(data.train[0].flatten(1)).to(self.net.visible_bias)
         for machine in (self.net, self.learning.layer(1)):

@@ -20,6 +20,7 @@ from lit_anndl.nets.annealed_importance_sampling import (
 from lit_anndl.nets.boltzmann import RBM
 from lit_anndl.nets.contrastive_divergence import run_chains
 from lit_anndl.nets.enumerated_states import MOST_ENUMERATED, EnumeratedStates
+from lit_anndl.nets.quiet_states import log_z_of_quiet_states
 from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, timed
 from lit_anndl.runtime.terminal import announce
 
@@ -41,14 +42,17 @@ class Likelihood:
     Reported are `test/log_likelihood` by chains that go up, as is published of such machines, with its standard error
     `test/log_likelihood_error`: where it is more than a third or so, a few chains decide, and the estimate is worth
     little. A bracket: `test/log_likelihood_upper` is that estimate, which flatters on average, plus three standard
-    errors; `test/log_likelihood_lower`, that by chains that come down from samples of the machine, minus three (see
-    `Estimate.margin`), or the estimate itself, if that is lower. What they find of log Z are
+    errors (see `Estimate.margin`); `test/log_likelihood_lower`, that by chains that come down from samples of the
+    machine, minus three, or the least that chains which go up tell, if that is lower. What they find of log Z are
     `test/log_partition_function` and `test/log_partition_function_reverse`.
 
     Chains may miss where most of Z is, both those that go up from rates of training images and those that come down
-    from such. Others go up from the rates of where chains from noise end. As both underestimate log Z on average, that
-    one of `test/log_partition_function_from_images` and `test/log_partition_function_from_noise` is told, with its
-    error, which is more for certain, less its margin.
+    from such. Hence others go up from the rates of where chains from noise end: of
+    `test/log_partition_function_from_images` and `test/log_partition_function_from_noise` that one is told, with its
+    error, which is more less its margin; either is too high by more than that in one of 740 cases at most. And what
+    states with one active unit at most have of Z is summed, see `quiet_states`, as
+    `test/log_partition_function_least`: where that is more than chains find, the likelihood is told by it; by more than
+    the margin, it has no error, as chains have missed something.
 
     Where the hidden units are few, log Z is summed over all their states, for `test/log_partition_function_exact` and
     `test/log_likelihood_exact`, and chains come down from exact samples. Of other machines they come down from what
@@ -77,7 +81,7 @@ class Likelihood:
         Args:
             rbm: the machine whose log Z is wanted.
             samples: states of its visible units (n, visible), zeros and ones, as like the machine's as can be had at
-                once, training images for instance: their rates are those of the base, and where the hidden units are
+                once, training images for instance: their rates are those of a base, and where the hidden units are
                 many, chains run from them to the samples that others come down from.
             unnormalised: the mean of log p*(v) = log p(v) + log Z, or of a bound on it, over the test images.
             generator: of the chains.
@@ -89,17 +93,18 @@ class Likelihood:
         base = base_of_images(rbm, samples)
         self._announce(rbm, base, _BURN_IN if states else 2 * _BURN_IN)
 
-        def estimates() -> dict[str, Estimate]:
+        def estimates() -> tuple[Estimate, Estimate, Estimate]:
             machine = states.sample(self.chains, generator) if states else self._burnt_in(rbm, samples, generator)
             noise = base_from_noise(rbm, _BURN_IN, self.chains, generator)
-            return {
-                "": annealed(rbm, base, self._betas(), self.chains, generator),
-                "_from_noise": annealed(rbm, noise, self._betas(), self.chains, generator),
-                "_reverse": annealed_back(rbm, base, self._betas(), machine, generator),
-            }
+            return (
+                annealed(rbm, base, self._betas(), self.chains, generator),
+                annealed(rbm, noise, self._betas(), self.chains, generator),
+                annealed_back(rbm, base, self._betas(), machine, generator),
+            )
 
         found, seconds = timed(estimates, base.visible_bias.device)
-        return {**self._metrics(unnormalised, *found.values()), **exact, LIKELIHOOD_SECONDS: seconds}
+        metrics = self._metrics(unnormalised, *found, log_z_of_quiet_states(rbm))
+        return {**metrics, **exact, LIKELIHOOD_SECONDS: seconds}
 
     def _burnt_in(self, rbm: RBM, samples: Tensor, generator: torch.Generator) -> Tensor:
         """What becomes of as many samples as chains by Gibbs steps."""
@@ -116,29 +121,35 @@ class Likelihood:
         log_z = states.log_z
         return {"test/log_partition_function_exact": log_z, f"test/{self.name}_exact": unnormalised - log_z}
 
-    def _metrics(self, unnormalised: float, images: Estimate, noise: Estimate, down: Estimate) -> dict[str, float]:
-        """The estimate and its bracket, from the mean of log p* over the images."""
-        up = max(images, noise, key=lambda estimate: estimate.log_z - estimate.margin)
-        least, most = up.log_z - up.margin, down.log_z + down.margin
+    def _metrics(
+        self, unnormalised: float, images: Estimate, noise: Estimate, down: Estimate, quiet: float
+    ) -> dict[str, float]:
+        """The estimate and its bracket, from the mean of log p* over the images; quiet is part of log Z for certain."""
+        up = max(images, noise, key=lambda estimate: estimate.least)
+        log_z, least, most = max(up.log_z, quiet), max(up.least, quiet), down.log_z + down.margin
         metrics = {
-            f"test/{self.name}": unnormalised - up.log_z,
-            f"test/{self.name}_error": up.error,
+            f"test/{self.name}": unnormalised - log_z,
             f"test/{self.name}_upper": unnormalised - least,
-            "test/log_partition_function": up.log_z,
+            "test/log_partition_function": log_z,
             "test/log_partition_function_from_images": images.log_z,
             "test/log_partition_function_from_noise": noise.log_z,
             "test/log_partition_function_reverse": down.log_z,
+            "test/log_partition_function_least": quiet,
         }
+        if quiet < up.log_z + up.margin:
+            metrics[f"test/{self.name}_error"] = up.error
         if most < least:
+            by = "where noise ends" if up is noise else "rates of images"
+            by = "states with one active unit at most have" if quiet == least else f"chains that go up from {by} find"
             _log.warning(
-                "test/%s_lower is left out: chains that go up from %s find log Z %.1f, those that come down less, %.1f",
+                "test/%s_lower is left out: %s log Z %.1f, chains that come down find less, %.1f",
                 self.name,
-                "where noise ends" if up is noise else "rates of images",
-                up.log_z,
+                by,
+                log_z,
                 down.log_z,
             )
             return metrics
-        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, up.log_z)}
+        return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, log_z, images.log_z, noise.log_z)}
 
     def _betas(self) -> Tensor:
         """The inverse temperatures."""
@@ -159,7 +170,9 @@ class Likelihood:
 def summaries(name: str = LOG_LIKELIHOOD) -> tuple[str, ...]:
     """The names of the metrics."""
     own = (name, *(f"{name}_{part}" for part in ("error", "lower", "upper", "exact")))
-    log_z = tuple(f"log_partition_function{way}" for way in ("", "_from_images", "_from_noise", "_reverse", "_exact"))
+    log_z = tuple(
+        f"log_partition_function{way}" for way in ("", "_from_images", "_from_noise", "_reverse", "_least", "_exact")
+    )
     return (*(f"test/{each}" for each in (*own, *log_z)), LIKELIHOOD_SECONDS)
 
 

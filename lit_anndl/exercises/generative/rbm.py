@@ -23,7 +23,7 @@ from lit_anndl.modules.line_search import refuse_line_search
 from lit_anndl.modules.schedules import with_schedule
 from lit_anndl.nets.binary_units import draw
 from lit_anndl.nets.boltzmann import RBM
-from lit_anndl.nets.contrastive_divergence import Statistics, begun_anew, leave_gradient, run_from_hidden
+from lit_anndl.nets.contrastive_divergence import Statistics, leave_gradient, restart_chains, run_from_hidden
 from lit_anndl.nets.pseudo_likelihood import exact, one_bit
 from lit_anndl.plots.learning import curves
 from lit_anndl.quality import sample_quality
@@ -138,8 +138,8 @@ class DigitRBM(BoltzmannExercise):
         """Begins the chains that go on, at noise."""
         super().build(data)
         if self.persistent:
-            states = torch.zeros(int(data.batch_size), len(self.net.hidden_bias))
-            self.chain_states = begun_anew(states, 1, data.stream("persistent chains"))
+            half = torch.full((int(data.batch_size), len(self.net.hidden_bias)), 0.5)
+            self.chain_states = draw(half, data.stream("persistent chains"))
 
     def restricted(self) -> RBM:
         """The machine itself."""
@@ -169,7 +169,7 @@ class DigitRBM(BoltzmannExercise):
         data = Statistics(v, self.net.hidden_probability(v))
         measured = {} if len(self.epoch_means.batches) % _MEASURED else {"reconstruction": self._reconstruction(data)}
         chains = self.chain_states[: len(v)]
-        h = begun_anew(chains, self.restart_probability) if self.persistent else draw(data.hidden)
+        h = restart_chains(chains, self.restart_probability) if self.persistent else draw(data.hidden)
         model = run_from_hidden(self.net, h, self.gibbs_steps)
         if self.persistent:
             chains.copy_(draw(model.hidden))
