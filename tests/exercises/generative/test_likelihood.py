@@ -36,7 +36,7 @@ def test_there_is_no_lower_end_where_chains_come_down_from_other_samples_than_th
 
 
 def test_a_likelihood_does_not_leave_out_what_only_noise_finds(caplog):
-    rbm = RBM(PIXELS, 6)  # all units on, all pixels too; or only the last two, and any pixels: e⁴ times as likely in all
+    rbm = RBM(PIXELS, 6)  # all units on, and all pixels; or two units, and any pixels: e⁴ times as likely in all
     with torch.no_grad():
         rbm.weight.fill_(3)[:, 4:] = 0
         rbm.visible_bias.zero_()
