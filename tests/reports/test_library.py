@@ -11,6 +11,7 @@ from lit_anndl.reports.library import Library, kept_measurements
 from lit_anndl.reports.measured_files import read_measurements, write_measurements
 from lit_anndl.reports.measurements import Measurement
 from lit_anndl.runtime.errors import InputError
+from lit_anndl.runtime.records import SHARED_BY
 from lit_anndl.studies.definition import Definition
 from lit_anndl.studies.settings_digest import settings_digests
 
@@ -53,6 +54,13 @@ def test_what_is_not_done_is_missed(studies: dict[str, Definition]) -> None:
     page = replace(Library().page("grid"), own=[measured(studies["grid"], "narrow", seed, 0.5) for seed in (0, 1)])
     assert [(line.measured, line.own) for line in page.lines] == [("", "0.5"), ("0.25, 1 of 2 runs", "")]
     assert [each.row for each in page.measurements] == ["wide", "narrow", "narrow"]
+
+
+def test_seconds_that_are_shares_say_so(studies: dict[str, Definition]) -> None:
+    own = [measured(studies["grid"], "wide", seed, 0.25) for seed in (0, 1)]
+    shared = [replace(each, metrics={**each.metrics, SHARED_BY: 2.0}) for each in own]
+    assert [line.seconds for line in replace(Library().page("grid"), own=own).lines] == ["", "1.5"]
+    assert [line.seconds for line in replace(Library().page("grid"), own=shared).lines] == ["", "1.5, shared by 2"]
 
 
 @pytest.mark.parametrize("file", ["elsewhere/grid.yaml", "grid.yaml"])
