@@ -70,11 +70,11 @@ def filters(weights: torch.Tensor, title: str) -> Figure:
 
 
 def filter_panels(panels: Mapping[str, torch.Tensor], title: str) -> Figure:
-    """Grids of as many filters (n, 1, height, width) side by side, each under its name and on a scale of its own."""
+    """Grids of filters (n, 1, height, width) side by side, each under its name, on one scale."""
     rows = -(-max(map(len, panels.values())) // _FILTERS_PER_ROW)
     figure = Figure(figsize=(6.6 * len(panels), 0.7 * rows + 0.8), layout="constrained")
+    limit = max(float(weights.abs().max()) for weights in panels.values())
     for axes, (name, weights) in zip(np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True):
-        limit = float(weights.abs().max())
         grid = make_grid(weights.float(), nrow=_FILTERS_PER_ROW, padding=1, pad_value=float("nan"))[0]
         shown = axes.imshow(grid.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
         axes.axis("off")

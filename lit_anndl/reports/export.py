@@ -18,11 +18,11 @@ def measured_in(store: TrackingStore, definition: Definition) -> list[Measuremen
         InputError: the store cannot be reached.
     """
     results = [each for each in study_results(store, definition.name) if (each.row or BEST) in definition.row_names]
-    found = without_stale([*_measurements(results)], definition, f"runs of study {definition.name}")
+    found = without_stale([*_measurements(results, definition)], definition, f"runs of study {definition.name}")
     return in_order(found, definition)
 
 
-def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
+def _measurements(results: list[StudyResult], definition: Definition) -> Iterator[Measurement]:
     for result in results:
         row = result.row or BEST
         yield Measurement(
@@ -35,6 +35,7 @@ def _measurements(results: list[StudyResult]) -> Iterator[Measurement]:
             date=result.began,
             processor=_processor(result.tags),
             versions=f"Python {result.tags.get('python', '?')}, torch {result.tags.get('version.torch', '?')}",
+            chosen=", ".join(f"{name} {result.settings[name]}" for name in definition.space if name in result.settings),
         )
 
 

@@ -13,7 +13,9 @@ from lit_anndl.studies.definition import Definition
 
 _IDENTITY = ("row", "seed", "settings")
 _ABOUT = ("seconds", "commit", "date", "processor", "versions")
-_TEXTS = ("row", "settings", "commit", "date", "processor", "versions")
+_OF_SEARCHES = ("chosen",)
+"""Columns that the files of tables of rows do not have."""
+_TEXTS = ("row", "settings", "commit", "date", "processor", "versions", *_OF_SEARCHES)
 _NOTHING = {"seconds": [""]}
 """A row may be called NA."""
 _FLOATS = "%.7g"
@@ -29,6 +31,7 @@ def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
             "settings": each.settings,
             **{name: each.metrics.get(name) for name in names},
             **{name: getattr(each, name) for name in _ABOUT},
+            **{name: getattr(each, name) for name in _OF_SEARCHES if getattr(each, name)},
         }
         for each in measurements
     ]
@@ -63,7 +66,7 @@ def parse_measurements(path: Path) -> list[Measurement]:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from error
     if lacking := [name for name in (*_IDENTITY, *_ABOUT) if name not in frame]:
         raise InputError(f"{path}: there is no column {lacking[0]}")
-    names = [name for name in frame.columns if name not in (*_IDENTITY, *_ABOUT)]
+    names = [name for name in frame.columns if name not in (*_IDENTITY, *_ABOUT, *_OF_SEARCHES)]
     try:
         return list(_lines(frame, names))
     except (ValueError, TypeError) as error:
@@ -75,6 +78,7 @@ def _lines(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Measurement]:
     for line in frame.to_dict("records"):
         metrics = {name: float(line[name]) for name in names if line[name] != "" and not pd.isna(line[name])}
         about = {name: str(line[name]) for name in ("settings", *_ABOUT) if name != "seconds"}
+        about |= {name: str(line[name]) for name in _OF_SEARCHES if name in line}
         row, seed = str(line["row"]), int(line["seed"])
         yield Measurement(row=row, seed=seed, metrics=metrics, seconds=float(line["seconds"]), **about)
 

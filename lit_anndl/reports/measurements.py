@@ -25,6 +25,7 @@ class Measurement:
         date: when it began, as 2026-01-31.
         processor: what it ran on.
         versions: of Python and torch.
+        chosen: what a search has chosen, settings by dotted name; empty for a row.
     """
 
     row: str
@@ -36,6 +37,7 @@ class Measurement:
     date: str
     processor: str
     versions: str
+    chosen: str = ""
 
 
 def without_stale(measurements: Sequence[Measurement], definition: Definition, where: object) -> list[Measurement]:

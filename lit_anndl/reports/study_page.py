@@ -145,7 +145,8 @@ class StudyPage:
 
     @property
     def notes(self) -> list[str]:
-        """Remarks on rows, and what is known of wrong numbers."""
+        """What a search has chosen, remarks on rows, and what is known of wrong numbers."""
+        chosen = [f"{each.row}: chosen {each.chosen}" for each in self.measurements if each.chosen][:1]
         remarks = [f"{row}: {text}" for row, text in self.definition.remarks.items()]
         slips = [
             f"{row}, {metric}, {source}: {why}"
@@ -153,7 +154,7 @@ class StudyPage:
             for metric, by_source in by_metric.items()
             for source, why in by_source.items()
         ]
-        return [*remarks, *slips]
+        return [*chosen, *remarks, *slips]
 
     @property
     def cost(self) -> str:

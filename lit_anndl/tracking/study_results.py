@@ -18,6 +18,7 @@ class StudyResult:
     Args:
         row: the row that it is a run of, None for a trial of a search.
         seed: its seed.
+        settings: its settings by dotted name, as they are written.
         metrics: what it measured, the last value of each.
         tags: the commit, the packages and the machine among them.
         began: the day, as 2026-01-31.
@@ -25,6 +26,7 @@ class StudyResult:
 
     row: str | None
     seed: int
+    settings: dict[str, str]
     metrics: dict[str, float]
     tags: dict[str, str]
     began: str
@@ -84,7 +86,8 @@ def _runs(store: TrackingStore, condition: str, *, parents: bool) -> list[Run]:
 
 def _result(run: Run, row: str | None, seed: int) -> StudyResult:
     began = datetime.fromtimestamp(run.info.start_time / 1000, UTC).date().isoformat()
-    return StudyResult(row, seed, dict(run.data.metrics), dict(run.data.tags), began)
+    data = run.data
+    return StudyResult(row, seed, dict(data.params), dict(data.metrics), dict(data.tags), began)
 
 
 def _quoted(study: str) -> str:

@@ -36,6 +36,15 @@ def test_what_is_written_is_read(tmp_path: Path, definition: Definition) -> None
     assert read_measurements(tmp_path / "measured" / "small.csv", definition) == written
 
 
+def test_what_a_search_has_chosen_is_kept(tmp_path: Path, definition: Definition) -> None:
+    row = measured(definition, "c", 0, test_mse=1.0)
+    chosen = replace(row, seed=1, chosen="model.hidden [3, 4], model.optimizer.lr 0.1")
+    write_measurements(tmp_path / "small.csv", [row, chosen])
+    assert read_measurements(tmp_path / "small.csv", definition) == [row, chosen]
+    write_measurements(tmp_path / "small.csv", [row])
+    assert "chosen" not in (tmp_path / "small.csv").read_text()
+
+
 def test_no_file_is_no_measurement(tmp_path: Path, definition: Definition) -> None:
     assert read_measurements(tmp_path / "small.csv", definition) == []
 
