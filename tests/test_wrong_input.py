@@ -21,6 +21,8 @@ def test_mistyped_exercise_as_a_process():
         (["--dta.noise", "3"], "dta.noise: there is no such setting; did you mean data.noise?"),
         (["--model.hidden", "many"], "model.hidden: many was given, expected a whole number > 0"),
         (["--data.noise", "-0.1"], "data.noise: -0.1 was given, expected a number ≥ 0"),
+        (["--data.noise", "inf"], "data.noise: inf was given, expected finite numbers"),
+        (["--model.optimizer.betas", "[0.9, .nan]"], "model.optimizer.betas: [0.9, nan] was given, expected finite"),
         (["--data.batch_size", "0"], "data.batch_size: 0 was given, expected a whole number > 0"),
         (["--data.seed", "1.5"], "data.seed: 1.5 was given, expected a whole number ≥ 0"),
         (["--trainer.max_epochs", "ten"], "trainer.max_epochs: ten was given, expected a whole number ≥ 0, or -1"),

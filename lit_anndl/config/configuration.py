@@ -1,6 +1,7 @@
 """An exercise's configuration: from preset, files and command line to validated values."""
 
 import contextlib
+import math
 import pkgutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,6 +121,7 @@ def parse(exercise: str, argv: Sequence[str], base: Mapping[str, Any] | None = N
     except _PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
         raise InputError(explain(str(error), _known_settings(exercise, base, preset), optimizers)) from error
+    _refuse_infinite(configuration.settings())
     for part in ("model", "data"):
         given, expected = configuration.values[part].class_path, preset[part]["class_path"]
         if given != expected:
@@ -131,6 +133,14 @@ def _interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = 
     """The configuration that options give on top of a base; raises what the parser raises."""
     command_line = CommandLine(base, [word for option in options for word in option])
     return Configuration(exercise, command_line.parser, command_line.config)
+
+
+def _refuse_infinite(settings: Mapping[str, Any]) -> None:
+    """Refuses numbers of the model and the data that are none: jsonargparse counts infinity among positive ones."""
+    for key, value in settings.items():
+        numbers = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, float)]
+        if key.startswith(("model.", "data.")) and not all(map(math.isfinite, numbers)):
+            raise InputError(f"{key}: {value} was given, expected finite numbers")
 
 
 def _known_settings(exercise: str, *bases: dict[str, Any]) -> dict[str, Any]:

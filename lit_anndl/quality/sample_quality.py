@@ -128,7 +128,9 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     """
     samples, number = drawn.images, len(drawn.images)
     classifier, _ = digit_classifier()
-    yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), data.grey_test[:number].to(device))
+    among = torch.randperm(len(data.grey_test), generator=data.stream("test images beside samples"))
+    test = data.grey_test[among[:number].sort().values]  # MNIST's first half is harder than its second
+    yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), test.to(device))
     found = yardstick.measure(samples)
     order = torch.randperm(len(data.train[0]), generator=data.stream("training images as samples"))
     floor = yardstick.measure(data.train[0][order[:number]].to(device), are_training_images=True)
