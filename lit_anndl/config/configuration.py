@@ -121,7 +121,7 @@ def parse(exercise: str, argv: Sequence[str], base: Mapping[str, Any] | None = N
     except _PARSER_ERRORS as error:
         optimizers = [cls.__name__ for cls in Optimizer.__subclasses__() if not cls.__name__.startswith("_")]
         raise InputError(explain(str(error), _known_settings(exercise, base, preset), optimizers)) from error
-    _refuse_infinite(configuration.settings())
+    _refuse_non_finite(configuration.settings())
     for part in ("model", "data"):
         given, expected = configuration.values[part].class_path, preset[part]["class_path"]
         if given != expected:
@@ -135,8 +135,8 @@ def _interpret(exercise: str, base: dict[str, Any], options: Sequence[Option] = 
     return Configuration(exercise, command_line.parser, command_line.config)
 
 
-def _refuse_infinite(settings: Mapping[str, Any]) -> None:
-    """Refuses numbers of the model and the data that are none: jsonargparse counts infinity among positive ones."""
+def _refuse_non_finite(settings: Mapping[str, Any]) -> None:
+    """Refuses infinite numbers of the model and the data, and NaN: jsonargparse counts infinity among positive ones."""
     for key, value in settings.items():
         numbers = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, float)]
         if key.startswith(("model.", "data.")) and not all(map(math.isfinite, numbers)):

@@ -15,7 +15,7 @@ def draw(p: Tensor, generator: torch.Generator | None = None) -> Tensor:
     precision = torch.promote_types(p.dtype, torch.float32)  # half precision has too few numbers below 1
     device = p.device if generator is None else generator.device
     uniform = torch.rand(p.shape, generator=generator, dtype=precision, device=device)
-    return uniform.to(p.device).lt_(p.detach()).to(p.dtype)  # in place: the comparison is the state
+    return uniform.to(p.device).lt_(p.detach()).to(p.dtype)  # in place; a comparison has no gradient
 
 
 def log_odds(v: Tensor) -> Tensor:

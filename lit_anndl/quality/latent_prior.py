@@ -90,7 +90,7 @@ class Prior:
         classifier = digit_classifier()[0].to(device)
         scores = torch.cat([classifier(part) for part in images.split(_AT_ONCE)])
         factors = latent_factors.Factors.of(images, scores.argmax(dim=1))
-        tests = data.grey_test[: 2 * number].to(device).double()
+        tests = sample_quality.test_images(data, 2 * number).to(device).double()
         precise = classifier.double()
         start, end = z[:number].double(), z[number : 2 * number].double()
         circles = self._steps(precise, start, end, data)

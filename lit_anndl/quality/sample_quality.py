@@ -111,6 +111,12 @@ def drawing(data: MNISTData, device: torch.device) -> torch.Generator:
     return stream(data.seed, "samples", device)
 
 
+def test_images(data: MNISTData, number: int) -> Tensor:
+    """So many test images at random: MNIST's first half is harder than its second."""
+    among = torch.randperm(len(data.grey_test), generator=data.stream("test images beside samples"))
+    return data.grey_test[among[:number].sort().values]
+
+
 @torch.no_grad()
 def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     """The quality of samples beside as many test images; of each metric the floor, that of training images.
@@ -128,9 +134,7 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     """
     samples, number = drawn.images, len(drawn.images)
     classifier, _ = digit_classifier()
-    among = torch.randperm(len(data.grey_test), generator=data.stream("test images beside samples"))
-    test = data.grey_test[among[:number].sort().values]  # MNIST's first half is harder than its second
-    yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), test.to(device))
+    yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), test_images(data, number).to(device))
     found = yardstick.measure(samples)
     order = torch.randperm(len(data.train[0]), generator=data.stream("training images as samples"))
     floor = yardstick.measure(data.train[0][order[:number]].to(device), are_training_images=True)

@@ -21,8 +21,8 @@ _INTRODUCTION = (
     "Each published number beside what was measured here: the median over the seeds, and the lowest and the highest. "
     "A number is inside if these enclose it, to its own digits (zeros at their end aside); how far outside it lies is "
     "said as a share of the nearest measured one. Slips are published numbers that are known to be wrong, and why. "
-    "Seconds are by the clock, on two cores that had other work beside: that one row took twice as many as another may "
-    "be that."
+    "Seconds of a fit are by the clock, whatever else the machine had to do: twice as many in one row as in another "
+    "say little."
 )
 _WIDEST = 1400
 """Pixels across that a picture has at most."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_anndl.plots.images import filters, image_rows
+from lit_anndl.plots.images import filter_panels, filters, image_rows
 
 
 @pytest.mark.parametrize("count", [1, 8, 64])
@@ -27,3 +27,10 @@ def test_filters_of_any_precision_are_drawn() -> None:
 def test_rows_of_images_are_named_once() -> None:
     figure = image_rows({"above": np.zeros((3, 4, 4)), "below": np.ones((2, 4, 4))}, "two rows")
     assert [axes.get_ylabel() for axes in figure.axes] == ["above", "", "", "below", "", ""]
+
+
+def test_filters_side_by_side_are_on_one_scale() -> None:
+    figure = filter_panels(
+        {"before": torch.full((4, 1, 5, 5), 0.1), "after": torch.full((4, 1, 5, 5), -0.5)}, "weights"
+    )
+    assert {axes.images[0].get_clim() for axes in figure.axes if axes.images} == {(-0.5, 0.5)}
