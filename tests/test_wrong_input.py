@@ -22,7 +22,7 @@ def test_mistyped_exercise_as_a_process():
         (["--model.hidden", "many"], "model.hidden: many was given, expected a whole number > 0"),
         (["--data.noise", "-0.1"], "data.noise: -0.1 was given, expected a number ≥ 0"),
         (["--data.noise", "inf"], "data.noise: inf was given, expected finite numbers"),
-        (["--model.optimizer.betas", "[0.9, .nan]"], "model.optimizer.betas: [0.9, nan] was given, expected finite"),
+        (["--model.l2", "inf"], "model.l2: inf was given, expected finite numbers"),
         (["--data.batch_size", "0"], "data.batch_size: 0 was given, expected a whole number > 0"),
         (["--data.seed", "1.5"], "data.seed: 1.5 was given, expected a whole number ≥ 0"),
         (["--trainer.max_epochs", "ten"], "trainer.max_epochs: ten was given, expected a whole number ≥ 0, or -1"),
