@@ -148,7 +148,7 @@ def test_an_interrupted_batch_goes_on_as_if_it_had_not_been(
     assert code == 0, err
     assert_complete(study, client, 2 // seeds, seeds)
     unbroken = load_study(f"{case} unbroken", storage)
-    assert sharing(client, unbroken) == ["2"] * 2
+    assert sharing(client, unbroken) == [2] * 2
     assert outcomes(study) == outcomes(unbroken)
 
 
