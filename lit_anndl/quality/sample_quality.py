@@ -29,7 +29,7 @@ from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 from lit_anndl.runtime.terminal import announce
 
-NEIGHBOURS = 5
+_NEIGHBOURS = 5
 _OF_SAMPLES = (
     "fid",
     "kid",
@@ -59,9 +59,9 @@ Sampler = Callable[[int, torch.Generator], Tensor]
 
 def check(number: int, data: MNISTData) -> None:
     """Refuses too few samples, or images to compare them with, to have neighbours."""
-    if 0 < number <= NEIGHBOURS:
-        raise InputError(f"model.quality_samples {number} was given, expected 0 for none, or more than {NEIGHBOURS}")
-    if number and (images := _comparable(number, data)) <= NEIGHBOURS:
+    if 0 < number <= _NEIGHBOURS:
+        raise InputError(f"model.quality_samples {number} was given, expected 0 for none, or more than {_NEIGHBOURS}")
+    if number and (images := _comparable(number, data)) <= _NEIGHBOURS:
         raise InputError(
             f"model.quality_samples {number} was given with {images} images to compare with, expected 0, or more images"
         )
@@ -168,7 +168,7 @@ class _Yardstick:
         values = (
             frechet_distance(self.features, features),
             1000 * _kid(self.features, features),
-            *agreement(self.features, features, NEIGHBOURS),
+            *agreement(self.features, features, _NEIGHBOURS),
             entropy_bits(shares),
             float(shares.min()),
             float((distances < self.typical).double().mean()),

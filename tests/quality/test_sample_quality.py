@@ -61,6 +61,15 @@ def test_grey_levels_are_the_yardstick_of_binary_data_too(data: MNISTData) -> No
     )
 
 
+def test_fewer_samples_are_compared_with_test_images_at_random(data: MNISTData) -> None:
+    pixels = data.grey_test.flatten(1)
+    few = sample_quality.test_images(data, 200).flatten(1)
+    places = torch.cdist(few, pixels).argmin(dim=1)
+    assert pixels[places].equal(few) and len(places.unique()) == 200
+    assert int((places < 300).sum()) in range(75, 125)  # not the first ones
+    assert sample_quality.test_images(data, 600).equal(data.grey_test)
+
+
 def test_none_and_too_few(data: MNISTData) -> None:
     assert measured(data, data.train[0], 0) == Findings()
     with pytest.raises(InputError, match=re.escape("model.quality_samples 3 was given, expected 0 for none, or more")):

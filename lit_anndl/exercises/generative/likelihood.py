@@ -139,15 +139,12 @@ class Likelihood:
         if quiet < up.log_z + up.margin:
             metrics[f"test/{self.name}_error"] = up.error
         if most < least:
-            by = "where noise ends" if up is noise else "rates of images"
-            by = "states with one active unit at most have" if quiet == least else f"chains that go up from {by} find"
-            _log.warning(
-                "test/%s_lower is left out: %s log Z %.1f, chains that come down find less, %.1f",
-                self.name,
-                by,
-                log_z,
-                down.log_z,
-            )
+            if quiet == least:
+                told = "states with one active unit at most have"
+            else:
+                told = f"chains that go up from {'where noise ends' if up is noise else 'rates of images'} find"
+            more, less = f"{told} log Z {log_z:.1f}", f"{down.log_z:.1f}"
+            _log.warning("test/%s_lower is left out: %s, chains that come down find less, %s", self.name, more, less)
             return metrics
         return {**metrics, f"test/{self.name}_lower": unnormalised - max(most, log_z, images.log_z, noise.log_z)}
 
