@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from lit_anndl.data.augmentation import RandomAffine
+from lit_anndl.data.augmentation import ElasticDistortion, RandomAffine
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.shifts import shifted
 
@@ -69,6 +69,24 @@ def test_a_share_is_distorted_and_the_rest_left_as_it_is():
     kept = (some == images(1000)).all(dim=(1, 2, 3))
     assert 0.65 < kept.double().mean() < 0.75
     assert torch.equal(some[~kept], everything[~kept])
+
+
+def test_an_elastic_distortion_without_displacements_is_affine():
+    bounds = {"shift": 2, "rotation": 15, "scale": 0.1, "shear": 0.2}
+    assert torch.equal(drawn(ElasticDistortion(displacement=0, **bounds), images()), drawn(ALL, images()))
+
+
+def test_elastic_displacements_are_smooth_and_of_the_size_that_is_asked_for():
+    ramps = torch.arange(37.0).expand(300, 1, 37, 37)  # from pixels that hold their place: what is looked up, and where
+    for x in (ramps, ramps.mT):
+        moved = (drawn(ElasticDistortion(displacement=1.5), x) - x)[..., 6:-6, 6:-6]
+        at_points = moved[..., ::6, ::6]
+        assert float(at_points.std()) == pytest.approx(1.5, rel=0.05)
+        assert abs(float(at_points.mean())) < 0.1
+        steps = moved.diff(dim=-1).square().mean().sqrt()  # independent displacements would have √2 · 1.5
+        assert 0 < float(steps) < 0.35 * 1.5
+        neighbours = torch.stack([at_points[..., 0].flatten(), at_points[..., 1].flatten()])
+        assert abs(float(neighbours.corrcoef()[0, 1])) < 0.1
 
 
 def test_it_is_chosen_and_dropped_by_name(command):
