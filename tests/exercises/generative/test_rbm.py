@@ -45,6 +45,15 @@ def test_metrics_are_those_of_the_machine(fit, digits):
     assert metrics["train/free_energy"] == pytest.approx(float(machine.free_energy(v).mean()), rel=1e-3)
 
 
+def test_all_pixels_are_flipped_in_few_validation_images(fit, digits, monkeypatch):
+    monkeypatch.setattr("lit_anndl.exercises.generative.rbm.VALIDATED", 3)
+    run = fit("--data.binarization", "threshold")
+    data = MNISTData(directory=str(digits), binarization="threshold", seed=0)
+    data.setup("fit")
+    few = exact(load(run.info.run_id).net, data.validation[0][:3].flatten(1)).mean()
+    assert run.data.metrics["val/exact_pseudo_likelihood"] == pytest.approx(float(few), rel=1e-4)
+
+
 @pytest.mark.parametrize("words", [(), ("--model.gibbs_steps", "3"), ("--model.persistent", "true")])
 def test_it_learns(words, fit):
     options = ("--model.optimizer.lr", "0.05", "--data.binarization", "dynamic", *words)
