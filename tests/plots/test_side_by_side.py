@@ -1,6 +1,7 @@
 """Rows of a study side by side."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,3 +50,13 @@ def test_a_picture_that_is_missing_leaves_its_place_empty() -> None:
     pictures = {"a": [np.zeros((2, 4, 3)), None], "b": [np.zeros((2, 4, 3)), np.zeros((2, 2, 3))]}
     axes = gallery(pictures, "study").axes
     assert [len(each.images) for each in axes] == [1, 0, 1, 1]
+
+
+def test_long_names_of_rows_do_not_run_into_each_other() -> None:
+    figure = gallery(
+        {f"row {k}, whose name is much longer than its picture is wide": [np.zeros((2, 2, 3))] for k in range(6)}, ""
+    )
+    figure.draw_without_rendering()
+    titles = [axes.title.get_window_extent() for axes in figure.axes[:6]]
+    assert all(left.x1 < right.x0 for left, right in pairwise(titles[:4]))
+    assert titles[0].x0 >= 0 and titles[3].x1 <= figure.bbox.x1
