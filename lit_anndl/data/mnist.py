@@ -28,8 +28,8 @@ class MNISTData(InMemoryData):
         batch_size: training images per optimizer step.
         steps_per_execution: optimizer steps handed to one training step, null for a whole epoch.
         seed: of the subsets, null for the run's seed.
-        augmentation: how training images are distorted, anew in each epoch, such as RandomAffine with its arguments
-            (`lit_anndl.data.augmentation`); null for not at all.
+        augmentation: how training images are distorted, anew in each epoch: RandomAffine or ElasticDistortion with
+            their arguments (`lit_anndl.data.augmentation`); null for not at all.
         binarization: none, for grey levels; dynamic, to draw each pixel as 1 with its grey level as probability, anew
             in each epoch, once for validation and test; threshold, to take what is above 1/2 as 1.
 
