@@ -61,11 +61,11 @@ def importance_bound(net: VAE, x: Tensor, samples: int, generator: torch.Generat
         x: images.
         samples: k.
         generator: of the samples.
-        at_once: codes that are decoded at a time, which bounds the memory.
+        at_once: codes that are decoded at a time, which bounds the memory; fewer where the likelihood is wide.
     """
     posterior = net.encode(x)
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
-    each = max(1, at_once // len(x))
+    each = max(1, at_once // (len(x) * net.likelihood.width))
     for first in range(0, samples, each):
         z, noise = posterior.sample(min(each, samples - first), generator)
         log_w = net.likelihood.log_prob(net.decode(z), x) + posterior.log_ratio(z, noise)

@@ -20,9 +20,11 @@ class ValueLikelihood(nn.Module):
 
     Attributes:
         outputs_per_value: how many.
+        width: numbers that are held for each value while its probability is computed.
     """
 
     outputs_per_value: int = 1
+    width: int = 1
 
     @abstractmethod
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -109,6 +111,8 @@ class Categorical(ValueLikelihood):
     Args:
         channels: of c_i.
     """
+
+    width = LEVELS
 
     def __init__(self, channels: int = 8) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of settings in glibc's malloc.h
 _LARGEST = 2**31 - 1
-_GIBIBYTE, _OLDER_BOUND = 2**30, 2**25
+_LARGEST_KEPT, _OLDER_BOUND = 2**27, 2**25
 
 
 def keep_freed_memory() -> bool:
@@ -15,13 +15,14 @@ def keep_freed_memory() -> bool:
 
     By default glibc hands a block of some megabytes back to the kernel, which clears each page of it when the next
     tensor asks for one: a third of a training step of a small convolutional network, and the system's time beside it.
-    What is kept is about what was in use at once; blocks over a gibibyte are handed back as ever.
+    Blocks over 128 MiB, which no step needs often, are handed back as ever: a small tensor that comes to lie in a large
+    free block keeps the next large one out, so that the process would grow by a large block each time.
     """
     mallopt = _of_c_library("mallopt")
     if mallopt is None:
         return False
     return bool(mallopt(_TRIM_THRESHOLD, _LARGEST)) and any(
-        mallopt(_MMAP_THRESHOLD, size) for size in (_GIBIBYTE, _OLDER_BOUND)
+        mallopt(_MMAP_THRESHOLD, size) for size in (_LARGEST_KEPT, _OLDER_BOUND)
     )
 
 

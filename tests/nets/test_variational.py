@@ -4,7 +4,7 @@ from sklearn.decomposition import PCA
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from lit_anndl.nets.importance_bound import importance_bound, log_mean_exp, terms
-from lit_anndl.nets.likelihoods import Bernoulli, Gaussian
+from lit_anndl.nets.likelihoods import Bernoulli, Categorical, Gaussian
 from lit_anndl.nets.variational import VAE, Posterior
 
 
@@ -60,6 +60,15 @@ def test_with_the_exact_posterior_every_sample_has_the_exact_likelihood(generato
     torch.testing.assert_close(log_w, expected.expand(3, -1), rtol=0, atol=1e-5)
     torch.testing.assert_close(-found.importance_loss(), expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(importance_bound(net, x, 10, generator, at_once=20), expected, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_few_codes_are_decoded_at_a_time_where_each_pixel_has_many_levels(generator, monkeypatch):
+    net = VAE(4, 2, [5], Categorical(), "relu")
+    decoded, decode = [], net.decode
+    monkeypatch.setattr(net, "decode", lambda z: decoded.append(z.shape[:-1].numel()) or decode(z))
+    importance_bound(net, torch.rand(3, 4, generator=generator), 10, generator, at_once=3 * 4 * 256)
+    assert decoded == [3 * 4, 3 * 4, 3 * 2]
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 for repetition in range(40):
     if repetition == 20:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    block = torch.ones(40 << 20, dtype=torch.uint8)  # above 32 MiB glibc asks the kernel each time
+    block = torch.ones(int(sys.argv[2]) << 20, dtype=torch.uint8)  # above 32 MiB glibc asks the kernel each time
     del block
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 if sys.argv[1] == "kept":
@@ -27,8 +27,10 @@ if sys.argv[1] == "kept":
 """
 
 
-def numbers(how: str) -> list[int]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=False)
+def numbers(how: str, mebibytes: int = 40) -> list[int]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, how, str(mebibytes)], capture_output=True, text=True, check=False
+    )
     if "no glibc" in done.stderr:
         pytest.skip("no glibc")
     assert done.returncode == 0, done.stderr
@@ -40,3 +42,8 @@ def test_freed_memory_is_used_again_until_it_is_handed_back() -> None:
     faults, returned = numbers("kept")
     assert faults < 100 < without
     assert returned > 1000  # pages of 4 KiB
+
+
+def test_large_blocks_are_handed_back_at_once() -> None:
+    faults, _ = numbers("kept", 300)
+    assert faults > 1000
