@@ -15,8 +15,8 @@ def keep_freed_memory() -> bool:
 
     By default glibc hands a block of some megabytes back to the kernel, which clears each page of it when the next
     tensor asks for one: a third of a training step of a small convolutional network, and the system's time beside it.
-    Blocks over 128 MiB, which no step needs often, are handed back as ever: a small tensor that comes to lie in a large
-    free block keeps the next large one out, so that the process would grow by a large block each time.
+    Blocks over 128 MiB are handed back as ever: a small tensor that comes to lie in a large free block keeps the next
+    large one out, so that the process would grow by a large block each time.
     """
     mallopt = _of_c_library("mallopt")
     if mallopt is None:

@@ -77,7 +77,7 @@ def test_an_elastic_distortion_without_displacements_is_affine():
 
 
 def test_elastic_displacements_are_smooth_and_of_the_size_that_is_asked_for():
-    ramps = torch.arange(37.0).expand(300, 1, 37, 37)  # from pixels that hold their place: what is looked up, and where
+    ramps = torch.arange(37.0).expand(300, 1, 37, 37)  # a pixel's value is where it was looked up
     for x in (ramps, ramps.mT):
         moved = (drawn(ElasticDistortion(displacement=1.5), x) - x)[..., 6:-6, 6:-6]
         at_points = moved[..., ::6, ::6]
