@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.plots.images import filter_panels
+from lit_anndl.plots.images import filter_panels, image_rows
 from lit_anndl.plots.latent import code_maps, tsne
 from lit_anndl.plots.learning import bars, curves
 from lit_anndl.quality.latent_space import LatentSpace
 from lit_anndl.runtime.records import History
 
 _FILTERS = 64
+_SHOWN = 10
 _CURVES = {"mse": "mean squared error per unit", "loss": "cross-entropy [nats]", "accuracy": "accuracy"}
 
 Nets = Mapping[str, nn.Sequential]
@@ -82,6 +83,15 @@ def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList) -> Late
         return images
 
     return LatentSpace(lambda images: encoder(images.flatten(1)), decode)
+
+
+@torch.no_grad()
+def reconstructions(space: LatentSpace, images: Tensor) -> Figure:
+    """Some images (n, 1, 28, 28), and what comes back from their codes."""
+    shown = images[:_SHOWN].double()
+    rows = {"original": shown, "from the\npretrained code": space.decode(space.encode(shown))}
+    title = "test images, and what the layers' decoders make of their codes before fine-tuning"
+    return image_rows({name: each[:, 0].float().cpu().numpy() for name, each in rows.items()}, title)
 
 
 def _accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:

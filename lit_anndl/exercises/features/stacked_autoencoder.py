@@ -265,6 +265,11 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         yield from fine_tuning_results.figures(self.nets(), data, self.tsne_images)
         yield from self.findings(data).figures.items()
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether decoders learn anything."""
+        return self.phases.phases[0].name not in (CLASSIFIER, FINE_TUNING)
+
     def nets(self) -> dict[str, nn.Sequential]:
         """The perceptron before and after fine-tuning; the only one there is, where nothing was fine-tuned."""
         if not self.is_fine_tuned:
@@ -273,7 +278,11 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     @examined_once
     def findings(self, data: MNISTData) -> Findings:
-        """What is found of the pretrained code and of samples."""
+        """What is found of the pretrained code, where there is one, and of samples."""
         before, *_ = self.nets().values()
         space = fine_tuning_results.pretrained_space(before, self.net.decoders)
-        return latent_space.examine_autoencoder(space, data, self.quality_samples, self.device)
+        found = latent_space.examine_autoencoder(space, data, self.quality_samples, self.device)
+        if not self.is_pretrained:
+            return found
+        figure = fine_tuning_results.reconstructions(space, data.test[0].to(self.device))
+        return found.joined(Findings(figures={"reconstructions": figure}))

@@ -21,7 +21,7 @@ EXERCISE = "stacked_autoencoder"
 SIZES = ["--data.train_size", "200", "--data.test_size", "100", "--data.batch_size", "40"]
 SHORT = [EXERCISE, *SIZES, "--model.hidden", "[12,8]", "--model.tsne_images", "0", "--model.svm_components", "0"]
 PHASES = ["--model.pretraining_epochs", "2", "--model.classifier_epochs", "2", "--model.fine_tuning_epochs", "2"]
-FIGURES = {"mse", "loss", "accuracy", "accuracy_by_phase", "gradient_norms", "features"}
+FIGURES = {"mse", "loss", "accuracy", "accuracy_by_phase", "gradient_norms", "features", "reconstructions"}
 
 
 def words_of(pretraining, classifier, fine_tuning):
@@ -203,6 +203,8 @@ def test_phases_may_be_left_out(epochs, words, command):
     assert len(history.get("train/mse", [])) == 2 * epochs[0]
     assert len(history["train/loss"]) == sum(epochs[1:])
     assert checkpoint(run).with_name("best.ckpt").exists()
+    drawn = artifacts(command.client, run.info.run_id, "figures")
+    assert ("figures/reconstructions.png" in drawn) is bool(epochs[0])  # untrained decoders have nothing to show
     if not epochs[2]:
         assert metrics["before_fine_tuning/accuracy"] == pytest.approx(metrics["test/accuracy"])
 
