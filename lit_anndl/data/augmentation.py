@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 _SPACING = 6
-"""Pixels between the points whose displacements are drawn, of an elastic distortion."""
+"""Pixels at least between the points whose displacements are drawn, of an elastic distortion."""
 
 
 class RandomAffine:
@@ -64,9 +64,9 @@ class RandomAffine:
 class ElasticDistortion(RandomAffine):
     """x(p) ↦ x(A p + t + u(p)): beside what RandomAffine does, each stroke is bent a little, smoothly.
 
-    The displacement u is drawn normally at points 6 pixels apart, anew for each image, and interpolated between them by
-    cubic splines. Source: Simard, Steinkraus & Platt, Best Practices for Convolutional Neural Networks, ICDAR 2003,
-    who smooth a displacement of each pixel by a Gaussian instead.
+    The displacement u is drawn normally at points at least 6 pixels apart (6.75 for digits), anew for each image, and
+    interpolated between them by cubic convolution. Source: Simard, Steinkraus & Platt, Best Practices for Convolutional
+    Neural Networks, ICDAR 2003, who smooth a displacement of each pixel by a Gaussian instead.
 
     Args:
         displacement: standard deviation of either coordinate's displacement at these points, pixels.

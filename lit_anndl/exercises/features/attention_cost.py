@@ -61,9 +61,15 @@ class _AllocationCounter(TorchDispatchMode):
         self.bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Runs an operation, and counts what it has made that is no view of something before."""
+        """Runs an operation, and counts what it has made that does not lie where something given to it lies."""
+        given = {_place(each) for each in args if isinstance(each, Tensor)}
         outputs = func(*args, **(kwargs or {}))
         for tensor in outputs if isinstance(outputs, tuple | list) else (outputs,):
-            if isinstance(tensor, Tensor) and not func.is_view:
+            if isinstance(tensor, Tensor) and _place(tensor) not in given:
                 self.bytes += tensor.untyped_storage().nbytes()
         return outputs
+
+
+def _place(tensor: Tensor) -> int:
+    """Where it is stored; torch does not declare all views as views."""
+    return tensor.untyped_storage().data_ptr()

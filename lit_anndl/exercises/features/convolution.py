@@ -101,8 +101,16 @@ class Convolution(Exercise[ConvolutionInput]):
         return receptive_fields([(kernel, stride) for kernel, stride, _ in self.stack])
 
     def stack_sizes(self, data: ConvolutionInput) -> list[int]:
-        """The size after each layer of the stack, along the last axis."""
-        sizes = [data.input.shape[-1]]
+        """The size after each layer of the stack, along the last axis.
+
+        Raises:
+            ValueError: a kernel does not fit, along any axis.
+        """
+        *_, last = (self._sizes_along(length) for length in data.input.shape)
+        return last
+
+    def _sizes_along(self, length: int) -> list[int]:
+        sizes = [length]
         for kernel, stride, padding in self.stack:
             sizes.append(output_size(sizes[-1], kernel, stride, padding))
         return sizes[1:]

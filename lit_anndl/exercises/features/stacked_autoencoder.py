@@ -147,6 +147,11 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses more principal components than there can be, and too few samples."""
         sample_quality.check(self.quality_samples, data)
+        if self.quality_samples and not self.is_pretrained:
+            raise InputError(
+                f"model.quality_samples {self.quality_samples} was given, expected 0 without pretraining: samples are "
+                "drawn by decoders, which learn in it"
+            )
         most = min(len(data.train[0]), SIDE**2)
         if self.svm_components > most:
             raise InputError(f"model.svm_components {self.svm_components} was given, expected {most} at most")

@@ -22,7 +22,9 @@ def test_shapes_and_costs(command, tmp_path):
     assert shapes["X"] == shapes["output"] == "(2, 5, 12)"
     costs = table(command.client, run, "cost", tmp_path)
     assert [line["tokens"] for line in costs] == [4, 8]
-    assert costs[1]["written out, bytes"] > costs[1]["torch's kernel, bytes"]
+    tokens, scores = 8 * 12 * 8, 4 * 8 * 8 * 8  # bytes: eight tokens of 12 numbers; the scores of four heads
+    written_out = 6 * tokens + 3 * scores  # Q, K, V, the heads' means and a copy, output; scores, scaled, softmax
+    assert costs[1]["written out, bytes"] == written_out > costs[1]["torch's kernel, bytes"]
     figures = {"figures/weights.png", "figures/cost.png"}
     assert artifacts(command.client, run.info.run_id, "figures") == figures
 

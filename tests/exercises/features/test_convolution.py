@@ -38,6 +38,10 @@ def test_in_one_dimension_and_a_stack(command, tmp_path):
         (["--model.padding", "-1"], "model.padding: -1 was given, expected a whole number ≥ 0"),
         (["--model.stack", "[[3,0,1]]"], "model.stack: [3, 0, 1] was given, expected [kernel, stride, padding]"),
         (["--model.stack", "[[9,1,1]]"], "fit: model.stack: a kernel of 9 does not fit into 4 values (6 with"),
+        (
+            ["--data.input", "[[1,2,3,4,5,6]]", "--data.kernel", "[[1]]", "--model.stack", "[[3,1,0]]"],
+            "fit: model.stack: a kernel of 3 does not fit into 1 values",
+        ),
     ],
 )
 def test_wrong_words(words, message, command):

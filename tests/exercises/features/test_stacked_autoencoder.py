@@ -275,6 +275,10 @@ def test_help_says_how_many_epochs_there_are(command):
         (words_of(0, 0, 0), "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both"),
         (words_of(5, 0, 0), "model.classifier_epochs and model.fine_tuning_epochs: 0 were given for both"),
         (["--checkpoint.monitor", "val/mse"], "checkpoint.monitor val/mse: expected one of train/loss, train/accuracy"),
+        (
+            [*words_of(0, 1, 1), "--model.quality_samples", "40"],
+            "model.quality_samples 40 was given, expected 0 without pretraining",
+        ),
         (["--model.svm_components", "161"], "model.svm_components 161 was given, expected 160 at most"),
         (["--model.optimizer", "LBFGS"], "the optimizer of phase fine-tuning: LBFGS was given"),
         (["--model.pretraining_optimizer.lr", "-1"], "fit: model.pretraining_optimizer.lr: -1.0 was given, expected a"),
