@@ -124,6 +124,16 @@ def test_the_density_of_learnt_noise_integrates_to_one() -> None:
 
 
 @torch.no_grad()
+def test_probabilities_of_levels_add_up_to_one_by_learnt_noise() -> None:
+    """Σ E_q[p(y) / q(u)] / 256 over the levels of one pixel, but for the logits beyond α and 1 - α."""
+    transform = with_weights(AutoregressiveFlow(1, steps=1, hidden=4))
+    flow = NormalizingFlow(transform, with_weights(VariationalDequantization(4), 0.5), LogitSpace(0.001))
+    images = torch.arange(256).repeat_interleave(1000).reshape(-1, 1, 1, 1) / 255
+    log_p = flow(images, torch.Generator().manual_seed(0)).sum(dim=1)
+    assert float(log_p.exp().sum() / 1000) == pytest.approx(1, abs=0.02)
+
+
+@torch.no_grad()
 def test_independent_levels_are_bounded_by_their_entropy() -> None:
     """A flow that knows nothing gives levels no more than their true probability: 8 bits of uniform ones."""
     torch.manual_seed(0)
