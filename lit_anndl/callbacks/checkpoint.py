@@ -19,7 +19,7 @@ from lit_anndl.data.data_module import DataModule
 from lit_anndl.data.streams import DRAWN
 from lit_anndl.runtime.deferral import Deferral
 from lit_anndl.runtime.errors import InputError, RunFailure
-from lit_anndl.runtime.files import write_atomically
+from lit_anndl.runtime.files import link_atomically, write_atomically
 from lit_anndl.runtime.interruption import Interruption
 
 _LONGEST_UNSAVED_SECONDS = 30.0
@@ -55,6 +55,7 @@ class Checkpoint(ModelCheckpoint):
         self._deferral = Deferral()
         self._written = time.monotonic()
         self._is_looked_at = False  # whether the weights as they are have been compared with the best
+        self._is_best = False  # whether they are the best, and have just been written
         self._is_validated = False  # whether the epoch's weights have been
         self._random_states: list[dict[str, Any]] = []
 
@@ -92,12 +93,12 @@ class Checkpoint(ModelCheckpoint):
         """Writes the start, so that there is always something to resume from; from here on signals wait."""
         super().on_train_start(trainer, pl_module)
         if trainer.current_epoch == 0:
-            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+            self._save_last(trainer)
         self._deferral.start()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The weights will have changed."""
-        self._is_validated = False
+        self._is_validated = self._is_best = False
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that they have been validated."""
@@ -117,7 +118,7 @@ class Checkpoint(ModelCheckpoint):
         if due:
             self._look(trainer)
         if due or interrupted or any_process(time.monotonic() - self._written > _LONGEST_UNSAVED_SECONDS):
-            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+            self._save_last(trainer)
         if interrupted:
             self._deferral.raise_pending()
             raise Interruption(signal.SIGTERM)  # another process has been asked
@@ -127,7 +128,7 @@ class Checkpoint(ModelCheckpoint):
         self._deferral.stop()
         if not self._is_looked_at:
             self._look(trainer)
-            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+            self._save_last(trainer)
         self._deferral.raise_pending()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -145,7 +146,20 @@ class Checkpoint(ModelCheckpoint):
         data: DataModule = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it in fit
         is_of_own = trainer.current_epoch >= data.epochs_before
         if is_measured and is_of_own and self.monitor in trainer.callback_metrics:
+            written = self._written
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+            self._is_best = self._written > written
+
+    def _save_last(self, trainer: Trainer) -> None:
+        """Writes `last.ckpt`, or makes it a second name of `best.ckpt`, where that has just been written."""
+        self.save_last = "link" if self._is_best else True
+        self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    @staticmethod
+    def _link_checkpoint(trainer: Trainer, filepath: str, linkpath: str) -> None:
+        if trainer.is_global_zero:
+            link_atomically(Path(filepath), Path(linkpath))
+        trainer.strategy.barrier()
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         for logger in trainer.loggers:

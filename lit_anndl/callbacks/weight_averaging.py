@@ -4,7 +4,7 @@ from itertools import chain
 from typing import Any
 
 import torch
-from jsonargparse.typing import ClosedUnitInterval
+from jsonargparse.typing import OpenUnitInterval
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning
 from torch import Tensor
@@ -29,7 +29,7 @@ class WeightAveraging(lightning.WeightAveraging):
             average.
     """
 
-    def __init__(self, decay: ClosedUnitInterval | None = None) -> None:
+    def __init__(self, decay: OpenUnitInterval | None = None) -> None:
         self.wanted = decay is not None
         self.decay = float(decay or 0.0)
         self._steps = 1  # since the average was updated last

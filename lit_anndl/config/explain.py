@@ -10,6 +10,7 @@ _EXPECTATIONS = {
     "NonNegativeInt": "a whole number ≥ 0",
     "NonNegativeFloat": "a number ≥ 0",
     "ClosedUnitInterval": "a number from 0 to 1",
+    "OpenUnitInterval": "a number between 0 and 1",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",

@@ -13,6 +13,7 @@ from torch import Tensor
 from lit_anndl.data.batches import Batch, EvaluationBatches, TensorBatches
 from lit_anndl.data.bootstrap import bootstrap
 from lit_anndl.data.data_module import DataModule
+from lit_anndl.runtime.errors import InputError
 
 EVALUATION_BATCH_SIZE = 1000
 """Examples per validation and test step: no gradients, so memory allows more than in training."""
@@ -79,6 +80,15 @@ class InMemoryData(DataModule):
             world_size=trainer.world_size,
             transform=self.transform if is_overridden("transform", self, InMemoryData) else None,
         )
+
+    def refuse_larger_batches(self) -> None:
+        """Refuses batches of more examples than there are: an epoch would be a step on fewer than were asked for.
+
+        Raises:
+            InputError: they are larger.
+        """
+        if self.batch_size > (number := len(self.train[0])):
+            raise InputError(f"data.batch_size {self.batch_size} was given, expected {number} at most, all there are")
 
     def smallest_batch(self, processes: int = 1) -> int:
         """The examples of the last batch of an epoch, when so many processes share them."""

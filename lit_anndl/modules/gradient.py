@@ -65,7 +65,10 @@ class GradientExercise(Exercise[Data]):
 
     @abstractmethod
     def measure(self, outputs: Any, batch: Batch) -> Metrics:
-        """The loss and what else is reported of the net's outputs, scalar means over the examples; a pure function."""
+        """The loss and what else is reported of the net's outputs, scalar means over the examples.
+
+        It depends on outputs, batch and, where training differs from evaluation, `self.training`; it changes nothing.
+        """
 
     def loss(self, metrics: Metrics) -> Tensor:
         """What training minimises: the first metric, unless something is added to it."""

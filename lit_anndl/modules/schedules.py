@@ -1,4 +1,8 @@
-"""Schedules of learning rates, which are moved after each epoch."""
+"""Schedules of learning rates, which are moved after each epoch: the steps of torch's schedules are epochs here.
+
+One cycle therefore leaves the whole last epoch its least rate, by default max_lr / 250 000, so that little is learnt in
+it; and unless `cycle_momentum` is false, it moves Adam's β₁ too, from 0.95 to 0.85 and back.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -55,6 +55,19 @@ class Architecture:
     head_dropout: float = 0.0
     head_batch_norm: bool = False
 
+    def without_effect(self) -> list[str]:
+        """The settings, other than they are by default, of layers that there are none of.
+
+        >>> Architecture([], kernels=5).without_effect(), Architecture([], kernels=5, head=()).without_effect()
+        (['kernels'], ['kernels'])
+        """
+        of_convolutions = ("kernels", "strides", "padding", "pooling", "batch_norm", "dropout")
+        idle = [] if self.channels else [*of_convolutions]
+        idle += [] if self.head else ["head_batch_norm"]
+        idle += [] if self.channels or self.head else ["activation"]
+        default = Architecture(self.channels)
+        return [name for name in idle if getattr(self, name) != getattr(default, name)]
+
     def convolutions(self) -> list[Convolution]:
         """The convolutions in order.
 

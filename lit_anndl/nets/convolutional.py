@@ -49,7 +49,8 @@ class CNN(nn.Sequential):
 
     Raises:
         ValueError: a convolution or pooling is larger than what it gets; of a setting there are not as many as of
-            convolutions; the last pooling's size is given without it, or leaves more than it gets.
+            convolutions; one is of layers that there are none of; the last pooling's size is given without it, or
+            leaves more than it gets.
 
     >>> CNN(Architecture([16, 32], pooling=2)).layers[-1]
     Layer(name='pool2', kernel=2, stride=2, channels=32, height=5, width=5)
@@ -57,6 +58,9 @@ class CNN(nn.Sequential):
 
     def __init__(self, architecture: Architecture, classes: int = 10, image: Sequence[int] = (1, 28, 28)) -> None:
         super().__init__()
+        for setting in architecture.without_effect():
+            value = getattr(architecture, setting)
+            raise ValueError(f"{setting}: {value} was given, expected none, for there are no layers that it is of")
         self.layers = [Layer("image", 1, 1, *image)]
         for number, layer in enumerate(architecture.convolutions(), start=1):
             before = self.layers[-1].channels

@@ -69,6 +69,11 @@ def filters(weights: torch.Tensor, title: str) -> Figure:
     return filter_panels({"": weights}, title)
 
 
+def first_filters(weights: torch.Tensor) -> Figure:
+    """The filters (n, 1, height, width) of a net's first convolution, wherever they are."""
+    return filters(weights.detach().cpu(), f"first layer: {len(weights)} filters")
+
+
 def filter_panels(panels: Mapping[str, torch.Tensor], title: str) -> Figure:
     """Grids of filters (n, 1, height, width) side by side, each under its name, on one scale."""
     rows = -(-max(map(len, panels.values())) // _FILTERS_PER_ROW)

@@ -1,6 +1,6 @@
 """Codes and latent variables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,21 @@ _ROUNDING = 1e-6
 _INK = 25_000
 _SMALLEST_POINT, _LARGEST_POINT = 5, 40
 """Areas in square points; in between as large as leaves all points together this much."""
+
+
+def planes(codes: Mapping[str, NDArray[Any]], labels: NDArray[Any], most: int) -> Iterator[Figure]:
+    """Codes (n, units) of the same images by their panels' titles, coloured by class (n,); nothing to see, no figure.
+
+    Those of two units are shown as they are, those of more by t-SNE of at most so many images; where it has no map of
+    some, they are left out.
+    """
+    units = next(iter(codes.values())).shape[1]
+    if units == 2:
+        yield code_maps(codes, labels, ("first unit of the code", "second unit of the code"))
+    elif units > 2 and most:
+        maps = {title: tsne(each[:most]) for title, each in codes.items()}
+        if drawn := {title: plane for title, plane in maps.items() if plane is not None}:
+            yield code_maps(drawn, labels[:most], ("t-SNE 1", "t-SNE 2"))
 
 
 def code_map(codes: NDArray[Any], labels: NDArray[Any], axis_labels: tuple[str, str]) -> Figure:

@@ -32,6 +32,16 @@ Decoder = Callable[[Tensor], Tensor]
 """Latents (B, latent) ↦ images (B, 1, 28, 28) in [0, 1]."""
 
 
+def draw_latents(number: int, latent: int, generator: torch.Generator) -> Tensor:
+    """Some from the prior, N(0, 1): (number, latent)."""
+    return torch.randn(number, latent, generator=generator, device=generator.device)
+
+
+def draw_images(decode: Decoder, number: int, latent: int, generator: torch.Generator) -> Tensor:
+    """The images of these: (number, 1, 28, 28)."""
+    return torch.cat([decode(some) for some in draw_latents(number, latent, generator).split(_AT_ONCE)])
+
+
 @dataclass(frozen=True)
 class Prior:
     """A model that makes images of latents z ~ N(0, 1).
@@ -48,14 +58,6 @@ class Prior:
     latent: int
     pairs: int = 1000
 
-    def latents(self, number: int, generator: torch.Generator) -> Tensor:
-        """Some from the prior: (number, latent)."""
-        return torch.randn(number, self.latent, generator=generator, device=generator.device)
-
-    def sample(self, number: int, generator: torch.Generator) -> Tensor:
-        """Images of these."""
-        return torch.cat([self.decode(some) for some in self.latents(number, generator).split(_AT_ONCE)])
-
     @torch.no_grad()
     def examine(self, data: MNISTData, number: int, device: torch.device, sample: Sampler | None = None) -> Findings:
         """The quality of samples, see `sample_quality`, and what latent space is like, see `measure_latent_space`.
@@ -68,8 +70,10 @@ class Prior:
         """
         if not number:
             return Findings()
-        drawn = sample_quality.draw(self.sample, data, number, device)
-        z = self.latents(len(drawn.images), sample_quality.drawing(data, device))  # those of the samples
+        drawn = sample_quality.draw(
+            lambda n, draws: draw_images(self.decode, n, self.latent, draws), data, number, device
+        )
+        z = draw_latents(len(drawn.images), self.latent, sample_quality.drawing(data, device))  # those of the samples
         found = self.measure_latent_space(z, drawn.images, data)
         if sample is not None:
             drawn = sample_quality.draw(sample, data, number, device)

@@ -123,7 +123,8 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
 
     `quality/fid` and `quality/kid`, the Fréchet distance and the kernel distance (times 1000) of features;
     `quality/precision`, `recall`, `density`, `coverage`, see `nets.neighbourhoods.agreement`; `quality/classes`, the
-    entropy in bits of the classes that samples are taken for, and `quality/least_frequent_class`, the smallest share;
+    entropy in bits of the classes that samples are taken for, whose shares are in the table `quality_classes`, and
+    `quality/least_frequent_class`, the smallest of them;
     `quality/memorized`, the share of samples that lie nearer to some training image, pixel by pixel, than the median
     test image does: 1/2 where nothing is learnt by heart, but blurred images lie nearer to all; `quality/edge_energy`,
     how sharp they are, see `nets.edge_energy`; `quality/seconds`, what 10 000 samples take. `quality/…_floor` is what
@@ -135,9 +136,10 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
     samples, number = drawn.images, len(drawn.images)
     classifier, _ = digit_classifier()
     yardstick = _Yardstick(classifier.to(device), data.train[0].to(device), test_images(data, number).to(device))
-    found = yardstick.measure(samples)
+    shares, found = yardstick.shares(samples), yardstick.measure(samples)
     order = torch.randperm(len(data.train[0]), generator=data.stream("training images as samples"))
-    floor = yardstick.measure(data.train[0][order[:number]].to(device), are_training_images=True)
+    learnt = data.train[0][order[:number]].to(device)
+    floor = yardstick.measure(learnt, are_training_images=True)
     summary = {f"quality/{name}": value for name, value in found.items()}
     summary |= {f"quality/{name}_floor": value for name, value in floor.items()}
     table: Table = {
@@ -146,7 +148,12 @@ def compared(drawn: Samples, data: MNISTData, device: torch.device) -> Findings:
         "training images": list(floor.values()),
         "number": [number] * len(found),
     }
-    tables = {"quality": table, "classifier": classifier_table()}
+    classes: Table = {
+        "class": list(range(CLASSES)),
+        "samples": shares.tolist(),
+        "training images": yardstick.shares(learnt).tolist(),
+    }
+    tables = {"quality": table, "quality_classes": classes, "classifier": classifier_table()}
     figures = {"samples": sample_grid(samples[:_GRID].cpu(), "samples"), "nearest": yardstick.nearest_figure(samples)}
     return Findings({**summary, "quality/seconds": drawn.seconds}, tables, figures)
 
@@ -159,11 +166,14 @@ class _Yardstick:
         self.features = self._features(test)
         self.typical = nearest(test.flatten(1), train.flatten(1))[0].median()
 
+    def shares(self, images: Tensor) -> Tensor:
+        """The shares of images that are taken for each class: (10,)."""
+        classes = self.classifier.readout(self._features(images)).argmax(dim=1)
+        return torch.bincount(classes, minlength=CLASSES) / len(classes)
+
     def measure(self, images: Tensor, are_training_images: bool = False) -> dict[str, float]:
         """Each metric of some images; those for training have themselves as neighbours, the next one counts."""
-        features = self._features(images)
-        classes = self.classifier.readout(features).argmax(dim=1)
-        shares = torch.bincount(classes, minlength=CLASSES) / len(classes)
+        features, shares = self._features(images), self.shares(images)
         distances, _ = nearest(images.flatten(1), self.train.flatten(1), 2 if are_training_images else 1)
         values = (
             frechet_distance(self.features, features),

@@ -20,7 +20,13 @@ from lit_anndl.callbacks.timing import Timing
 from lit_anndl.config.configuration import Configuration
 from lit_anndl.data.data_module import DataModule
 from lit_anndl.modules.exercise import Exercise
-from lit_anndl.runs.parallel import check_accelerator, check_processes, check_strategy, processes_to_start
+from lit_anndl.runs.parallel import (
+    check_accelerator,
+    check_processes,
+    check_strategy,
+    processes_to_start,
+    stop_asking_for_gpus,
+)
 from lit_anndl.runs.refusals import refusing
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.tracking.artifacts import last_checkpoint
@@ -59,6 +65,7 @@ def compose(configuration: Configuration, started: float, callbacks: Sequence[Ca
     """
     values = configuration.values
     seed_everything(values.seed_everything, workers=True, verbose=False)
+    stop_asking_for_gpus()
     with refusing(configuration):
         check_accelerator(values.trainer.accelerator)
         check_strategy(values.trainer.strategy)

@@ -1,5 +1,8 @@
 """Data parallelism: what the processes that train one net together can do, and what is refused."""
 
+import os
+
+import torch
 from jsonargparse import Namespace
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -14,6 +17,16 @@ from lit_anndl.runtime.errors import InputError
 
 _STRATEGIES = ("auto", "ddp")
 """Those that keep all weights in each process, as steps and checkpoints expect."""
+
+
+def stop_asking_for_gpus() -> None:
+    """Spares Adam and its like a search for NVIDIA's library at each step, 60 µs long, on a machine without a GPU.
+
+    Lightning has torch ask that library whether there is one, so that asking does not keep a process from forking;
+    where it is missing torch looks for it each time, and then asks the driver after all.
+    """
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def is_lost_connection(error: RuntimeError) -> bool:

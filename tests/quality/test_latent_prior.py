@@ -7,7 +7,7 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.nets.stroke_measurements import Strokes
 from lit_anndl.quality import latent_factors, latent_prior
 from lit_anndl.quality.latent_factors import Factors
-from lit_anndl.quality.latent_prior import Prior
+from lit_anndl.quality.latent_prior import Prior, draw_latents
 
 CPU = torch.device("cpu")
 
@@ -61,9 +61,9 @@ def test_everything_is_measured_and_the_samples_are_those_that_quality_is_measur
 
     found = Prior(decode, lambda z: decode(z).double(), 3, pairs=60).examine(data, 300, CPU)
     assert set(found.summary) == set(latent_prior.OF_GENERATORS)
-    tables = {"quality", "classifier", "latent_factors"}
+    tables = {"quality", "quality_classes", "classifier", "latent_factors"}
     assert {"samples", "nearest"} <= set(found.figures) and tables == set(found.tables)
-    assert torch.equal(torch.cat(seen[:2]), Prior(decode, decode, 3).latents(300, _drawing(data)))
+    assert torch.equal(torch.cat(seen[:2]), draw_latents(300, 3, _drawing(data)))
     assert found.summary["latent/sure"] == pytest.approx(found.summary["latent/sure_floor"], abs=0.1)
     assert found.summary["latent/path_detour_fading"] > 1
     assert Prior(decode, decode, 3).examine(data, 0, CPU).summary == {}
@@ -85,6 +85,20 @@ def test_of_a_straight_way_between_features_the_detour_is_one(data: MNISTData):
     found = Prior(lambda z: decode(z).float(), decode, 1, pairs=100).measure_latent_space(z, decode(z).float(), data)
     # on a line θ ∈ [0, π] between a and -a, or none at all: latents of one value are parallel, so paths are straight
     assert found.summary["latent/path_detour"] == pytest.approx(1, abs=0.2)
+
+
+def test_circles_keep_to_the_latents_that_are_drawn_and_lines_do_not(data: MNISTData):
+    """Of 64 values the norm is about 8, and about 8 / √2 in the middle of a line: only there the image is blank."""
+    digit = data.grey_test[:1]
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return digit.to(z) * (z.norm(dim=1) > 0.85 * 8)[:, None, None, None]
+
+    z = drawn(400, 64)
+    typical = z[(z.norm(dim=1) - 8).abs() < 0.8]
+    found = Prior(decode, decode, 64).measure_latent_space(typical, decode(typical), data).summary
+    assert found["latent/prior_path_length"] == 0  # all on a circle is one digit
+    assert found["latent/sure"] == 1 and found["latent/sure_linear"] < 0.8
 
 
 def test_of_one_image_paths_have_no_length_and_all_are_as_sure(data: MNISTData):

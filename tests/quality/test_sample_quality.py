@@ -33,11 +33,21 @@ def test_training_images_are_as_good_as_their_floor_but_learnt_by_heart(data: MN
     assert 0.3 < found["quality/memorized_floor"] < 0.7
 
 
+def test_of_shifted_features_the_frechet_distance_is_the_shift_squared() -> None:
+    features = torch.randn(2000, 5, generator=torch.Generator().manual_seed(0))
+    shift = torch.tensor([3.0, 0.0, -4.0, 0.0, 0.0])
+    assert sample_quality.frechet_distance(features, features + shift) == pytest.approx(25, rel=1e-3)
+    wider = sample_quality.frechet_distance(features, 3 * features)  # of normal ones Σ (3σ - σ)²
+    assert wider == pytest.approx(5 * 4, rel=0.1)
+
+
 def test_one_digit_alone_is_precise_and_covers_a_tenth(data: MNISTData) -> None:
     images, labels = data.train
     found = measured(data, images[labels == 1], 200).summary
     assert found["quality/classes"] < 0.3
     assert found["quality/least_frequent_class"] == 0
+    shares = measured(data, images[labels == 1], 200).tables["quality_classes"]["samples"]
+    assert shares[1] > 0.95 and sum(shares) == pytest.approx(1)
     assert found["quality/coverage"] < 0.3 < found["quality/precision"]
     assert found["quality/fid"] > 10 * found["quality/fid_floor"]
     assert found["quality/kid"] > 10 * abs(found["quality/kid_floor"])

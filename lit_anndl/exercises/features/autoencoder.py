@@ -22,7 +22,7 @@ from lit_anndl.modules.gradient import GradientExercise
 from lit_anndl.nets.encoder_decoder import Autoencoder, CodeActivation
 from lit_anndl.nets.mlp import Activation
 from lit_anndl.plots.images import filters, image_rows
-from lit_anndl.plots.latent import code_map, tsne
+from lit_anndl.plots.latent import planes
 from lit_anndl.plots.learning import curves
 from lit_anndl.quality import latent_space, sample_quality
 from lit_anndl.quality.findings import Findings
@@ -39,10 +39,10 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
 
     Metrics: `train/mse`, `val/mse`, `test/mse`, mean squared errors per pixel; in training before each step. Of the
     test: `test/psnr` = -10 log₁₀ `test/mse`, the ratio of the peak signal, 1, to the noise, in dB. Of the data:
-    `pca/mse`, the test error of as many principal components of the same training images, clipped to [0, 1]: the best
-    that a linear code can do, but for the clipping. The table `classes` has the error of each class of images. Where
-    asked for, of the code `latent/…`, see `latent_space`, and of samples from a Gaussian fitted to the training images'
-    codes `quality/…`, see `sample_quality`.
+    `pca/mse`, the test error of as many principal components of the same training images, clipped to [0, 1]: of all
+    linear codes the one with the least error of training. The table `classes` has the error of each class of images.
+    Where asked for, of the code `latent/…`, see `latent_space`, and of samples from a Gaussian fitted to the training
+    images' codes `quality/…`, see `sample_quality`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -153,13 +153,9 @@ class DigitAutoencoder(GradientExercise[MNISTData]):
         for name, weights in (("encoder", first), ("decoder", last.T)):
             images = weights[:_FILTERS].cpu().float().reshape(-1, 1, SIDE, SIDE)
             yield f"weights_{name}", filters(images, f"{name}: weights of {len(images)} of {len(weights)} units")
-        if self.code == 2:
-            units = ("first unit of the code", "second unit of the code")
-            yield "code_map", code_map(self.test_codes(data).float().numpy(), data.test[1].numpy(), units)
-        elif self.code > 2 and self.tsne_images:
-            plane = tsne(self.test_codes(data)[: self.tsne_images].float().numpy())
-            if plane is not None:
-                yield "code_map", code_map(plane, data.test[1][: len(plane)].numpy(), ("t-SNE 1", "t-SNE 2"))
+        codes = {"codes of test images": self.test_codes(data).float().numpy()}
+        for figure in planes(codes, data.test[1].numpy(), self.tsne_images):
+            yield "code_map", figure
 
     def reconstructions(self, data: MNISTData) -> Figure:
         """Some test images, what comes back through the code, and through principal components."""

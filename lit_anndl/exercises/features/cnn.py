@@ -13,14 +13,14 @@ from torch import Tensor
 from lit_anndl.data.digits.idx import CLASSES
 from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
-from lit_anndl.data.shifts import LARGEST_SHIFT, shifted
+from lit_anndl.data.shifts import LARGEST_SHIFT, share_of_cut, shifted
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.cnn_architectures import VARIANTS, Architecture, Variant
 from lit_anndl.nets.convolution_arithmetic import receptive_fields
 from lit_anndl.nets.convolutional import CNN
 from lit_anndl.nets.mlp import Activation
-from lit_anndl.plots.images import filters
+from lit_anndl.plots.images import first_filters
 from lit_anndl.plots.shift_accuracy import shift_accuracy
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
@@ -34,7 +34,8 @@ class DigitCNN(ImageClassifier):
 
     Metrics: `loss` (mean cross-entropy, nats) and `accuracy` (fraction) under `train/`, `val/` and `test/`; in training
     they are taken before each step, with dropout on, and from labels that are smoothed, if they are. Of the test images
-    shifted by k pixels, the mean over the four directions: `test/accuracy_shifted_1` … `_6`, and the table `shifts`.
+    shifted by k pixels, the mean over the four directions: `test/accuracy_shifted_1` … `_6`, and the table `shifts`,
+    beside the share of the shifted images that a border cuts some ink off.
 
     Args:
         optimizer: a class of torch.optim with its arguments.
@@ -59,7 +60,8 @@ class DigitCNN(ImageClassifier):
         label_smoothing: share of the target that all classes get alike.
 
     Raises:
-        InputError: both a variant and channels are given; settings do not fit each other, or the images.
+        InputError: both a variant and channels are given; settings do not fit each other, or the images, or are of
+            layers that there are none of.
     """
 
     net: CNN
@@ -146,15 +148,16 @@ class DigitCNN(ImageClassifier):
         yield from super().figures(data, history)
         yield "shifts", shift_accuracy(self.accuracy_by_shift(data))
         if self.architecture.channels:
-            weights = self.net.get_parameter("conv1.weight").detach().cpu()
-            yield "filters", filters(weights, f"first layer: {len(weights)} filters")
+            yield "filters", first_filters(self.net.get_parameter("conv1.weight"))
 
     def tables(self, data: MNISTData) -> Iterator[tuple[str, Table]]:
-        """The parameters per layer; sizes and receptive fields; the accuracy on shifted images."""
+        """The parameters per layer; sizes and receptive fields; the accuracy on shifted images, and what is cut off."""
         yield from super().tables(data)
         yield "sizes", self.sizes()
         accuracy = self.accuracy_by_shift(data)
-        yield "shifts", {"shift": list(range(len(accuracy))), "accuracy": accuracy}
+        shifts = list(range(len(accuracy)))
+        cut = [share_of_cut(data.test[0], pixels) for pixels in shifts]
+        yield "shifts", {"shift": shifts, "accuracy": accuracy, "cut off": cut}
 
     def sizes(self) -> Table:
         """What each convolution and pooling hands on, and how many pixels along an axis each value depends on."""

@@ -11,7 +11,7 @@ from lit_anndl.data.digits.idx import SIDE
 from lit_anndl.data.in_memory import in_batches
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.plots.images import filter_panels, image_rows
-from lit_anndl.plots.latent import code_maps, tsne
+from lit_anndl.plots.latent import planes
 from lit_anndl.plots.learning import bars, curves
 from lit_anndl.quality.latent_space import LatentSpace
 from lit_anndl.runtime.records import History
@@ -43,33 +43,20 @@ def figures(nets: Nets, data: MNISTData, tsne_images: int) -> Iterator[tuple[str
     """The accuracy, the first layer and the codes, before and after fine-tuning."""
     yield "accuracy_by_phase", bars(accuracies(nets, data), "accuracy")
     yield "features", _first_layers(nets)
-    for figure in _planes(nets, data, tsne_images):
+    images, labels = data.test
+    codes = {f"codes {when}": _outputs(net[:-1], images).numpy() for when, net in nets.items()}
+    for figure in planes(codes, labels.numpy(), tsne_images):
         yield "code_maps", figure
 
 
 def _first_layers(nets: Nets) -> Figure:
     """The first layers' weights as images."""
     weights = {
-        when: next(net.parameters()).detach().cpu().float().unflatten(1, (1, 28, 28)) for when, net in nets.items()
+        when: next(net.parameters()).detach().cpu().float().unflatten(1, (1, SIDE, SIDE)) for when, net in nets.items()
     }
     units = len(next(iter(weights.values())))
     title = f"first layer: weights of {min(units, _FILTERS)} of {units} units"
     return filter_panels({when: each[:_FILTERS] for when, each in weights.items()}, title)
-
-
-def _planes(nets: Nets, data: MNISTData, most: int) -> Iterator[Figure]:
-    """The codes of test images in the plane, if they have two units, or by t-SNE of at most so many images if more.
-
-    Codes that t-SNE has no map of are left out.
-    """
-    (images, labels), axes = data.test, ("first unit of the code", "second unit of the code")
-    codes = {f"codes {when}": _outputs(net[:-1], images).numpy() for when, net in nets.items()}
-    units = next(iter(codes.values())).shape[1]
-    if units > 2 and most:
-        maps, axes = {name: tsne(each[:most]) for name, each in codes.items()}, ("t-SNE 1", "t-SNE 2")
-        codes = {name: plane for name, plane in maps.items() if plane is not None}
-    if codes and (units == 2 or (units > 2 and most)):
-        yield code_maps(codes, labels.numpy()[: len(next(iter(codes.values())))], axes)
 
 
 def pretrained_space(perceptron: nn.Sequential, decoders: nn.ModuleList) -> LatentSpace:

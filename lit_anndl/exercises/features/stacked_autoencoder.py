@@ -36,6 +36,11 @@ FINE_TUNING = "fine-tuning"
 CLASSIFIER = "classifier"
 
 
+def layer_phase(k: int) -> str:
+    """The name of the phase in which layer k, counted from 1, is pretrained."""
+    return f"layer {k}"
+
+
 class StackedDigitAutoencoder(Exercise[MNISTData]):
     """Greedy layer-wise pretraining, a classifier on the frozen code, then fine-tuning of everything, in one run.
 
@@ -105,7 +110,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         self.register_buffer("is_fine_tuned", torch.tensor(False))
         layers = [
             Phase(
-                f"layer {k}",
+                layer_phase(k),
                 pretraining_epochs,
                 (net.layer(k), net.decoders[k - 1]),
                 pretraining_optimizer,
@@ -147,7 +152,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses more principal components than there can be, and too few samples."""
         sample_quality.check(self.quality_samples, data)
-        if self.quality_samples and not self.is_pretrained:
+        if self.quality_samples and layer_phase(self.net.depth) not in self.phases.starts:
             raise InputError(
                 f"model.quality_samples {self.quality_samples} was given, expected 0 without pretraining: samples are "
                 "drawn by decoders, which learn in it"
@@ -272,8 +277,9 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     @property
     def is_pretrained(self) -> bool:
-        """Whether decoders learn anything."""
-        return self.phases.phases[0].name not in (CLASSIFIER, FINE_TUNING)
+        """Whether every decoder has learnt, by now: the last layer's begins last."""
+        begun = self.phases.starts.get(layer_phase(self.net.depth))
+        return begun is not None and self.current_epoch > begun
 
     def nets(self) -> dict[str, nn.Sequential]:
         """The perceptron before and after fine-tuning; the only one there is, where nothing was fine-tuned."""
@@ -284,10 +290,10 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
     @examined_once
     def findings(self, data: MNISTData) -> Findings:
         """What is found of the pretrained code, where there is one, and of samples."""
+        if not self.is_pretrained:
+            return Findings()
         before, *_ = self.nets().values()
         space = fine_tuning_results.pretrained_space(before, self.net.decoders)
         found = latent_space.examine_autoencoder(space, data, self.quality_samples, self.device)
-        if not self.is_pretrained:
-            return found
         figure = fine_tuning_results.reconstructions(space, data.test[0].to(self.device))
         return found.joined(Findings(figures={"reconstructions": figure}))

@@ -121,6 +121,7 @@ class DigitDiffusion(GradientExercise[MNISTData]):
         """Refuses images that are no grey levels, and too few of them."""
         sample_quality.check(self.quality_samples, data)
         sample_distance.check(data)
+        data.refuse_larger_batches()
         if data.binarization != "none":
             raise InputError(f"data.binarization {data.binarization} was given, expected none: grey levels are learnt")
 

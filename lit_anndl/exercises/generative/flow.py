@@ -31,14 +31,14 @@ from lit_anndl.plots.images import image_rows
 from lit_anndl.plots.learning import curves
 from lit_anndl.quality import latent_prior, sample_quality
 from lit_anndl.quality.findings import Findings
-from lit_anndl.quality.latent_prior import Prior
+from lit_anndl.quality.latent_prior import Prior, draw_images
 from lit_anndl.quality.timed import LIKELIHOOD_SECONDS, PER, timed
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
 _SHOWN = 10
 _LEAST_ALPHA = 1e-7
-"""Below it the logits of 0 and 1 are infinite in single precision."""
+"""Below it single precision rounds α + (1 - 2α) y of the brightest pixels to 1, whose logit is infinite."""
 
 
 class DigitFlow(GradientExercise[MNISTData]):
@@ -112,6 +112,7 @@ class DigitFlow(GradientExercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses images that are no grey levels, and too few of them."""
         sample_quality.check(self.quality_samples, data)
+        data.refuse_larger_batches()
         if data.binarization != "none":
             raise InputError(
                 f"data.binarization {data.binarization} was given, expected none: a density of grey levels is learnt"
@@ -139,8 +140,8 @@ class DigitFlow(GradientExercise[MNISTData]):
     @torch.no_grad()
     def sample(self, number: int, generator: torch.Generator) -> Tensor:
         """Images of 256 levels in [0, 1]: (number, 1, 28, 28)."""
-        z = torch.randn(number, SIDE**2, generator=generator, device=generator.device)
-        return self.decode(z.to(next(self.parameters())))
+        like = next(self.parameters())
+        return draw_images(lambda z: self.decode(z.to(like)), number, SIDE**2, generator)
 
     def encode(self, images: Tensor) -> Tensor:
         """Latents: (B, 1, 28, 28) → (B, 784)."""

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -82,7 +82,7 @@ class AdversarialNetworks(LatentModel):
         latent: PositiveInt = 20,
         loss: AdversarialLossName = "non_saturating",
         weight_clipping: PositiveFloat | None = None,
-        gradient_penalty: float = 0.0,
+        gradient_penalty: NonNegativeFloat = 0.0,
         discriminator_steps: PositiveInt = 1,
         discriminator_head_start: NonNegativeInt = 0,
         course_pixels: bool = False,

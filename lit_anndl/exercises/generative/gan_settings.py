@@ -68,8 +68,6 @@ def reported(history: History) -> dict[str, float]:
 
 def check_constraints(loss: str, weight_clipping: float | None, gradient_penalty: float) -> None:
     """Refuses a bound on weights where there is no critic, and a critic that nothing bounds."""
-    if gradient_penalty < 0:
-        raise InputError(f"model.gradient_penalty {gradient_penalty:g} was given, expected a number ≥ 0")
     if loss != "wasserstein" and weight_clipping is not None:
         raise InputError(
             f"model.weight_clipping {weight_clipping:g} was given with model.loss {loss}, expected null, or wasserstein"

@@ -13,19 +13,17 @@ from lit_anndl.modules.exercise import Exercise
 from lit_anndl.quality import sample_distance, sample_quality
 from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
-from lit_anndl.quality.latent_prior import Decoder, Prior
+from lit_anndl.quality.latent_prior import Decoder, Prior, draw_images
 from lit_anndl.quality.sample_distance import SampleDistance
 from lit_anndl.runtime.errors import InputError
-
-_DRAWN_AT_ONCE = 1000
 
 
 class LatentModel(Exercise[MNISTData]):
     """A decoder of latents z ~ N(0, 1).
 
     After each epoch `val/fid` is measured, see `sample_distance`, and every few epochs one fixed set of latents is
-    drawn, see `latent_snapshots`. What is found of samples and latent space at the end is in `findings`, see
-    `latent_prior`.
+    drawn, see `latent_snapshots`, by the weights that are trained, also where their average is what is tested. What is
+    found of samples and latent space at the end is in `findings`, see `latent_prior`.
 
     Args:
         latent: values of z.
@@ -59,8 +57,7 @@ class LatentModel(Exercise[MNISTData]):
     @torch.no_grad()
     def sample(self, number: int, generator: torch.Generator) -> Tensor:
         """Images in [0, 1] (number, 1, 28, 28)."""
-        z = torch.randn(number, self.latent, generator=generator, device=generator.device)
-        return torch.cat([self.decode(some) for some in z.split(_DRAWN_AT_ONCE)])
+        return draw_images(self.decode, number, self.latent, generator)
 
     def build(self, data: MNISTData) -> None:
         """Takes the seed over."""
@@ -69,11 +66,7 @@ class LatentModel(Exercise[MNISTData]):
     def check(self, data: MNISTData) -> None:
         """Refuses a batch larger than the data, and a single validation image, which has no covariance."""
         sample_quality.check(self.quality_samples, data)
-        images = len(data.train[0])
-        if data.batch_size > images:
-            raise InputError(
-                f"data.batch_size {data.batch_size} was given, expected {images} at most, the training images"
-            )
+        data.refuse_larger_batches()
         sample_distance.check(data)
 
     def on_fit_start(self) -> None:

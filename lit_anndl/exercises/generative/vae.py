@@ -25,6 +25,7 @@ from lit_anndl.nets.mlp import Activation
 from lit_anndl.nets.variational import VAE
 from lit_anndl.plots.learning import curves
 from lit_anndl.quality.findings import Findings
+from lit_anndl.quality.latent_prior import draw_images
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
 
@@ -117,8 +118,7 @@ class DigitVAE(Exercise[MNISTData]):
         images = data.train[0]
         if not 0 <= float(images.min()) <= float(images.max()) <= 1:
             raise InputError("data: pixels from 0 to 1 are expected")
-        if data.batch_size > len(images):
-            raise InputError(f"data.batch_size {data.batch_size} was given, expected {len(images)} images at most")
+        data.refuse_larger_batches()
 
     def initialize(self, data: MNISTData) -> None:
         """Lets the first images that are decoded be the mean of the training images, but for categorical pixels."""
@@ -173,7 +173,8 @@ class DigitVAE(Exercise[MNISTData]):
     @torch.no_grad()
     def sample(self, number: int, generator: torch.Generator) -> Tensor:
         """Images in [0, 1] (number, 1, 28, 28): E[x | z] of codes from the prior."""
-        return vae_examination.sample(self.net, number, generator)
+        like = next(self.parameters())
+        return draw_images(lambda z: self.decode(z.to(like)), number, self.net.latent, generator)
 
     def encode(self, images: Tensor) -> Tensor:
         """The mean of q(z | x): (B, 1, 28, 28) → (B, latent)."""

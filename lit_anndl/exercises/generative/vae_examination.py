@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from lit_anndl.data.digits.idx import CLASSES, SIDE
+from lit_anndl.data.in_memory import EVALUATION_BATCH_SIZE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.data.streams import stream
 from lit_anndl.exercises.generative import latent_bounds
@@ -24,13 +25,12 @@ from lit_anndl.plots.latent_units import unit_activity
 from lit_anndl.quality import latent_prior, latent_space, sample_quality
 from lit_anndl.quality.classifier_table import classifier_table
 from lit_anndl.quality.findings import Findings
-from lit_anndl.quality.latent_prior import Prior
+from lit_anndl.quality.latent_prior import Prior, draw_images
 from lit_anndl.quality.timed import LIKELIHOOD_SECONDS
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import Table
 
 SUMMARIES = (*latent_bounds.SUMMARIES, "test/active_units", *latent_space.SUMMARIES, *latent_prior.OF_GENERATORS)
-AT_ONCE = 500
 _DECODED_AT_ONCE = 250
 """Codes: 256 levels of as many pixels in double precision are 400 MB."""
 _ACTIVE = 0.01
@@ -59,14 +59,6 @@ class Examination:
             raise InputError("model.nll_images 1 was given, expected 2 or more, for an error")
 
 
-@torch.no_grad()
-def sample(net: VAE, number: int, generator: torch.Generator) -> Tensor:
-    """E[x | z] of codes from the prior, in [0, 1]: (number, 1, 28, 28)."""
-    like = next(net.parameters())
-    z = torch.randn(number, net.latent, generator=generator, device=generator.device)
-    return torch.cat([decode(net, codes) for codes in z.to(like).split(AT_ONCE)])
-
-
 def decode(net: VAE, codes: Tensor) -> Tensor:
     """E[x | z], in [0, 1]: (B, latent) → (B, 1, 28, 28)."""
     parts = codes.split(_DECODED_AT_ONCE)
@@ -77,8 +69,10 @@ def decode(net: VAE, codes: Tensor) -> Tensor:
 def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds.Scale) -> Findings:
     """Whatever is wanted to be known, on the model's device."""
     like = next(net.parameters())
+    precise = deepcopy(net).double()
+    prior = Prior(lambda z: decode(net, z.to(like)), lambda z: decode(precise, z), net.latent)
     images, labels = data.test[0].to(like), data.test[1]
-    posteriors = [net.encode(batch.flatten(1)) for batch in images.split(AT_ONCE)]
+    posteriors = [net.encode(batch.flatten(1)) for batch in images.split(EVALUATION_BATCH_SIZE)]
     means = torch.cat([each.mean for each in posteriors])
     activity = means.var(dim=0) if len(means) > 1 else torch.zeros_like(means[0])
     summary = {"test/active_units": float((activity > _ACTIVE).sum())}
@@ -97,7 +91,7 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         **(_plane_figures(net, means, labels) if net.latent == 2 else {}),
     }
     if not wanted.quality_samples:
-        drawn = sample(net, _SHOWN**2, stream(data.seed, "samples", like.device))
+        drawn = draw_images(prior.decode, _SHOWN**2, net.latent, stream(data.seed, "samples", like.device))
         figures["samples"] = sample_grid(drawn.cpu(), "E[x | z] of codes from the prior")
     divergence = torch.cat([posterior.kl_by_unit() for posterior in posteriors])
     tables["units"] = {
@@ -105,8 +99,6 @@ def examine(net: VAE, data: MNISTData, wanted: Examination, scale: latent_bounds
         "variance of the mean": activity.tolist(),
         "KL divergence [nats]": divergence.mean(dim=0).tolist(),
     }
-    precise = deepcopy(net).double()
-    prior = Prior(lambda z: decode(net, z.to(like)), lambda z: decode(precise, z), net.latent)
     return Findings(summary, tables, figures).joined(prior.examine(data, wanted.quality_samples, like.device))
 
 

@@ -12,7 +12,7 @@ from lit_anndl.data.mnist import MNISTData
 from lit_anndl.modules.image_classifier import ImageClassifier
 from lit_anndl.nets.cnn_architectures import VARIANTS
 from lit_anndl.nets.convolutional import CNN
-from lit_anndl.plots.images import filters
+from lit_anndl.plots.images import first_filters
 from lit_anndl.runtime.records import History
 
 
@@ -43,5 +43,4 @@ class MNISTCNN(ImageClassifier):
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Learning curves, confusion matrix, the worst mistakes and the first layer's filters."""
         yield from super().figures(data, history)
-        weights = self.net.get_parameter("conv1.weight").detach().cpu()
-        yield "filters", filters(weights, f"first layer: {len(weights)} filters")
+        yield "filters", first_filters(self.net.get_parameter("conv1.weight"))

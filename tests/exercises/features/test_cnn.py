@@ -34,6 +34,8 @@ def test_shifts_are_measured_and_sizes_told(run, client, tmp_path):
     shifts = table(client, found, "shifts", tmp_path)
     assert [line["shift"] for line in shifts] == list(range(7))
     assert shifts[0]["accuracy"] == pytest.approx(found.data.metrics["test/accuracy"])
+    cut = [line["cut off"] for line in shifts]
+    assert cut[0] == 0 and cut == sorted(cut)
     for line in shifts[1:]:
         assert line["accuracy"] == found.data.metrics[f"test/accuracy_shifted_{line['shift']}"]
     fields = [line["receptive field"] for line in table(client, found, "sizes", tmp_path)]
@@ -85,6 +87,12 @@ ONE_PIXEL += ["--model.batch_norm", "true"]
         ),
         (["--model.kernels", "[3,3]"], "fit: model.kernels: 2 were given for 4 convolutions, expected one number, or"),
         (["--model.head", "[-1]"], "model.head"),
+        (
+            ["--model.variant", "mlp", "--model.dropout", "0.5"],
+            "model.dropout: 0.5 was given, expected none, for there",
+        ),
+        (["--model.channels", "[]", "--model.batch_norm", "true"], "model.batch_norm: True was given, expected none"),
+        (["--model.head", "[]", "--model.head_batch_norm", "true"], "model.head_batch_norm: True was given, expected"),
         (["--model.last_size", "3"], "model.last_size: 3 was given without last_pooling, expected both"),
         (["--model.variant", "model_5", "--model.last_size", "4"], "model.last_size: 4 was given for 2×2, expected 2"),
         (

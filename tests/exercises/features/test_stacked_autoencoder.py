@@ -209,6 +209,14 @@ def test_phases_may_be_left_out(epochs, words, command):
         assert metrics["before_fine_tuning/accuracy"] == pytest.approx(metrics["test/accuracy"])
 
 
+@pytest.mark.parametrize(("epochs", "whether"), [("2", False), ("3", True)])
+def test_decoders_are_shown_once_the_last_of_them_has_begun_to_learn(epochs, whether, words, command):
+    own = ["--model.quality_samples", "40", "--trainer.max_epochs", epochs]
+    run = command.run(*words, *PHASES, *own)
+    assert ("figures/reconstructions.png" in artifacts(command.client, run.info.run_id, "figures")) is whether
+    assert ("latent/mse" in run.data.metrics) is ("quality/fid" in run.data.metrics) is whether
+
+
 @pytest.mark.parametrize(("hidden", "drawn"), [("[6]", False), ("[5,4,2]", True), ("[4,1]", False)])
 def test_any_depth(hidden, drawn, words, command):
     run = command.run(*words, *words_of(1, 1, 1), "--model.hidden", hidden, "--model.activation", "tanh")

@@ -159,6 +159,7 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(preset, comman
     """Five batches an epoch: the head start and the steps of the generator do not end with epochs."""
     options = [preset, *QUIET, "--data.directory", str(digits), "--model.latent", "3", "--data.batch_size", "75"]
     options += ["--model.discriminator_steps", "2", "--model.discriminator_head_start", "6"]
+    options += ["--model.snapshot_epochs", "1"]
     options += ["--model.nets.channels", "[3,2,1]"] if preset == "dcgan" else ["--model.nets.hidden", "[16]"]
     whole = command.run(*options, "--trainer.max_epochs", "4")
     part = command.run(*options, "--trainer.max_epochs", "2")
@@ -168,7 +169,10 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_interrupted(preset, comman
     measured = {name: value for name, value in whole.data.metrics.items() if not name.startswith("seconds/")}
     assert measured == {name: again.data.metrics[name] for name in measured}
     assert one["adversarial"] == other["adversarial"] and one["adversarial"]["batches_seen"] == 20
-    assert [epoch for epoch, _ in one["snapshots"]] == [epoch for epoch, _ in other["snapshots"]] == [1]
+    for kept, (epoch, images), (as_whole, expected) in zip(
+        range(1, 5), other["snapshots"], one["snapshots"], strict=True
+    ):
+        assert kept == epoch == as_whole and torch.equal(images, expected)
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
@@ -231,11 +235,11 @@ WASSERSTEIN = ["--model.loss", "wasserstein"]
     ("words", "said"),
     [
         (["--model.latent", "0"], "model.latent: 0 was given, expected"),
-        (["--data.batch_size", "361"], "data.batch_size 361 was given, expected 360 at most, the training images"),
+        (["--data.batch_size", "361"], "data.batch_size 361 was given, expected 360 at most, all there are"),
         (["--model.weight_clipping", "0.01"], "model.weight_clipping 0.01 was given with model.loss non_saturating"),
         (WASSERSTEIN, "expected one bound on the critic's slope"),
         ([*WASSERSTEIN, "--model.weight_clipping", "0.01", "--model.gradient_penalty", "10"], "expected one bound"),
-        (["--model.gradient_penalty", "-1"], "model.gradient_penalty -1 was given, expected a number ≥ 0"),
+        (["--model.gradient_penalty", "-1"], "model.gradient_penalty: -1 was given, expected a number ≥ 0"),
         (["--model.loss", "hinge"], "model.loss"),
         (["--model.fid_samples", "1"], "model.fid_samples 1 was given, expected 2 or more"),
         (["--model.quality_samples", "3"], "model.quality_samples 3 was given, expected 0 for none, or more than"),

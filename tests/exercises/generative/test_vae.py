@@ -161,7 +161,7 @@ def test_presets_of_the_published_net(preset, command, digits):
         (["--model.likelihood", "categorical", *BINARY], "expected bernoulli, or grey levels (none)"),
         (["--model.deviation", "0.1"], "model.deviation 0.1 was given with likelihood bernoulli, expected gaussian"),
         (["--model.likelihood", "gaussian", "--model.deviation", "0"], "model.deviation: 0 was given, expected"),
-        (["--data.batch_size", "361"], "data.batch_size 361 was given, expected 360 images at most"),
+        (["--data.batch_size", "361"], "data.batch_size 361 was given, expected 360 at most, all there are"),
         (["--model.optimizer", "LBFGS"], "model.optimizer: LBFGS was given, expected one without a line search"),
         (["--model.kl_weight", "-1"], "model.kl_weight: -1 was given, expected"),
         (["--model.nll_images", "1"], "model.nll_images 1 was given, expected 2 or more"),
