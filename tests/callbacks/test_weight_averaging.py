@@ -113,6 +113,7 @@ def test_early_stopping_looks_at_what_is_averaged(command):
     assert code == 2 and "checkpoint.monitor train/mse: expected a metric of val/" in err and err.count("\n") == 1
 
 
-def test_decay_is_a_share(command):
-    code, _, err = command(*SURFACE, "--weight_averaging.decay", "1.5")
-    assert code == 2 and "weight_averaging.decay: 1.5 was given, expected a number from 0 to 1" in err
+@pytest.mark.parametrize("decay", ["1.5", "1", "0"])  # with 1 the average would stay where it began
+def test_decay_lies_between_0_and_1(decay, command):
+    code, _, err = command(*SURFACE, "--weight_averaging.decay", decay)
+    assert code == 2 and f"weight_averaging.decay: {decay} was given, expected a number between 0 and 1" in err
