@@ -43,10 +43,12 @@ class DigitDiffusion(GradientExercise[MNISTData]):
     Metrics: `loss`, the mean squared error of what the network predicts, at steps that training draws, see
     `timestep_sampling`, and validation and test spread evenly; of these two `bits_per_dimension`, a bound on -log₂ p of
     the 256 grey levels per pixel, at one random step for each image, and of the test `test/bits_per_dimension_error`,
-    its standard error; `likelihood/seconds`, what the bounds of 1000 images take by all steps, for one step says
-    nothing of a single image. Of samples: `quality/…`, and of images without noise on the way `latent/…`, see
-    `latent_prior`; and the table and figure `sampling_steps`, the distance from validation images and the seconds by
-    the number of steps, with `sampling_steps/distance_ratio`, see `diffusion_steps`.
+    its standard error. The bound is that of all T ancestral steps, with variances that suit it best, see
+    `nets.gaussian_diffusion`; samples, by fewer steps or other variances, are of another distribution.
+    `likelihood/seconds` is what the bounds of 1000 images take by all steps, for one step says nothing of a single
+    image. Of samples: `quality/…`, and of images without noise on the way `latent/…`, see `latent_prior`; and the table
+    and figure `sampling_steps`, the distance from validation images and the seconds by the number of steps, with
+    `sampling_steps/distance_ratio`, see `diffusion_steps`.
 
     Args:
         optimizer: a class of torch.optim with its arguments.

@@ -162,7 +162,7 @@ def test_everything_is_recorded(words, command, data, tmp_path):
     assert torch.equal(again(images), scores)
 
 
-def test_a_run_that_had_only_to_be_tested_has_as_many_parameters(words, command, monkeypatch, undrawn):
+def test_a_run_that_had_only_to_be_tested_is_shown_as_one_that_had_not(words, command, monkeypatch):
     whole = command.run(*words, *words_of(1, 1, 1))
     with monkeypatch.context() as patch:
         patch.setattr(StackedDigitAutoencoder, "on_test_start", lambda _: signal.raise_signal(signal.SIGTERM))
@@ -170,6 +170,8 @@ def test_a_run_that_had_only_to_be_tested_has_as_many_parameters(words, command,
     assert code == 143
     resumed = command.run(EXERCISE, "--resume", err.split()[-1])
     assert_equal_runs(command.client, resumed.info.run_id, whole.info.run_id)
+    drawn = [artifacts(command.client, run.info.run_id, "figures") for run in (resumed, whole)]
+    assert drawn[0] == drawn[1] and "figures/reconstructions.png" in drawn[0]
     short = command.run(*words, *words_of(1, 1, 1), "--trainer.max_epochs", "1")  # ends before there is a classifier
     for run in (resumed, short):
         assert run.data.metrics["parameters"] == whole.data.metrics["parameters"]

@@ -59,6 +59,8 @@ def test_the_trained_model_samples_encodes_and_decodes(fit, client, tmp_path):
     codes = diffusion.encode(samples)
     assert codes.shape == (6, 784)
     assert diffusion.decode(codes).shape == samples.shape
+    noise = torch.randn(6, 1, 28, 28, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(diffusion.decode(noise.flatten(1)), diffusion.sample(6, torch.Generator().manual_seed(3), eta=0))
     lines = table(client, run, "sampling_steps", tmp_path)
     assert [line["steps"] for line in lines] == [2, 4]
     least = min(line[kind] for line in lines for kind in ("η = 0", "η = 1"))
