@@ -146,7 +146,7 @@ class DigitCNN(ImageClassifier):
     def figures(self, data: MNISTData, history: History) -> Iterator[tuple[str, Figure]]:
         """Those of every classifier, the accuracy on shifted images, and the first layer's filters."""
         yield from super().figures(data, history)
-        yield "shifts", shift_accuracy(self.accuracy_by_shift(data))
+        yield "shifts", shift_accuracy(self.accuracy_by_shift(data), _cut_by_shift(data))
         if self.architecture.channels:
             yield "filters", first_filters(self.net.get_parameter("conv1.weight"))
 
@@ -155,9 +155,7 @@ class DigitCNN(ImageClassifier):
         yield from super().tables(data)
         yield "sizes", self.sizes()
         accuracy = self.accuracy_by_shift(data)
-        shifts = list(range(len(accuracy)))
-        cut = [share_of_cut(data.test[0], pixels) for pixels in shifts]
-        yield "shifts", {"shift": shifts, "accuracy": accuracy, "cut off": cut}
+        yield "shifts", {"shift": list(range(len(accuracy))), "cut off": _cut_by_shift(data), "accuracy": accuracy}
 
     def sizes(self) -> Table:
         """What each convolution and pooling hands on, and how many pixels along an axis each value depends on."""
@@ -165,3 +163,8 @@ class DigitCNN(ImageClassifier):
         columns = ("layer", "kernel", "stride", "channels", "height", "width")
         table = {name: list(values) for name, values in zip(columns, zip(*layers, strict=True), strict=True)}
         return {**table, "receptive field": receptive_fields([(each.kernel, each.stride) for each in layers])}
+
+
+def _cut_by_shift(data: MNISTData) -> list[float]:
+    """The share of test images that have lost some ink when they are shifted by 0, 1, … pixels."""
+    return [share_of_cut(data.test[0], pixels) for pixels in range(LARGEST_SHIFT + 1)]
