@@ -43,7 +43,7 @@ class VariationalDequantization(nn.Module):
         hidden: channels in the network.
     """
 
-    _NEARLY_UNIFORM = math.log(1.6)  # σ(1.6 ε) is the flattest of its kind
+    _NEARLY_UNIFORM = math.log(1.6)  # of σ(1.6 ε), normal ε, the density is nearly 1
 
     def __init__(self, hidden: int = 16) -> None:
         super().__init__()

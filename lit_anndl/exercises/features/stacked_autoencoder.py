@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from lightning.pytorch.cli import OptimizerCallable
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_anndl.data.batches import Batch
@@ -18,8 +16,8 @@ from lit_anndl.data.digits.idx import CLASSES, SIDE
 from lit_anndl.data.mnist import MNISTData
 from lit_anndl.exercises.features import fine_tuning_results
 from lit_anndl.exercises.features.gradient_record import GradientRecord
+from lit_anndl.exercises.features.greedy_phases import FINE_TUNING, Part, classify, greedy_phases, layer_phase
 from lit_anndl.exercises.features.pca_svm import pca_svm_accuracy
-from lit_anndl.modules.classification import loss_and_accuracy
 from lit_anndl.modules.examined import examined_once
 from lit_anndl.modules.exercise import Exercise, Metrics
 from lit_anndl.modules.layer_table import parameters_per_layer
@@ -31,14 +29,6 @@ from lit_anndl.quality import latent_space, sample_quality
 from lit_anndl.quality.findings import Findings
 from lit_anndl.runtime.errors import InputError
 from lit_anndl.runtime.records import History, Table
-
-FINE_TUNING = "fine-tuning"
-CLASSIFIER = "classifier"
-
-
-def layer_phase(k: int) -> str:
-    """The name of the phase in which layer k, counted from 1, is pretrained."""
-    return f"layer {k}"
 
 
 class StackedDigitAutoencoder(Exercise[MNISTData]):
@@ -108,19 +98,12 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         self.net = net = StackedAutoencoder(SIDE**2, hidden, CLASSES, activation, glorot_gain)
         self.before = deepcopy(net.perceptron).requires_grad_(False)  # as fine-tuning began, once it has
         self.register_buffer("is_fine_tuned", torch.tensor(False))
-        layers = [
-            Phase(
-                layer_phase(k),
-                pretraining_epochs,
-                (net.layer(k), net.decoders[k - 1]),
-                pretraining_optimizer,
-                partial(self.reconstruct, k),
-            )
-            for k in range(1, net.depth + 1)
-        ]
-        readout = Phase(CLASSIFIER, classifier_epochs, (net.readout,), classifier_optimizer, self.classify_frozen)
-        everything = Phase(FINE_TUNING, fine_tuning_epochs, (net.perceptron,), optimizer, self.classify)
-        self.phases = Phases([*layers, readout, everything])
+        self.phases = greedy_phases(
+            net,
+            Part(pretraining_epochs, pretraining_optimizer),
+            Part(classifier_epochs, classifier_optimizer),
+            Part(fine_tuning_epochs, optimizer),
+        )
         self.tsne_images = tsne_images
         self.svm_components = svm_components
         self.quality_samples = int(quality_samples)
@@ -181,22 +164,6 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
         """The codes of images: (B, 1, 28, 28) → (B, hidden[-1])."""
         return self.net.encode(images)
 
-    def reconstruct(self, k: int, batch: Batch) -> Metrics:
-        """The mean squared error of layer k and its decoder, which reconstruct what the frozen layers below make."""
-        with torch.no_grad():
-            below = self.net.encode(batch[0], k - 1)
-        return {"mse": mse_loss(self.net.decode(self.net.layer(k)(below), k), below)}
-
-    def classify_frozen(self, batch: Batch) -> Metrics:
-        """Cross-entropy and accuracy of the classifier on the frozen code."""
-        with torch.no_grad():
-            codes = self.encode(batch[0])
-        return loss_and_accuracy(self.net.readout(codes), batch[1])
-
-    def classify(self, batch: Batch) -> Metrics:
-        """Cross-entropy and accuracy."""
-        return loss_and_accuracy(self(batch[0]), batch[1])
-
     # How it is trained
 
     @property
@@ -239,7 +206,7 @@ class StackedDigitAutoencoder(Exercise[MNISTData]):
 
     def evaluate_batch(self, batch: Batch, stage: str) -> Metrics:
         """What the phase measures; in the test the classification."""
-        return self.phase.measure(batch) if stage == "val" else self.classify(batch)
+        return self.phase.measure(batch) if stage == "val" else classify(self.net, batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the gradients' norms so far."""
