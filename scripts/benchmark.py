@@ -16,7 +16,7 @@ mnist_cnn  seconds per epoch with validation: ours, a lean loop over tensors on 
            and a plain Lightning Trainer over torchvision's MNIST with ToTensor; both in another process, over the net
            as it is published, of torch's own layers, pooling after ReLU.
 features   seconds per epoch with validation of autoencoder, cnn and vit: ours, and a lean loop over the same net, on
-           one thread or all, whichever is faster, in another process; several epochs of those whose epochs are short.
+           one thread or all, whichever is faster, in another process; of the first two as many as their presets have.
 rbm        seconds per pass of rbm and of scikit-learn's BernoulliRBM, batches of 10 and 100, and what either reaches.
 vae        seconds per epoch with validation of vae, vae_burda and iwae: ours, a lean loop over the same net and
            loss, and one with torch's binary cross-entropy, on one thread or all, whichever is faster; several epochs
