@@ -204,7 +204,7 @@ def mnist_cnn(rounds: int, root: Path) -> None:
 
 
 def features(rounds: int, _: Path) -> None:
-    """Epochs of autoencoder and cnn, as many as their presets have, in which a fit's start weighs little; of vit one."""
+    """Epochs of autoencoder and cnn, as many as presets have, in which the start of a fit weighs little; of vit one."""
     names = ("ours", "lean")
     print_heading("session 3, ms/epoch", names)
     nets = {
