@@ -4,6 +4,8 @@ import io
 import signal
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -158,7 +160,8 @@ class Checkpoint(ModelCheckpoint):
     @staticmethod
     def _link_checkpoint(trainer: Trainer, filepath: str, linkpath: str) -> None:
         if trainer.is_global_zero:
-            link_atomically(Path(filepath), Path(linkpath))
+            with _whole_before(linkpath):
+                link_atomically(Path(filepath), Path(linkpath))
         trainer.strategy.barrier()
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
@@ -179,10 +182,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        try:
+        with _whole_before(path):
             write_atomically(Path(path), content.getvalue())
-        except OSError as error:
-            raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
+
+
+@contextmanager
+def _whole_before(path: str | Path) -> Iterator[None]:
+    """Says of a file that cannot be written in here what is left."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFailure(f"{path} cannot be written ({error.strerror}); the one before it is whole") from error
 
 
 def read_checkpoint(path: Path, exercise: str, model: LightningModule, processes: int | None = None) -> dict[str, Any]:

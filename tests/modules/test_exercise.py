@@ -146,6 +146,7 @@ def test_without_optimizers_the_last_epoch_is_saved(every: int, tmp_path: Any) -
     for name in ("last", "best"):
         saved = torch.load(tmp_path / f"{name}.ckpt", weights_only=True)
         assert saved["state_dict"]["mean"].item() == pytest.approx(EPOCHS * 7.5)
+    assert (tmp_path / "last.ckpt").samefile(tmp_path / "best.ckpt")  # written once
 
 
 class Validated(Mean):
@@ -162,7 +163,9 @@ def test_weights_that_were_not_validated_are_not_the_best(tmp_path: Any) -> None
     data.validation = (torch.arange(4.0)[:, None],)
     options = {"callbacks": [checkpoint], "enable_checkpointing": True, "check_val_every_n_epoch": 4}
     make_trainer(max_epochs=14, limit_val_batches=1.0, **options).fit(Validated(), datamodule=data)
-    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["epoch"] == 11  # of 3, 6, 9, 12 and 4, 8, 12
+    best, last = (torch.load(tmp_path / f"{name}.ckpt", weights_only=True) for name in ("best", "last"))
+    assert best["epoch"] == 11  # of 3, 6, 9, 12 and 4, 8, 12
+    assert last["epoch"] == 13
 
 
 class Seldom(Mean):
