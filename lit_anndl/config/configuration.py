@@ -43,7 +43,7 @@ class Configuration:
         """The text of a `--config` file that gives this configuration again."""
         values = self.values.clone()
         values.resume = None
-        text: str = self.parser.dump(values, skip_none=False, format="yaml")
+        text: str = self.parser.dump(values, skip_unset=False, format="yaml")
         return text
 
     @cached_property
